@@ -82,7 +82,7 @@ def command_options(command: F) -> F:
 
 def filter_options(command: F) -> F:
     """Add `--workflow`, `--where` and `--since`."""
-    about = "A condition: state, business_date or trigger_type of the instance; task or error_class of its failures. May be repeated."
+    about = "A condition: state, business_date, trigger_type or single of the instance; task or error_class of its failures. May be repeated."
     command = click.option(
         "--since", help="Only what was created (of failures: what failed) since: 2d, or an instant."
     )(command)

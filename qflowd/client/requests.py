@@ -71,8 +71,10 @@ def failures_like(conditions: Mapping[str, Any], now: datetime) -> Callable[[Any
 
     def has(row: Any) -> bool:
         about = (InstanceState[row.instance_state], row.workflow or row.job, row.business_date, row.trigger_type)
+        # Where a failure is of a workflow, its key is all that a condition asks of the definition.
+        definition = None if row.workflow is None else 0
         return (
-            selection.has(Candidate(*about, id=row.instance_id))
+            selection.has(Candidate(*about, id=row.instance_id, definition_id=definition))
             and selection.has_failure(row)
             and (since is None or row.failed_at >= since)
         )

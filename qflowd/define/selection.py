@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
-from qflowd.define.readers import shown, text, whole
+from qflowd.define.readers import flag, shown, text, whole
 from qflowd.model.durations import format_duration, parse_duration, refuse_bare_number
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.instants import format_instant, parse_date, parse_instant
@@ -26,6 +26,7 @@ class Candidate(NamedTuple):
     business_date: date | str | None
     trigger_type: str
     id: int
+    definition_id: int | None  # None: of a single job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Selection:
     """Conditions, all of which an instance must meet; one that is None is met by all.
 
     `workflow`: a pattern with * and ?, of workflow keys and names of single jobs. `since`: created then or later; a
-    number counts seconds back from now. `task`, `error_class`: patterns that one of its failures must meet, of those that
+    number counts seconds back from now. `single`: of a single job, or of a workflow. `task`, `error_class`: patterns that one of its failures must meet, of those that
     nobody has handled; then `since` is about the failure.
     """
 
@@ -42,6 +43,7 @@ class Selection:
     workflow: str | None = None
     business_date: date | None = None
     trigger_type: str | None = None
+    single: bool | None = None
     since: datetime | float | None = None
     task: str | None = None
     error_class: str | None = None
@@ -63,6 +65,7 @@ class Selection:
             and _fits(self.workflow, row.workflow)
             and (self.business_date is None or str(row.business_date) == str(self.business_date))
             and (self.trigger_type is None or row.trigger_type == self.trigger_type)
+            and (self.single is None or (row.definition_id is None) == self.single)
         )
 
     def has_failure(self, row: Any) -> bool:
@@ -81,6 +84,7 @@ class Selection:
             "workflow": self.workflow,
             "business_date": self.business_date,
             "trigger_type": self.trigger_type,
+            "single": None if self.single is None else str(self.single).lower(),
             "task": self.task,
             "error_class": self.error_class,
             "since": since,
@@ -121,6 +125,11 @@ def _states(value: Any) -> frozenset[InstanceState]:
     return named | OPEN if "OPEN" in words else named
 
 
+def _flag(value: Any) -> bool:
+    """Of a command line, where all values are strings, too."""
+    return flag({"true": True, "false": False}.get(value, value) if isinstance(value, str) else value)
+
+
 def _since(value: Any) -> datetime | float:
     refuse_bare_number(value)
     try:
@@ -139,6 +148,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "workflow": text,
     "business_date": lambda value: parse_date(text(value)),
     "trigger_type": text,
+    "single": _flag,
     "since": _since,
     "task": text,
     "error_class": text,

@@ -276,3 +276,28 @@ def test_a_write_whose_answer_cannot_be_read_is_accepted_not_refused(house: Hous
     assert (reply.status, reply.code) == (202, 0), reply.body
     number = int(reply.headers["location"].rpartition("/")[2])
     assert house.ended(number) == "SUCCESS"
+
+
+def test_a_list_of_workflows_reaches_no_single_job_that_has_the_name_of_one(house: House) -> None:
+    """A filter's `workflow` means single jobs of that name too."""
+    document = {"workflow": "undo_nothing", "tasks": {"a": {"job": "hello"}}}
+    house.api.post("/workflows?wait=30", {"definition": document, "submit": False})
+    held = [{"job": "undo_nothing", "hold": True}, {"workflow": "undo_nothing", "hold": True}]
+    single, of_workflow = (
+        item["instance_id"] for item in house.post("/submissions?wait=30", {"items": held}).data["items"]
+    )
+    caller = house.api.as_(Role.OPERATE, workflows=("undo_nothing",))
+    where = {"workflow": "undo_nothing", "state": "OPEN"}
+    tried = caller.post("/batches?wait=30", {"action": "terminate", "where": where, "dry_run": True}).data
+    assert [row["id"] for row in tried["sample"]] == [of_workflow]
+    for more in ({"single": True}, {"single": None}):
+        assert caller.post("/batches?wait=0", {"action": "terminate", "where": where | more}).code == 40302
+    asked = caller.post("/commands?wait=30", {"action": "terminate", "filter": where}).data
+    assert (asked["state"], house.state(single), house.ended(of_workflow)) == ("DONE", "READY", "TERMINATED")
+    late = caller.post("/commands?wait=30", {"action": "cancel", "args": {"command": asked["command_id"]}})
+    assert late.code == 40901
+    others = house.post("/commands?wait=30", {"action": "terminate", "filter": where | {"single": True}}).data
+    assert (others["state"], house.ended(single)) == ("DONE", "TERMINATED")
+    assert (
+        caller.post("/commands?wait=0", {"action": "cancel", "args": {"command": others["command_id"]}}).code == 40302
+    )

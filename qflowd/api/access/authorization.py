@@ -150,8 +150,13 @@ def check_jobs(call: Call, workflow: str, version: int | None) -> None:
             refuse_unlisted(call, job=job)
 
 
+def bounded_filter(call: Call, where: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The filter as this caller means it: a list of workflows has no single job, though one may have a workflow's name."""
+    return {"single": False, **where} if call.caller.workflows and "ids" not in where else where
+
+
 def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:
-    """May a caller with lists use this filter? It must be for workflows of the list by words that say so.
+    """May a caller with lists use this filter? It must be for workflows of the list by words that say so, not for single jobs.
 
     Raises: ApiFault 40302; InvalidRequest.
     """
@@ -159,15 +164,16 @@ def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:
     if not caller.has_lists:
         return
     try:
-        ids = read_selection(where).ids
+        selection = read_selection(where)
     except ValueError as error:
         raise InvalidRequest(f"filter: {error}") from None
-    if ids:
-        check_instances(call, ids)
+    if selection.ids:
+        check_instances(call, selection.ids)
         return
     pattern = str(where.get("workflow") or "*")
     is_word = not set(pattern) & set("*?[")
-    if caller.jobs or not (pattern in caller.workflows or (is_word and caller.may_run(workflow=pattern))):
+    is_listed = pattern in caller.workflows or (is_word and caller.may_run(workflow=pattern))
+    if caller.jobs or selection.single is not False or not is_listed:
         listed = ", ".join(caller.workflows or caller.jobs)
         raise ApiFault(
             40302, f"the filter may be for more than {caller.principal} may run: have it name one of {listed}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from qflowd.api.access.authorization import check_cancel, refuse_action, refuse_filter
+from qflowd.api.access.authorization import bounded_filter, check_cancel, refuse_action, refuse_filter
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
@@ -111,6 +111,7 @@ def create_batch(call: Call, body: BatchBody) -> Wait | BatchItem:
         where["ids"] = body.ids
     if not where:
         raise ApiFault(42202, "name instances by where or by ids")
+    where = dict(bounded_filter(call, where))
     refuse_filter(call, where)
     args = dict(body.args or {})
     if body.dry_run:

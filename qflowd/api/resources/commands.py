@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from qflowd.api.access.authorization import check_commands, check_words
+from qflowd.api.access.authorization import bounded_filter, check_commands, check_words
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import of_all, refuse_both, task_number
 from qflowd.api.inbox.inboxes import ask_all, command_row
@@ -45,7 +45,7 @@ def create_commands(call: Call, body: CommandRows) -> CommandResult | CommandLis
     """
     if body.items is not None:
         refuse_both(body)
-    rows = list(map(_columns_of, [body] if body.items is None else body.items))
+    rows = [_columns_of(call, row) for row in ([body] if body.items is None else body.items)]
     check_commands(call, rows)
     if body.items is None:
         check_words(call, rows[0])
@@ -59,11 +59,13 @@ def show_command(call: Call, id: int) -> CommandResult:
     return shown(call, Awaited.COMMAND, id, lambda: read_command(call, id))
 
 
-def _columns_of(body: CommandRow) -> dict[str, Any]:
+def _columns_of(call: Call, body: CommandRow) -> dict[str, Any]:
     columns = msgspec.structs.asdict(body) | {"action": body.action or ""}
     columns.pop("items", None)
     if columns["task_id"] is not None:
         columns["task_id"] = task_number("task_id", columns["task_id"])
+    if body.filter is not None:
+        columns["filter"] = bounded_filter(call, body.filter)
     return columns
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from qflowd.api.access.authorization import check_tasks, refuse_filter
+from qflowd.api.access.authorization import bounded_filter, check_tasks, refuse_filter
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody, task_number
@@ -79,6 +79,7 @@ def handle_failures(call: Call, body: HandleMany) -> CommandResult | CommandList
         where = {name: value for name, value in msgspec.structs.asdict(body.group).items() if value is not None}
         if not where:
             raise ApiFault(42202, "group: is empty, which would be every failure")
+        where = dict(bounded_filter(call, where))
         refuse_filter(call, where)
         return asked(call, "handle", path="batches", filter=where, reason=_note(body))
     numbers = sorted({task_number("tasks", task) for task in body.tasks or ()})
