@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -108,7 +109,10 @@ def test_what_is_written_is_named_though_it_cannot_be_read(
     assert [(reply.status, reply.code) for reply in (many, asked, batch)] == [(202, 0)] * 3
     assert [item["state"] for item in many.data["items"]] == ["NEW"] * 2
     assert [(item["action"], item["state"]) for item in asked.data["items"]] == [("pause", "NEW")]
-    assert batch.headers["location"] == f"/api/v1/batches/{batch.data['command_id']}"
+    assert batch.headers["location"] == f"/api/v1/batches/{batch.data['id']}"
+    assert (batch.data["state"], batch.data["where"], batch.data["total"]) == ("NEW", {"workflow": "named"}, 0)
+    monkeypatch.setattr(Call, "read", read)
+    assert api.get(f"/batches/{batch.data['id']}").data == batch.data | {"created_at": ANY}
 
 
 def test_who_is_told_to_come_later_does(client: Client, front: Front):

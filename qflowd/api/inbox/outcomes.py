@@ -74,7 +74,9 @@ def shown(call: Call, kind: Awaited, number: int, read: Callable[[], A]) -> Wait
 
 def answered(
     call: Call,
-    new: SubmissionAnswer | CommandAnswer,
+    kind: Awaited,
+    number: int,
+    new: Item,
     read: Callable[[], A],
     path: str,
     answer: Callable[[A], Any] | None = None,
@@ -94,11 +96,7 @@ def answered(
         refuse_rejected(found.state, found.error, found.error_code)
         return found if answer is None else answer(found)
 
-    if isinstance(new, CommandAnswer):
-        row = AwaitedRow(Awaited.COMMAND, new.command_id, call.tenant)
-    else:
-        row = AwaitedRow(Awaited.SUBMISSION, new.submission_id, call.tenant)
-    return _wait(call, row, read, say, path, new)
+    return _wait(call, AwaitedRow(kind, number, call.tenant), read, say, path, new)
 
 
 def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiAnswer] | None = None) -> Wait:
@@ -107,15 +105,18 @@ def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiA
     def admitted(found: SubmissionAnswer) -> ApiAnswer:
         return ApiAnswer(found, status=201, headers=location(call, f"instances/{found.instance_id}"))
 
-    path = f"submissions/{number}"
-    return answered(call, _new_submission(number), lambda: read_submission(call, number), path, answer or admitted)
+    new, path = _new_submission(number), f"submissions/{number}"
+    return answered(
+        call, Awaited.SUBMISSION, number, new, lambda: read_submission(call, number), path, answer or admitted
+    )
 
 
 def asked(call: Call, action: str, *, path: str = "commands", **columns: Any) -> Wait:
     """Write a command and wait until it is answered; as `ask` and `answered`. `path`: where it is watched."""
     command = ask(call, action, **columns)
     number = command.number
-    return answered(call, new_command(command), lambda: read_command(call, number), f"{path}/{number}")
+    new = new_command(command)
+    return answered(call, Awaited.COMMAND, number, new, lambda: read_command(call, number), f"{path}/{number}")
 
 
 def all_submitted(call: Call, numbers: Sequence[int]) -> Wait:

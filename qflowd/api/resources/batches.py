@@ -1,7 +1,8 @@
 """Batches: one command for many instances. It is tried first, carried out in steps, watched, and cancelled."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ from qflowd.api.access.authorization import bounded_filter, check_cancel, refuse
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
-from qflowd.api.inbox.inboxes import ask
+from qflowd.api.inbox.inboxes import ask, ask_all, command_row
 from qflowd.api.inbox.outcomes import (
     NEW,
     REFUSALS,
@@ -18,7 +19,6 @@ from qflowd.api.inbox.outcomes import (
     answered,
     asked,
     find_command,
-    new_command,
     shown,
 )
 from qflowd.api.inbox.waiting import Awaited
@@ -118,9 +118,10 @@ def create_batch(call: Call, body: BatchBody) -> Wait | BatchItem:
         args["dry_run"] = True
     if body.expect is not None:
         args["expect"] = msgspec.structs.asdict(body.expect)
-    command = ask(call, body.action, filter=where, args=args, task=body.task, reason=body.reason)
-    number = command.number
-    return answered(call, new_command(command), lambda: _read(call, number), f"batches/{number}")
+    row = command_row(call, body.action, filter=where, args=args, task=body.task, reason=body.reason)
+    number = ask_all(call, [row])[0].number
+    new = _item(SimpleNamespace(**row, id=number, is_open=1, result=None, created_at=datetime.now(UTC)))
+    return answered(call, Awaited.COMMAND, number, new, lambda: _read(call, number), f"batches/{number}")
 
 
 @route("GET", "/batches/{id}", Role.READ, errors=(40401,), does="commands")
