@@ -46,20 +46,21 @@ SELECT total FROM qflow.breakpoints
 WHERE instance_id = :instance_id AND task = :task AND tenant = :tenant AND kind <> 'compensation'
 
 -- name: show_first_tasks
--- Of many: failed ones, then those that have not ended, running ones first. PostgreSQL joins so many tables in the order
--- in which they are written: with a join it would work out every row of the instance.
-WITH f AS (SELECT t.id FROM qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)}
-    WHERE t.id BETWEEN :first AND :last AND t.kind <> {kind.COMPENSATION}
-    ORDER BY CASE WHEN t.state = {task.FAILED} THEN -1 WHEN t.state < {task.SUCCESS} THEN {task.SUCCESS} - t.state ELSE 10 END, t.id
+-- Of many: failed ones, then those that have not ended, running ones first. From views alone, and of those only the ids are
+-- sorted: the rest is worked out for the rows that are left. PostgreSQL would join these with every row of the instance.
+WITH f AS (SELECT t.id FROM qflow.tasks t
+    WHERE t.instance_id = :instance_id AND t.tenant = :tenant AND t.id BETWEEN :first AND :last AND t.kind <> 'compensation'
+    ORDER BY CASE t.state WHEN 'FAILED' THEN 0 WHEN 'RUNNING' THEN 1 WHEN 'RESERVED' THEN 2 WHEN 'HELD' THEN 3
+        WHEN 'READY' THEN 4 WHEN 'PENDING' THEN 5 ELSE 6 END, t.id
     LIMIT {literal: batch})
 SELECT v.* FROM {only: postgres qflow.tasks v WHERE v.id = ANY(ARRAY(SELECT f.id FROM f))}
     {only: mysql,sqlite f JOIN qflow.tasks v ON v.id = f.id WHERE 1 = 1} AND v.instance_id = :instance_id AND v.tenant = :tenant
 ORDER BY v.id
 
 -- name: count_states
-SELECT {words: task t.state} AS state, COUNT(*) AS tasks FROM qflow.workflow_instance i
-JOIN qflow.task_instance t ON t.id BETWEEN i.id * 1048576 AND i.id * 1048576 + 1048575
-WHERE i.id = :instance_id AND i.tenant = :tenant AND t.kind <> {kind.COMPENSATION} GROUP BY t.state ORDER BY COUNT(*) DESC
+-- Of its states alone the view works out little: whether ready rows are paused.
+SELECT state, COUNT(*) AS tasks FROM qflow.tasks
+WHERE instance_id = :instance_id AND tenant = :tenant AND kind <> 'compensation' GROUP BY state ORDER BY COUNT(*) DESC
 
 -- name: show_first_errors
 SELECT * FROM qflow.attempts WHERE instance_id = :instance_id AND tenant = :tenant AND error IS NOT NULL

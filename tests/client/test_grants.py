@@ -67,6 +67,8 @@ def test_it_can_submit_wait_read_and_command(limited):
         assert instance.output() == {"rows": 5}
         assert instance.info().progress == 1.0
         assert [task.state for task in instance.tasks()] == ["SUCCESS"]
+        assert [task.state for task in instance.tasks(limit=1)] == ["SUCCESS"]
+        assert instance.count_tasks() == {"SUCCESS": 1}
         assert [line.message for line in instance.logs()] == ["hi"]
         assert [attempt.state for attempt in instance.attempts()] == ["SUCCESS"]
         assert client.daemons() == client.jobs() == client.workflows() == []
