@@ -16,6 +16,7 @@ from qflowd.model.errors import QueryTooSlow, SchemaOutdated, StoreUnavailable
 from qflowd.model.roles import Role
 from tests.api.browser import signed_in
 from tests.conftest import GetServer
+from tests.support.daemon import until
 from tests.support.house import House, open_house
 from tests.support.http import ApiServer, HttpClient, Reply
 
@@ -138,6 +139,7 @@ def not_ready(house: House, monkeypatch: pytest.MonkeyPatch) -> Reply:
         raise SchemaOutdated("the schema is older; `qflowd migrate`")
 
     monkeypatch.setattr(meta.migrate, "check", fail)
+    until(lambda: house.api.get("/readyz").status != 200, what="the last answer to be too old")
     return house.api.get("/readyz")
 
 

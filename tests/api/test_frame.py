@@ -8,7 +8,9 @@ import socket
 
 import pytest
 
+from qflowd.api.cache import TtlCache
 from qflowd.api.codes import CODES
+from qflowd.api.resources import meta
 from qflowd.api.routing import PREFIX, Endpoint, endpoints
 from qflowd.model.roles import Role
 from tests.docs.pages import ROOT
@@ -30,6 +32,16 @@ def names(route: Endpoint) -> str:
 def test_health_needs_no_credentials_and_readiness_asks_the_database(api: ApiServer) -> None:
     assert api.anonymous().get("/healthz").text == "ok\n"
     assert api.anonymous().get("/readyz").text == "ok\n"
+
+
+def test_whoever_asks_for_readiness_again_and_again_asks_the_database_once(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(meta, "_SEEN", TtlCache(60.0))
+    monkeypatch.setattr(meta.migrate, "check", lambda _store: asked.append(1))
+    assert {api.anonymous().get("/readyz").text for _ in range(4)} == {"ok\n"}
+    assert len(asked) == 1
 
 
 def test_answers_are_enveloped_and_carry_an_etag_that_spares_the_body(api: ApiServer) -> None:

@@ -93,6 +93,7 @@ def _told(stream: Stream) -> list[int]:
 def _say_so(api: ApiServer) -> None:
     """Health is of the process; readiness and lists are of the database: 503, with a time to come again."""
     assert api.get("/healthz").status == 200
+    until(lambda: api.get("/readyz").status != 200, 30, what="the last answer to be too old")
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         asked: list[Callable[[HttpClient], Reply]] = [
             lambda client: client.get("/readyz"),
