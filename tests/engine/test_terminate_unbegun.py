@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from qflowd.config.records import LimitConfig
 from qflowd.engine.claiming.claim import Claim, Claimed
 from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.running.dispatch import Dispatch
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.running.upkeep import Upkeep
@@ -18,6 +20,7 @@ from qflowd.store.clock import boottime
 from qflowd.workers.events import Returned
 from qflowd.workers.wire import Chunk
 from tests.support.lab import SUCCESS, Lab
+from tests.support.limits import claims, have_job, used
 
 FORK = {"a": [], "b": ["a"], "c": []}
 
@@ -60,7 +63,12 @@ class Runner:
     def send(self, rows: Sequence[Claimed]) -> set[int]:
         """Returns the ids of those that reached a worker."""
         lane = self.lab.lane(self.lab.column("task_instance", "lane", rows[0].id))
-        claim = Claim(lane, list(rows), 1)
+        return self.send_claim(Claim(lane, list(rows), 1))
+
+    def send_claim(self, claim: Claim) -> set[int]:
+        """As `send`."""
+        rows = claim.rows
+        self.harvest.held.hold_slots([claim])
         self.lab.store.read(lambda tx: self.lab.instances.load_claimed(tx, rows))
         shipment = self.lab.store.read(lambda tx: self.dispatch.prepare(tx, claim))
         self.dispatch.send(shipment, self.upkeep.cancelled(shipment.claims))
@@ -146,3 +154,23 @@ def test_only_the_task_that_is_named_ends(fork: Lab) -> None:
     assert runner.send(rows) == {row.id for row in rows} - {numbers[1] * ORDINALS + 1}
     runner.look()
     assert [fork.states(number)["c"] for number in numbers] == ["RUNNING", "CANCELLED"]
+
+
+@pytest.mark.parametrize("has_reached_a_worker", [True, False])
+def test_what_ends_before_it_began_does_not_count_for_a_rate(lab: Lab, has_reached_a_worker: bool) -> None:
+    save_configured(lab.store, {"vendor": LimitConfig(slots=None, rate=("3/min",))})
+    have_job(lab, {"vendor": 1})
+    numbers = [lab.start(job="work") for _ in range(5)]
+    [claim], runner = claims(lab), Runner(lab)
+    rows = claim.rows
+    assert len(rows) == 3
+    if has_reached_a_worker:
+        runner.send_claim(claim)
+    for row in rows[:2]:
+        assert lab.command("terminate", None, task_id=row.id)[0] == "DONE"
+    if not has_reached_a_worker:
+        assert runner.send_claim(claim) == {rows[2].id}
+    runner.look()
+    assert [lab.state(number) for number in numbers[:2]] == ["FAILED", "FAILED"]
+    assert used(lab) == {"vendor": 1}
+    assert len(claims(lab)[0].rows) == 2

@@ -43,6 +43,7 @@ class Harvest:
         self._chance = chance
         self.held = HeldRows()
         self.batch = Batch()
+        self._unbegun: set[int] = set()  # ids of rows in it that had not begun
         self.stopped: Collection[int] = ()  # ids of tasks that were terminated alone, at the last look
         self._first_at = 0.0  # CLOCK_BOOTTIME of the oldest result in the batch
         self._not_before = 0.0
@@ -93,6 +94,8 @@ class Harvest:
 
     def end_unrun(self, rows: Iterable[Claimed], state: TaskState, reason: Reason) -> None:
         """Rows that end before they began: they or their instance were terminated, or they are skipped."""
+        rows = list(rows)
+        self._unbegun.update(row.id for row in rows)
         self.batch.final += [
             FinalRow(
                 row.id, row.fence, int(state), int(reason), row.attempt, None, None, None, row.node, row.kind, row.round
@@ -107,6 +110,7 @@ class Harvest:
     def put_off(self, row: Claimed, seconds: float) -> None:
         """A row that cannot be sent by this daemon: it waits as if it had not been claimed."""
         due_at = self._clock.now() + timedelta(seconds=seconds)
+        self._unbegun.add(row.id)
         self.batch.rearmed.append(Rearmed(row.id, row.fence, row.attempt, 0, due_at))
 
     def forget_all(self) -> None:
@@ -142,7 +146,8 @@ class Harvest:
     def reap(self) -> Batch:
         """The batch to write; a new one is begun."""
         batch, self.batch, self._first_at = self.batch, Batch(), 0.0
-        self.held.end(batch)
+        self.held.end(batch, self._unbegun)
+        self._unbegun.clear()
         return batch
 
     def put_back(self, batch: Batch, not_before: float) -> None:

@@ -1,6 +1,7 @@
 """The rows that this daemon holds: claimed by it, and not ended yet."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from qflowd.engine.claiming.claim import Claim, Claimed
@@ -55,14 +56,17 @@ class HeldRows(dict[int, Held]):
         """Does a slot of a limit wait to be given back, where too few results of short tasks are out to wait for?"""
         return short < WORTH_A_COMMIT and self.lines.has_ended(self)
 
-    def end(self, batch: Batch) -> None:
-        """Add to a batch what its rows give back, and what breakers are to be told of them."""
+    def end(self, batch: Batch, unbegun: AbstractSet[int] = frozenset()) -> None:
+        """Add to a batch what its rows give back, and what breakers are to be told of them.
+
+        `unbegun`: ids of rows that have ended, or wait again, without having begun; those that are released are known.
+        """
         ends = batch.final, batch.rearmed, batch.released
         if self._probes:
             batch.attempt_ends += settle_probes(self._probes, batch.final, ends)
         if self.lines:
-            unbegun = {row.id for row in batch.released} - {row.task_id for row in batch.attempts}
-            freed, moved = self.lines.end((row[:2] for rows in ends for row in rows), unbegun)
+            released = {row.id for row in batch.released} - {row.task_id for row in batch.attempts}
+            freed, moved = self.lines.end((row[:2] for rows in ends for row in rows), released | unbegun)
             batch.slots += freed
             batch.moved += moved
 
