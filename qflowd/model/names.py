@@ -8,6 +8,7 @@ RESERVED_TASK_KEYS: Final = frozenset({"params", "item", "tasks", "instance", "b
 DEFAULT_TENANT: Final = "default"
 
 _PUNCTUATION: Final = frozenset("_-./")
+_IN_ADDRESSES: Final = frozenset("@+'")  # of mailboxes, beside those
 
 
 def item_name(row: Any) -> str:
@@ -28,12 +29,26 @@ def fault_in_key(key: object, what: str = "key") -> str | None:
         return f"{what} must be text, not {type(key).__name__}"
     if not key:
         return f"{what} must not be empty"
-    if len(key) > LONGEST_KEY:
-        return f"{what} has {len(key)} characters; at most {LONGEST_KEY} are allowed"
+    if fault := _too_long(key, what):
+        return fault
     for character in key:
         if not _may_stand_in_key(character):
             return f"{what} {key!r} contains {character!r}; use letters, digits and _ - . /"
     return None
+
+
+def fault_in_principal(name: object) -> str | None:
+    """Why `name` cannot name a principal: as other keys, or the address of a mailbox, as proxies that sign people in hand it over.
+
+    Neither `@` nor `+` begins one: a spreadsheet would take it for a formula.
+    """
+    what = "the name of a principal"
+    if not isinstance(name, str) or not set(name) & _IN_ADDRESSES:
+        return fault_in_key(name, what)
+    domain = name.partition("@")[2]
+    if name[0] in _IN_ADDRESSES or (at := name.count("@")) > 1 or (at and not domain) or _IN_ADDRESSES & set(domain):
+        return f"{what} {name!r} is neither a name nor an address such as ann+qflowd@example.com"
+    return fault_in_key("".join(each for each in name if each not in _IN_ADDRESSES), what) or _too_long(name, what)
 
 
 def fault_in_task_key(key: object) -> str | None:
@@ -42,6 +57,10 @@ def fault_in_task_key(key: object) -> str | None:
     if fault is None and key in RESERVED_TASK_KEYS:
         return f"task key {key!r} is a word of the expression language; choose another"
     return fault
+
+
+def _too_long(key: str, what: str) -> str | None:
+    return f"{what} has {len(key)} characters; at most {LONGEST_KEY} are allowed" if len(key) > LONGEST_KEY else None
 
 
 def _may_stand_in_key(character: str) -> bool:

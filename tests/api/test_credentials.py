@@ -286,6 +286,31 @@ class TestBehindAProxy:
             headers = {"x_forwarded_user": "ann", "x_qflowd_csrf": "proxy", "origin": "https://q.example"}
             assert HttpClient(api.port).put("/me", {}, host="q.example", **headers).status == 200
 
+    def test_a_mail_address_is_a_name(self, database_url):
+        with ApiServer(database_url, PROXIED | {"trusted_role": "read"}) as api:
+            for name in ("ann+qflowd@example.com", "o'brien@example.com"):
+                made = api.post("/principals", {"name": name, "role": "operate"})
+                assert (made.status, made.data["name"]) == (201, name)
+                me = HttpClient(api.port).get("/me", x_forwarded_user=name).data
+                assert (me["principal"], me["role"]) == (name, "operate")
+                assert api.get(made.headers["location"]).data["name"] == name
+            headers = {"x_forwarded_user": "ann+qflowd@example.com", "x_qflowd_csrf": "proxy"}
+            headers |= {"origin": "https://q.example", "host": "q.example"}
+            asked = HttpClient(api.port).post("/submissions?wait=0", {"job": "hello"}, **headers)
+            assert asked.status == 202
+            audited = api.get("/audit?actor=ann%2Bqflowd@example.com&action=TRIGGER").data["items"]
+            assert [entry["submission_id"] for entry in audited] == [asked.data["submission_id"]]
+            other = HttpClient(api.port).get("/me", x_forwarded_user="ann@example.com").data
+            assert (other["principal"], other["role"]) == ("ann@example.com", "read")
+
+    @pytest.mark.parametrize(
+        "name",
+        ["@example.com", "ann@", "ann@a@b", "+ann@example.com", "'ann@b", "ann b@c", "ann\n@c", "a@b+c", "a;b@c"],
+    )
+    def test_what_is_neither_a_name_nor_an_address_is_refused(self, api: ApiServer, name: str):
+        reply = api.post("/principals", {"name": name, "role": "read"})
+        assert (reply.status, reply.code) == (422, 42202)
+
     def test_others_get_the_role_of_the_configuration(self, sqlite_url):
         with ApiServer(sqlite_url, PROXIED | {"trusted_role": "read"}) as api:
             me = HttpClient(api.port).get("/me", x_forwarded_user="bob").data

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 from qflowd.engine.access.audit import Actor, record
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import InvalidRequest, NameTaken, NotFound
-from qflowd.model.names import fault_in_key
+from qflowd.model.names import fault_in_key, fault_in_principal
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
@@ -25,9 +25,9 @@ class Preferences(NamedTuple):
 def add_principal(tx: Tx, actor: Actor, name: str, kind: str, role: Role) -> Any:
     """Make a principal in the actor's tenant; returns its row. Names are unique among all tenants: people sign in by them.
 
-    Raises: NameTaken; InvalidRequest for a name that no key can have, another kind, no role, or one above the actor's.
+    Raises: NameTaken; InvalidRequest for a name that no principal can have, another kind, no role, or one above the actor's.
     """
-    if fault := fault_in_key(name, "the name of a principal") or fault_in_key(actor.tenant, "tenant"):
+    if fault := fault_in_principal(name) or fault_in_key(actor.tenant, "tenant"):
         raise InvalidRequest(fault)
     _check(actor, kind, role)
     if tx.one("find_principal", name=name) is not None:
