@@ -48,6 +48,7 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         50301: "the database cannot be reached",
         50302: "the query took too long",
         50303: "the server is not ready: its database has another schema",
+        50304: "the server has too many connections",
     }
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qflowd.api.codes import CODES
-from qflowd.api.http import requests
+from qflowd.api.http import requests, server
 from qflowd.api.resources import me, meta
 from qflowd.model.errors import QueryTooSlow, SchemaOutdated, StoreUnavailable
 from qflowd.model.roles import Role
@@ -143,6 +143,16 @@ def not_ready(house: House, monkeypatch: pytest.MonkeyPatch) -> Reply:
     return house.api.get("/readyz")
 
 
+def crowded(house: House, monkeypatch: pytest.MonkeyPatch) -> Reply:
+    monkeypatch.setattr(server, "MOST_CONNECTIONS", 1)
+    with socket.create_connection(("127.0.0.1", house.api.port)) as other:
+        other.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b" 200 " in other.recv(100)
+        reply = house.api.get("/version")
+        assert (reply.headers["connection"], reply.headers["retry-after"]) == ("close", "2")
+        return reply
+
+
 GIVEN: Mapping[int, Give] = {
     0: lambda house, _: house.api.get("/version"),
     40001: lambda house, _: house.post("/submissions", b"{"),
@@ -184,6 +194,7 @@ GIVEN: Mapping[int, Give] = {
     50301: broken(StoreUnavailable("the database is away")),
     50302: broken(QueryTooSlow("it took too long")),
     50303: not_ready,
+    50304: crowded,
 }
 
 

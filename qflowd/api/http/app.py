@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qflowd.api.access.credentials import Credentials
 from qflowd.api.access.csrf import check_host
@@ -59,12 +59,16 @@ class Api:
         """As `find_answered`, in a thread."""
         return await self.in_thread(partial(find_answered, self.store, rows))  # type: ignore[no-any-return]
 
-    def app(self) -> Starlette:
-        """The application; its errors are enveloped as well."""
+    def app(self, is_crowded: Callable[[], bool] = lambda: False) -> Starlette:
+        """The application; its errors are enveloped as well. `is_crowded`: are there too many connections for another request?"""
         routes = [Route(endpoint.path, _Answers(self, endpoint), methods=[endpoint.method]) for endpoint in endpoints()]
         return Starlette(
             routes=[*routes, Route("/{path:path}", self._page, methods=["GET"])],
-            middleware=[Middleware(LingeringClose), Middleware(BasePath, base_path=self.config.base_path)],
+            middleware=[
+                Middleware(_Crowd, api=self, is_crowded=is_crowded),
+                Middleware(LingeringClose),
+                Middleware(BasePath, base_path=self.config.base_path),
+            ],
             exception_handlers={HTTPException: self._no_route},
         )
 
@@ -200,6 +204,22 @@ class _Answers:
         if caller.principal:
             api.rates.admit(caller.principal, is_write=endpoint.is_write)
         return caller
+
+
+class _Crowd:
+    """Refuses a request while there are too many connections, and closes its own. An ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, api: Api, is_crowded: Callable[[], bool]) -> None:
+        self._app, self._api, self._is_crowded = app, api, is_crowded
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._is_crowded():
+            await self._app(scope, receive, send)
+            return
+        call = Call(request_of(scope, self._api.config), self._api.store, self._api.config)
+        headers = {"Retry-After": "2", "Connection": "close"}
+        fault = ApiFault(50304, "this server has too many connections; come again in a moment", headers=headers)
+        await _response(failed(call, fault))(scope, receive, send)
 
 
 class _Parts(Response):

@@ -94,7 +94,7 @@ class Server(uvicorn.Server):
     def __init__(
         self, api: Api, config: Config, when_ready: Callable[[], None] = lambda: None, ends_with: int | None = None
     ) -> None:
-        super().__init__(_settings(api, config))
+        super().__init__(_settings(api, config, self._is_crowded))
         self._api, self._when_ready, self._ends_with = api, when_ready, ends_with
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -107,6 +107,9 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._api.hub.close()
         await super().shutdown(sockets)
+
+    def _is_crowded(self) -> bool:
+        return len(self.server_state.connections) > MOST_CONNECTIONS
 
     def _end(self, descriptor: int) -> None:
         if not os.read(descriptor, 1024):
@@ -129,12 +132,13 @@ def _invite(store: Store, address: str, show_link: Callable[[str], None] | None)
             show_link(f"{why}:\n{address}#code={code}")
 
 
-def _settings(api: Api, config: Config) -> uvicorn.Config:
+def _settings(api: Api, config: Config, is_crowded: Callable[[], bool]) -> uvicorn.Config:
     tls: dict[str, Any] = {}
     if config.api.tls_cert is not None:
         tls = {"ssl_certfile": str(config.api.tls_cert), "ssl_keyfile": str(config.api.tls_key)}
+    # Not `limit_concurrency`: uvicorn answers a line of text, which no client of the API can read.
     return uvicorn.Config(
-        api.app(),
+        api.app(is_crowded),
         http="h11",
         ws="none",
         loop="asyncio",
@@ -144,7 +148,6 @@ def _settings(api: Api, config: Config) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=20,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=3,
         **tls,
     )

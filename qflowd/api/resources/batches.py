@@ -11,7 +11,7 @@ from qflowd.api.access.authorization import bounded_filter, check_cancel, refuse
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
-from qflowd.api.inbox.inboxes import ask, ask_all, command_row
+from qflowd.api.inbox.inboxes import ask_all, command_row
 from qflowd.api.inbox.outcomes import (
     NEW,
     REFUSALS,

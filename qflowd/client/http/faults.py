@@ -19,7 +19,7 @@ from qflowd.model.errors import (
 )
 
 # What is over in a moment: too many requests, no database, starting or stopping; and what proxies say of it.
-PASSING: Final = frozenset({42901, 50301, 50303})
+PASSING: Final = frozenset({42901, 50301, 50303, 50304})
 PASSING_STATUS: Final = frozenset({429, 502, 503, 504})
 _KINDS: Final[Mapping[int, type[QflowdError]]] = MappingProxyType(
     {

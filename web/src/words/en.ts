@@ -35,7 +35,7 @@ export const en = {
   codes: {
     40101: 'You are not signed in.', 40102: 'This token is unknown, has expired or was revoked.', 40103: 'Your session has ended.',
     40301: 'Your role does not allow this.', 40305: 'This server is read-only.', 40401: 'There is no such thing (any more).',
-    42901: 'Too many requests: wait a moment.', 42902: 'A quota is used up.', 50301: 'The database is away.', 50302: 'That question is too expensive: narrow it.', 50303: 'The server is not ready.',
+    42901: 'Too many requests: wait a moment.', 42902: 'A quota is used up.', 50301: 'The database is away.', 50302: 'That question is too expensive: narrow it.', 50303: 'The server is not ready.', 50304: 'The server has too many connections: wait a moment.',
   } as Record<number, string>,
   bell: {
     title: 'What waits for you', unread: (n: string) => `What waits for you: ${n} not read`, readAll: 'Mark all as read', none: 'Nothing waits for you.',
