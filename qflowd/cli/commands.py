@@ -44,6 +44,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "resume": "Continue paused instances, or a workflow; start those that were submitted with --hold.",
         "start": "Start instances that were submitted with --hold.",
         "handle": "Mark failures as handled: they leave the list of failures.",
+        "mute": "Leave a group of failures out of what waits for a person, for a while.",
     },
     "Look": {
         "top": "Watch instances, failures, daemons and next fires, until q.",

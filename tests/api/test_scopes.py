@@ -41,6 +41,8 @@ BODIES: Mapping[str, Any] = {
     "replace_quotas": {"quotas": {}},
     "handle_failures": {"group": {"task": "first"}, "note": "x"},
     "handle_failure": {"note": "x"},
+    "mute_failures": {"group": {"task": "hello", "workflow": "greet", "error_class": "x"}, "reason": "x"},
+    "unmute_failures": {"group": {"task": "hello", "workflow": "greet", "error_class": "x"}},
     "skip_task": {"reason": "x"},
     "set_instance_priority": {"priority": 1},
     "rerun_instance": {"from": "hello"},

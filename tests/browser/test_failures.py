@@ -34,6 +34,29 @@ def test_a_failure_is_handled_with_a_note_and_is_not_open_any_more(site: Site) -
 
 
 @every_database
+def test_a_group_that_is_muted_says_so_until_it_is_heard_again(site: Site) -> None:
+    with site.look() as page:
+        page.goto(f"{site.url}failures")
+        group = page.locator("li.group").filter(has_text="check")
+        group.get_by_role("button", name=re.compile("eod.cn › check")).press("m")
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="Mute")).to_be_disabled()
+        dialog.get_by_label("For how long").select_option("a week")
+        dialog.get_by_label("Reason").fill("the vendor knows")
+        dialog.get_by_role("button", name="Mute").click()
+        expect(group.locator(".group-muted")).to_contain_text("muted until")
+        expect(group.locator(".group-muted")).to_have_attribute("title", "the vendor knows")
+        page.goto(site.url)
+        expect(page.get_by_role("main")).not_to_contain_text("close of S007")
+        page.goto(f"{site.url}failures")
+        group.get_by_role("button", name="End the mute").click()
+        dialog.get_by_role("button", name="End the mute").click()
+        expect(group.locator(".group-muted")).to_have_count(0)
+        page.goto(site.url)
+        expect(page.get_by_role("main")).to_contain_text("close of S007")
+
+
+@every_database
 def test_a_failure_is_read_mended_and_retried_until_it_is_green(site: Site) -> None:
     run = site.runs["eod.cn"]
     with site.look() as page:

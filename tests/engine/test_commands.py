@@ -41,6 +41,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "enable",
         "end_canary",
         "handle",
+        "mute",
         "open_breaker",
         "pause",
         "pause_limit",
@@ -57,12 +58,13 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "trigger",
         "unarchive",
         "unarchive_task",
+        "unmute",
         "unset_limit",
     ]
     assert not VERBS.keys() & LATER_ACTIONS
     facts = {"id": 7, "state": "SUCCESS", "workflow": "daily", "version": 3}
     facts |= {"task": "bars", "task_state": "RUNNING", "instead": "", "kind": "definition", "name": "bars"}
-    facts |= {"limit": "vendor:x", "source": "config", "what": "it", "others": ""}
+    facts |= {"limit": "vendor:x", "source": "config", "what": "it", "others": "", "error_class": "ValueError"}
     assert all("{" not in verb.not_possible.format(**facts) for verb in VERBS.values())
 
 

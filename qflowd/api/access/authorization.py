@@ -25,6 +25,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
     **dict.fromkeys(
         (
             *("pause", "resume", "terminate", "stop", "retry", "rerun", "skip", "compensate", "handle", "trigger"),
+            *("mute", "unmute"),
             *("cancel", "enable", "disable", "priority"),
             *("set_limit", "unset_limit", "pause_limit", "resume_limit", "open_breaker", "close_breaker"),
         ),
@@ -32,6 +33,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
     ),
 }
 OF_TENANTS: Final = limit_of("")  # how limits begin that quotas make
+OF_GROUPS: Final = ("mute", "unmute")  # of failures
 # All tenants share what these change.
 OF_LIMITS: Final = frozenset(action for action in ROLE_OF if action.endswith(("_limit", "_breaker")))
 
@@ -109,6 +111,9 @@ def check_words(call: Call, row: Mapping[str, Any], *, of_another: bool = False)
         refuse_filter(call, where)
     if isinstance(limit := args.get("limit"), str):
         refuse_limit(call, limit)
+    if row["action"] in OF_GROUPS:
+        workflow, task = args.get("workflow"), args.get("task")
+        refuse_group(call, workflow if isinstance(workflow, str) else None, task if isinstance(task, str) else "")
     if row["action"] == "cancel" and not of_another and (number := args.get("command")) is not None:
         try:
             check_cancel(call, whole(1, LARGEST_INSTANCE)(number))
@@ -153,6 +158,18 @@ def check_jobs(call: Call, workflow: str, version: int | None) -> None:
 def bounded_filter(call: Call, where: Mapping[str, Any]) -> Mapping[str, Any]:
     """The filter as this caller means it: a list of workflows has no single job, though one may have a workflow's name."""
     return {"single": False, **where} if call.caller.workflows and "ids" not in where else where
+
+
+def refuse_group(call: Call, workflow: str | None, task: str) -> None:
+    """May the caller mute failures of this workflow, or without one of the single job that is called as the task?
+
+    Raises: ApiFault 40302.
+    """
+    if workflow is None:
+        refuse_unlisted(call, job=task)
+        return
+    refuse_unlisted(call, workflow=workflow)
+    check_jobs(call, workflow, None)
 
 
 def refuse_filter(call: Call, where: Mapping[str, Any]) -> None:

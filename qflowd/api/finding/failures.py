@@ -21,7 +21,7 @@ FIRST_SPAN: Final = 2_000 * ORDINALS
 class FailureItem(Item):
     """A task that failed and that nobody has handled, or, with `handled_at`, one that somebody has.
 
-    Of a group it is the newest; `count` and `first_at` are then those of the group.
+    Of a group it is the newest; `count`, `first_at` and `muted_until` are then those of the group.
     """
 
     task_id: str
@@ -47,6 +47,9 @@ class FailureItem(Item):
     count: int
     first_at: datetime | None
     newest_at: datetime | None
+    muted_until: datetime | None
+    muted_by: str | None
+    mute_reason: str | None
 
 
 def conditions(
@@ -76,7 +79,9 @@ def items_with(call: Call, ids: Sequence[int]) -> list[FailureItem]:
 
 def item_of(row: Any) -> FailureItem:
     """A row of a failure as lists show it."""
-    fields: dict[str, Any] = dict.fromkeys(("handled_at", "handled_by", "note"))
+    fields: dict[str, Any] = dict.fromkeys(
+        ("handled_at", "handled_by", "note", "muted_until", "muted_by", "mute_reason")
+    )
     fields |= {"task_id": str(row.id), "count": 1, "first_at": row.failed_at, "newest_at": row.failed_at}
     return FailureItem(**fields | fields_of(row, FailureItem))
 
@@ -85,6 +90,7 @@ class FailureGroups(NamedTuple):
     """Groups of failures, that which failed last first, by their newest item.
 
     `groups`: how many there are, `failures`: of how many, at most as many as were asked for; `has_more`: there may be older ones.
+    Those that were not asked for, as they are muted, or are not, count nowhere.
     """
 
     items: list[FailureItem]
@@ -93,9 +99,10 @@ class FailureGroups(NamedTuple):
     has_more: bool
 
 
-def groups(call: Call, where: dict[str, Any], most: int, shown: int) -> FailureGroups:
+def groups(call: Call, where: dict[str, Any], most: int, shown: int, *, muted: bool | None = None) -> FailureGroups:
     """The newest failures that nobody has handled, `most` of them, by workflow, task and class of the error.
 
+    `muted`: those alone that are muted, or are not.
     They are grouped in the database, span by span: a plan for all ids might read all that ever failed. Under conditions it
     is what is found in a moment.
     """
@@ -117,12 +124,19 @@ def groups(call: Call, where: dict[str, Any], most: int, shown: int) -> FailureG
         elif now - began < QUICK_S:
             span *= 4
         has_more = has_more or (before > 0 and (total >= most or (now > until and not is_patient)))
+    mutes = {
+        (row.workflow, row.task, row.error_class): row for row in call.read("list_mutes", now=call.store.clock.now())
+    }
+    for (workflow, *about), group in found.items():
+        group.mute = mutes.get((workflow or "", *about))
     newest = sorted(found.values(), key=lambda group: str(group.newest_at or ""), reverse=True)
-    items = {item.task_id: item for item in items_with(call, [group.id for group in newest[:shown]])}
-    for group in newest[:shown]:
+    left = [group for group in newest if muted in (None, group.mute is not None)]
+    left_out = sum(group.count for group in newest) - sum(group.count for group in left)
+    items = {item.task_id: item for item in items_with(call, [group.id for group in left[:shown]])}
+    for group in left[:shown]:
         if (item := items.get(str(group.id))) is not None:
-            item.count, item.first_at, item.newest_at = group.count, group.first_at, group.newest_at
-    return FailureGroups(list(items.values()), len(found), min(total, most), has_more)
+            group.tell(item)
+    return FailureGroups(list(items.values()), len(left), min(max(0, total - left_out), most), has_more)
 
 
 @dataclass(slots=True)
@@ -133,6 +147,17 @@ class _Group:
     count: int = 0
     first_at: datetime | None = None
     newest_at: datetime | None = None
+    mute: Any = None  # a row of `list_mutes`
+
+    def tell(self, item: FailureItem) -> None:
+        """Have the newest item say what the group is."""
+        item.count, item.first_at, item.newest_at = self.count, self.first_at, self.newest_at
+        if self.mute is not None:
+            item.muted_until, item.muted_by, item.mute_reason = (
+                self.mute.ends_at,
+                self.mute.muted_by,
+                self.mute.reason,
+            )
 
     def add(self, row: Any) -> None:
         self.id, self.count = max(self.id, row.id), self.count + row.failures

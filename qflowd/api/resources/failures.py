@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any, Final
 
+from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.api.finding.failures import FailureItem, conditions, find, grouped, groups, item_of, items_with
 from qflowd.api.finding.streams import page_of_ids
@@ -18,7 +19,7 @@ MOST_GROUPED: Final = 5_000  # of the newest failures
 class FailuresQuery(PageQuery):
     """Which failures. `handled`: those that somebody has handled; `group`: by workflow, task and class of the error.
 
-    `workflow` and `error_class` are globs; `since` is such as `2d`.
+    `workflow` and `error_class` are globs; `since` is such as `2d`. `muted`: of groups, those alone that are, or are not.
     """
 
     handled: bool = False
@@ -27,11 +28,14 @@ class FailuresQuery(PageQuery):
     task: str | None = None
     error_class: str | None = None
     since: str | None = None
+    muted: bool | None = None
 
 
 @route("GET", "/failures", Role.READ, errors=(40002, 40003), does="views failures, handled_failures")
 def list_failures(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
     """What has failed, that of the newest instances first. Groups are those of the newest 5,000 failures, all on one page."""
+    if query.muted is not None and (query.handled or not query.group):
+        raise ApiFault(40002, "muted: failures are muted in groups, until they are handled; ask with group=1")
     if query.group:
         return _groups(call, query)
     if query.handled:
@@ -53,7 +57,7 @@ def _handled(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
 def _groups(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
     """`total`: how many groups there are, `more`: older failures."""
     if not query.handled:
-        found = groups(call, _conditions(call, query), MOST_GROUPED, query.limit)
+        found = groups(call, _conditions(call, query), MOST_GROUPED, query.limit, muted=query.muted)
         return ListPage(found.items, None, found.groups, found.has_more)
     rows = _read_handled(call, query, ABOVE_ALL_IDS, 0, MOST_GROUPED)
     items = grouped(map(item_of, rows))

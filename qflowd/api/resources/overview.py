@@ -91,7 +91,7 @@ def overview_of(call: Call, query: OverviewQuery) -> Overview:
     first = with_ids(call.read, Between(since, FOREVER)).lowest
     states = {row.state: int(row.instances) for row in call.read("count_instances_since", first=first, since=since)}
     ready_at = call.one("find_oldest_ready").ready_at
-    failures = groups(call, conditions(), FAILURES, GROUPS)
+    failures = groups(call, conditions(), FAILURES, GROUPS, muted=False)
     return Overview(
         states=states,
         since=since,

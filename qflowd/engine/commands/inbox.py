@@ -14,6 +14,7 @@ from qflowd.engine.commands import (  # noqa: F401
     bulk,
     cancel,
     handle,
+    mute,
     pause,
     pause_task,
     pause_workflow,

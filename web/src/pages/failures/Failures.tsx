@@ -1,5 +1,5 @@
 // What still needs a person: failures in groups of one workflow, task and error. Inside a group its tasks, with their logs.
-import { CheckCheck, ChevronRight, RotateCcw } from 'lucide-react'
+import { BellOff, BellRing, CheckCheck, ChevronRight, RotateCcw } from 'lucide-react'
 import { useState, type KeyboardEvent } from 'react'
 import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
@@ -14,21 +14,24 @@ import { Tabs } from '../../ui/Tabs'
 import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
 import { nameOf } from '../run/ids'
-import { HandleDialog, RetryDialog, type Chosen } from './dialogs'
-import { groupKey, groupQuery, type Failure, type FailureGroup } from './groups'
+import { HandleDialog, MuteDialog, RetryDialog, type Chosen } from './dialogs'
+import { groupKey, groupQuery, spoken, type Failure, type FailureGroup } from './groups'
 import { words } from './words'
 import './failures.css'
+
+type Verb = 'retry' | 'handle' | 'mute'
 
 export default function Failures() {
   const w = useWords(words)
   const [view, setView] = useQueryState('view', 'open')
-  const [asking, setAsking] = useState<{ verb: 'retry' | 'handle'; of: Chosen } | null>(null)
+  const [asking, setAsking] = useState<{ verb: Verb; of: Chosen } | null>(null)
   return (
     <>
       <Head title={w.title} name={w.title}>{w.about}</Head>
       <div className="failure-tabs"><Tabs label={w.views} chosen={view} choose={setView} tabs={[{ name: 'open', word: w.open }, { name: 'handled', word: w.handled }]} /></div>
       {view === 'handled' ? <Handled /> : <Groups ask={(verb, of) => setAsking({ verb, of })} />}
       {asking?.verb === 'retry' && <RetryDialog of={asking.of} onClose={() => setAsking(null)} />}
+      {asking?.verb === 'mute' && <MuteDialog of={asking.of} onClose={() => setAsking(null)} />}
       {asking?.verb === 'handle' && <HandleDialog of={asking.of} onClose={() => setAsking(null)} />}
     </>
   )
@@ -44,7 +47,7 @@ function Groups({ ask }: { ask: GroupProps['ask'] }) {
     <>
       {groups.error && <Problem error={groups.error} again={groups.again} />}
       <ul className="groups">
-        {groups.items.map((group) => (
+        {spoken(groups.items).map((group) => (
           <Group key={groupKey(group)} group={group} open={open === groupKey(group)} turn={() => setOpen(open === groupKey(group) ? '' : groupKey(group))} ask={ask} />
         ))}
       </ul>
@@ -82,7 +85,7 @@ interface GroupProps {
   group: FailureGroup
   open: boolean
   turn: () => void
-  ask: (verb: 'retry' | 'handle', of: Chosen) => void
+  ask: (verb: Verb, of: Chosen) => void
 }
 
 function Group({ group, open, turn, ask }: GroupProps) {
@@ -90,9 +93,9 @@ function Group({ group, open, turn, ask }: GroupProps) {
   const may = useMay('operate')
   const name = `${group.workflow ?? ''}${group.workflow ? ' › ' : ''}${group.task}`
   const of: Chosen = { group, name, count: group.count }
-  const key = (event: KeyboardEvent) => keys(event, { r: () => may && ask('retry', of), h: () => may && ask('handle', of) })
+  const key = (event: KeyboardEvent) => keys(event, { r: () => may && ask('retry', of), h: () => may && ask('handle', of), m: () => may && ask('mute', of) })
   return (
-    <li className="group" data-open={open || undefined}>
+    <li className="group" data-open={open || undefined} data-muted={group.muted_until ? true : undefined}>
       <div className="group-head" onKeyDown={key}>
         <button type="button" className="group-turn" data-row aria-expanded={open} onClick={turn}>
           <ChevronRight aria-hidden size={16} className="group-arrow" />
@@ -106,10 +109,14 @@ function Group({ group, open, turn, ask }: GroupProps) {
           <strong><Time at={group.newest_at} /></strong>
           <span className="muted">{group.first_at && group.first_at !== group.newest_at && <>{w.first} <Time at={group.first_at} /></>}</span>
         </span>
+        {group.muted_until && (
+          <span className="group-muted muted cut" title={group.mute_reason ?? ''}><BellOff aria-hidden size={14} /> {w.muted} <Time at={group.muted_until} /> {group.muted_by && w.by(group.muted_by)}</span>
+        )}
         {may && (
           <span className="group-do">
             <Button icon={RotateCcw} onClick={() => ask('retry', of)}>{group.count === 1 ? w.retry : w.retryAll(number(group.count))}</Button>
             <Button icon={CheckCheck} onClick={() => ask('handle', of)}>{w.handle}</Button>
+            <Button icon={group.muted_until ? BellRing : BellOff} look="bare" title={group.muted_until ? w.unmute : w.mute} onClick={() => ask('mute', of)} />
           </span>
         )}
       </div>

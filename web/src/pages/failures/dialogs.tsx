@@ -1,4 +1,4 @@
-// Retry and handle, for one failure or for a group: both say how many, and ask why.
+// Retry, handle and mute, for one failure or for a group: each says what, and asks why.
 import { useState } from 'react'
 import { useAction } from '../../api/queries'
 import { count as number } from '../../format'
@@ -8,7 +8,7 @@ import { Dialog } from '../../ui/Dialog'
 import { Problem } from '../../ui/Problem'
 import { useCommon, useWords } from '../../words'
 import { BatchDialog } from '../runs/BatchDialog'
-import { groupQuery, type FailureGroup } from './groups'
+import { groupQuery, muteGroup, type FailureGroup } from './groups'
 import { words } from './words'
 
 /** One task, or all of a group. */
@@ -58,5 +58,25 @@ export function HandleDialog({ of, onClose }: { of: Chosen; onClose: () => void 
       <label className="field"><span>{w.note}</span><input className="input" value={note} placeholder={w.noteHint} maxLength={500} autoFocus onChange={(event) => setNote(event.target.value)} /></label>
       {handle.error && <Problem error={handle.error} />}
     </Dialog>
+  )
+}
+
+export function MuteDialog({ of, onClose }: { of: Chosen; onClose: () => void }) {
+  const w = useWords(words)
+  const [period, setPeriod] = useState<keyof typeof w.hours>('24h')
+  const group = muteGroup(of.group!)
+  if (of.group!.muted_until) {
+    return <Act title={w.unmuteTitle(of.name)} word={w.unmute} onClose={onClose} action={{ path: '/failures/unmute', body: { group } }}><p>{w.unmuteWhat}</p></Act>
+  }
+  return (
+    <Act title={w.muteTitle(of.name)} word={w.mute} needReason onClose={onClose} action={{ path: '/failures/mute', body: { group, for: period } }}>
+      <p>{w.muteWhat}</p>
+      <label className="field">
+        <span>{w.muteFor}</span>
+        <select className="input" value={period} onChange={(event) => setPeriod(event.target.value as keyof typeof w.hours)}>
+          {Object.entries(w.hours).map(([value, word]) => <option key={value} value={value}>{word}</option>)}
+        </select>
+      </label>
+    </Act>
   )
 }

@@ -10,6 +10,9 @@ export interface FailureGroup {
   first_at?: string | null
   instance_id: number
   task_id: string
+  muted_until: string | null
+  muted_by: string | null
+  mute_reason: string | null
 }
 
 export interface Failure {
@@ -30,6 +33,12 @@ export interface Failure {
 
 /** Stands in the address: which group is open. */
 export const groupKey = (group: FailureGroup): string => [group.workflow ?? '', group.task, group.error_class ?? ''].join('|')
+
+/** What a mute is about: names, not patterns. */
+export const muteGroup = (group: FailureGroup) => ({ workflow: group.workflow, task: group.task, error_class: group.error_class })
+
+/** Muted groups stand behind those that still speak. */
+export const spoken = (groups: readonly FailureGroup[]): FailureGroup[] => [...groups.filter((one) => !one.muted_until), ...groups.filter((one) => one.muted_until)]
 
 /** The question for a group's failures, and the `group` of what is done to all of them. */
 export function groupQuery(group: FailureGroup): Record<string, string> {
