@@ -174,6 +174,25 @@ WHERE a.tenant = :tenant AND a.object_type = :object_type AND a.object = :object
     AND (:action = '' OR a.action = :action) AND (:principal = '' OR a.principal = :principal)
 ORDER BY a.at DESC, a.id DESC LIMIT {literal: batch}
 
+-- name: list_audit_oldest_first
+-- By the same index, behind the entry `after` at `after_at`.
+SELECT a.id, a.at, a.principal, a.token, a.session_id, a.address, a.request_id, a.action, a.object_type, a.object, a.changed_from,
+    a.changed_to, a.command_id, a.submission_id, a.outcome
+FROM qflow.audit a
+WHERE a.tenant = :tenant AND a.at >= :after_at AND a.at <= :until_at AND (a.at > :after_at OR a.id > :after)
+    AND (:action = '' OR a.action = :action) AND (:principal = '' OR a.principal = :principal)
+    AND (:object_type = '' OR a.object_type = :object_type)
+ORDER BY a.at, a.id LIMIT {literal: batch}
+
+-- name: list_audit_of_object_oldest_first
+SELECT a.id, a.at, a.principal, a.token, a.session_id, a.address, a.request_id, a.action, a.object_type, a.object, a.changed_from,
+    a.changed_to, a.command_id, a.submission_id, a.outcome
+FROM qflow.audit a
+WHERE a.tenant = :tenant AND a.object_type = :object_type AND a.object = :object AND a.at >= :after_at AND a.at <= :until_at
+    AND (a.at > :after_at OR a.id > :after)
+    AND (:action = '' OR a.action = :action) AND (:principal = '' OR a.principal = :principal)
+ORDER BY a.at, a.id LIMIT {literal: batch}
+
 -- name: find_oldest_audit
 -- The last of the oldest entries.
 SELECT MAX(a.id) AS id FROM (SELECT o.id FROM qflow.audit o ORDER BY o.id LIMIT {literal: batch}) a

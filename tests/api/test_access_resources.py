@@ -304,6 +304,11 @@ class TestAudit:
                 break
             cursor = f"&cursor={page['next']}"
         assert seen == ["6", "5", "4", "3", "2", "1", "0"]
+        page = boss.get("/audit?actor=bot&sort=oldest&limit=3").data
+        after = boss.get(f"/audit?actor=bot&sort=oldest&limit=3&cursor={page['next']}").data
+        assert [item["object"] for item in page["items"] + after["items"]] == ["0", "1", "2", "3", "4", "5"]
+        assert len(boss.get("/audit?object_type=instance&object=3&sort=oldest").data["items"]) == 1
+        refusal(boss.get("/audit?sort=at"), 40002, "sort")
         assert len(boss.get("/audit?action=trigger").data["items"]) == 3
         assert len(boss.get("/audit?object_type=instance&object=3").data["items"]) == 1
         at = boss.get("/audit?actor=bot&limit=1").data["items"][0]["at"]

@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -55,7 +55,7 @@ class AuditFilter(Query):
 
 
 class AuditQuery(PageQuery):
-    """As `AuditFilter`, in pages."""
+    """As `AuditFilter`, in pages, in one of two orders."""
 
     object_type: str = ""
     object: str = ""
@@ -63,14 +63,17 @@ class AuditQuery(PageQuery):
     actor: str = ""
     from_: datetime | None = msgspec.field(default=None, name="from")
     to: datetime | None = None
+    sort: Literal["newest", "oldest"] = "newest"
 
 
 @route("GET", "/audit", Role.ADMIN, errors=(40002, 40003), does="R audit_entries")
 def show_audit(call: Call, query: AuditQuery) -> ListPage[AuditItem]:
-    """What was done, the newest first."""
+    """What was done, the newest first, or the oldest (`sort`)."""
     wanted, key = _wanted(query), read_cursor(query)
     after = (parse_instant(str(key[0])), int(key[1])) if key else None
-    rows = call.store.read(lambda tx: list_audit(tx, call.tenant, wanted, after, query.limit + 1))
+    rows = call.store.read(
+        lambda tx: list_audit(tx, call.tenant, wanted, after, query.limit + 1, oldest_first=query.sort == "oldest")
+    )
     return page_of(query, rows, "at", "id", make=_item)
 
 

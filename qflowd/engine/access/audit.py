@@ -93,23 +93,32 @@ class WantedEntries(NamedTuple):
 
 
 def list_audit(
-    tx: Tx, tenant: str, wanted: WantedEntries, after: tuple[datetime, int] | None = None, limit: int = 500
+    tx: Tx,
+    tenant: str,
+    wanted: WantedEntries,
+    after: tuple[datetime, int] | None = None,
+    limit: int = 500,
+    *,
+    oldest_first: bool = False,
 ) -> list[Any]:
-    """Rows of entries, the newest first, behind the one with this instant and id."""
-    before_at, before = after or (wanted.until, 1 << 62)
+    """Rows of entries, the newest first unless `oldest_first`, behind the one with this instant and id."""
     common: dict[str, Any] = {
         "tenant": tenant,
-        "since": wanted.since,
-        "before_at": before_at,
-        "before": before,
         "action": wanted.action,
         "principal": wanted.principal,
         "object_type": wanted.object_type,
         "batch": limit,
     }
-    if wanted.object_type and wanted.object:
-        return tx.run("list_audit_of_object", object=wanted.object, **common)
-    return tx.run("list_audit", **common)
+    is_of_object = bool(wanted.object_type and wanted.object)
+    if is_of_object:
+        common["object"] = wanted.object
+    if oldest_first:
+        at, number = after or (wanted.since, 0)
+        name = "list_audit_of_object_oldest_first" if is_of_object else "list_audit_oldest_first"
+        return tx.run(name, after_at=at, after=number, until_at=wanted.until, **common)
+    at, number = after or (wanted.until, 1 << 62)
+    name = "list_audit_of_object" if is_of_object else "list_audit"
+    return tx.run(name, since=wanted.since, before_at=at, before=number, **common)
 
 
 def differences(
