@@ -1,17 +1,15 @@
 // A graph whose boxes the server has placed: to look at, to walk along its edges, to open a box. Nothing is moved here.
-import { Background, Handle, MarkerType, Position, ReactFlow, ReactFlowProvider, useReactFlow, type Node, type NodeProps } from '@xyflow/react'
-import '@xyflow/react/dist/base.css'
-import { Layers, Maximize, UnfoldHorizontal, ZoomIn, ZoomOut } from 'lucide-react'
-import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
+import { Handle, Position, ReactFlowProvider, type Node, type NodeProps } from '@xyflow/react'
+import { Layers, UnfoldHorizontal } from 'lucide-react'
+import { memo, useEffect, useMemo, useState } from 'react'
 import type { GraphBox, GraphData } from '../api/types'
 import { count as number } from '../format'
 import { Button } from '../ui/Button'
 import { signOf } from '../ui/states'
 import { useCommon, useWords } from '../words'
-import { LineView, type LineEdge } from './Line'
-import { firstOfInterest, isMany, neighbour, shares, startFor, stateOf, total } from './graphModel'
+import { firstOfInterest, isMany, neighbour, shares, stateOf, total } from './graphModel'
+import { lineOf, placed, Surface } from './Surface'
 import { words } from './words'
-import './graph.css'
 
 interface Props {
   data: GraphData
@@ -31,13 +29,8 @@ interface Props {
 type BoxNode = Node<{ box: GraphBox; cursor: boolean; chosen: boolean; marked: boolean; open?: (box: GraphBox) => void }, 'box'>
 
 const nodeTypes = { box: memo(BoxView) }
-const edgeTypes = { line: memo(LineView) }
-/** A box with less than this is not read any more. */
-const LEGIBLE = 0.55
-const CLOSE = 0.85
 /** So many boxes are drawn at full speed; graphs of more come folded. */
 const MOST_BOXES = 300
-const arrow = (color: string) => ({ type: MarkerType.ArrowClosed, width: 30, height: 30, color, markerUnits: 'userSpaceOnUse' })
 
 export function Graph(props: Props) {
   return <ReactFlowProvider><Canvas {...props} /></ReactFlowProvider>
@@ -45,110 +38,35 @@ export function Graph(props: Props) {
 
 function Canvas({ data, chosen, open, label, look = 'trouble', unfolded = false, unfold, marked }: Props) {
   const w = useWords(words)
-  const flow = useReactFlow()
-  const box = useRef<HTMLDivElement>(null)
   const [cursor, setCursor] = useState<string | null>(null)
   const nodes = useMemo<BoxNode[]>(
-    () =>
-      data.boxes.map((one) => ({
-        id: one.key, type: 'box', position: { x: one.x, y: one.y }, width: one.width, height: one.height, draggable: false, connectable: false, selectable: false, focusable: false,
-        data: { box: one, cursor: one.key === cursor, chosen: one.node === chosen, marked: marked?.has(one.key) ?? false, open },
-      })),
+    () => data.boxes.map((box) => ({ ...placed(box), connectable: false, data: { box, cursor: box.key === cursor, chosen: box.node === chosen, marked: marked?.has(box.key) ?? false, open } })),
     [data.boxes, cursor, chosen, marked, open],
   )
-  const edges = useMemo<LineEdge[]>(
-    () =>
-      data.edges.map((one) => ({
-        id: `${one.from}-${one.to}`, source: one.from, target: one.to, type: 'line', focusable: false, selectable: false, markerEnd: arrow(one.from === cursor || one.to === cursor ? 'var(--accent)' : 'var(--line-strong)'),
-        data: { points: one.points, condition: one.condition, lit: one.from === cursor || one.to === cursor },
-      })),
-    [data.edges, cursor],
-  )
-
-  const fit = (duration = 200) => void flow.fitView({ duration, padding: 0.08, maxZoom: 1.1 })
-  const centre = (one: GraphBox, duration = 200) => {
-    const zoom = Math.max(LEGIBLE, Math.min(1, flow.getZoom()))
-    void flow.setCenter(one.x + one.width / 2, one.y + one.height / 2, { zoom, duration })
-  }
-  // All of it if that can be read, else the place that matters most.
-  const begin = () => {
-    const size = box.current?.getBoundingClientRect()
-    if (!size || data.boxes.length === 0) return
-    const zoom = Math.min(size.width / (data.width + 80), size.height / (data.height + 80))
-    const first = look === 'trouble' || unfolded ? firstOfInterest(data.boxes) : null
-    if (zoom >= LEGIBLE || !first) fit(0)
-    else {
-      const x = startFor(first.x + first.width / 2, data.width, size.width, CLOSE)
-      const y = startFor(first.y + first.height / 2, data.height, size.height, CLOSE)
-      void flow.setViewport({ x, y, zoom: CLOSE })
-    }
-  }
-  // What stands beside it may open or close: until a person has moved it, it is placed anew.
-  const moved = useRef(false)
-  const again = useRef(begin)
-  again.current = begin
-  useEffect(() => {
-    if (!box.current) return
-    const watch = new ResizeObserver(() => moved.current || again.current())
-    watch.observe(box.current)
-    return () => watch.disconnect()
-  }, [])
-  const wasFolded = useRef(data.folded)
-  useEffect(() => {
-    if (wasFolded.current === data.folded) return
-    wasFolded.current = data.folded
-    moved.current = false
-    setCursor(null)
-    again.current()
-  }, [data.folded])
-  const go = (to: string | null) => {
-    const one = data.boxes.find((each) => each.key === to)
-    if (!one) return
-    setCursor(one.key)
-    moved.current = true
-    const { x, y, zoom } = flow.getViewport()
-    const size = box.current?.getBoundingClientRect()
-    const left = one.x * zoom + x
-    const top = one.y * zoom + y
-    if (size && (left < 20 || top < 20 || left + one.width * zoom > size.width - 20 || top + one.height * zoom > size.height - 20)) centre(one)
-  }
-  const key = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return
-    const at = cursor ?? data.boxes.find((each) => each.node === chosen)?.key ?? null
-    const acts: Record<string, () => void> = {
-      f: () => fit(), '+': () => void flow.zoomIn({ duration: 150 }), '=': () => void flow.zoomIn({ duration: 150 }), '-': () => void flow.zoomOut({ duration: 150 }),
-      u: () => canFold && unfold?.(!unfolded),
-      Enter: () => { const one = data.boxes.find((each) => each.key === at); if (one) open?.(one) },
-    }
-    for (const arrow of ['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown']) {
-      acts[arrow] = () => go(at === null ? (firstOfInterest(data.boxes)?.key ?? null) : neighbour(data, at, arrow))
-    }
-    const act = acts[event.key]
-    if (!act) return
-    event.preventDefault()
-    event.stopPropagation()
-    act()
+  const edges = useMemo(() => data.edges.map((one) => lineOf(one, one.from === cursor || one.to === cursor)), [data.edges, cursor])
+  useEffect(() => setCursor(null), [data.folded])
+  const boxOf = (key: string | null | undefined) => data.boxes.find((one) => one.key === key) ?? null
+  const at = cursor ?? data.boxes.find((one) => one.node === chosen)?.key ?? null
+  const walk = (arrow: string) => {
+    const to = boxOf(at === null ? firstOfInterest(data.boxes)?.key : neighbour(data, at, arrow))
+    if (to) setCursor(to.key)
+    return to
   }
   const canFold = unfold !== undefined && (data.folded || (unfolded && data.boxes.length > MOST_BOXES))
-  const named = data.boxes.find((one) => one.key === cursor)
+  const named = boxOf(cursor)
   return (
-    <div ref={box} className="graph" role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
-      <ReactFlow
-        nodes={nodes} edges={edges} nodeTypes={nodeTypes} edgeTypes={edgeTypes} onInit={begin} onMoveStart={(event) => { if (event) moved.current = true }} onlyRenderVisibleElements={data.boxes.length > 120}
-        nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} nodesFocusable={false} edgesFocusable={false} disableKeyboardA11y
-        minZoom={0.05} maxZoom={1.6} panOnScroll zoomOnPinch zoomOnDoubleClick={false}
-      >
-        <Background gap={24} size={1} color="var(--line)" />
-      </ReactFlow>
-      <div className="graph-tools">
-        {data.folded && <span className="graph-note"><Layers aria-hidden size={13} /> {w.folded}</span>}
-        {canFold && <Button icon={unfolded ? Layers : UnfoldHorizontal} look="bare" title={`${unfolded ? w.foldAgain : w.showAll} (u)`} onClick={() => unfold(!unfolded)}>{unfolded ? w.foldAgain : w.showAll}</Button>}
-        <Button icon={ZoomOut} look="bare" title={w.out} onClick={() => void flow.zoomOut({ duration: 150 })} />
-        <Button icon={ZoomIn} look="bare" title={w.in} onClick={() => void flow.zoomIn({ duration: 150 })} />
-        <Button icon={Maximize} look="bare" title={w.fit} onClick={() => fit()} />
-      </div>
+    <Surface
+      data={data} label={label} nodes={nodes} edges={edges} nodeTypes={nodeTypes} walk={walk} first={() => (look === 'trouble' || unfolded ? (firstOfInterest(data.boxes) ?? null) : null)}
+      keys={{ u: () => canFold && unfold(!unfolded), Enter: () => { const one = boxOf(at); if (one) open?.(one) } }}
+      tools={
+        <>
+          {data.folded && <span className="graph-note"><Layers aria-hidden size={13} /> {w.folded}</span>}
+          {canFold && <Button icon={unfolded ? Layers : UnfoldHorizontal} look="bare" title={`${unfolded ? w.foldAgain : w.showAll} (u)`} onClick={() => unfold(!unfolded)}>{unfolded ? w.foldAgain : w.showAll}</Button>}
+        </>
+      }
+    >
       <span className="hidden-text" role="status">{named ? `${named.title || named.key} ${stateOf(named) ?? ''}` : ''}</span>
-    </div>
+    </Surface>
   )
 }
 

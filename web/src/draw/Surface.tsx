@@ -1,0 +1,110 @@
+// What boxes and lines stand on, in the run's graph and in the editor's: where one looks, its buttons, its keys. Nothing is moved here.
+import { Background, MarkerType, ReactFlow, useReactFlow, type EdgeTypes, type Node, type ReactFlowProps } from '@xyflow/react'
+import '@xyflow/react/dist/base.css'
+import { Maximize, ZoomIn, ZoomOut } from 'lucide-react'
+import { memo, useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react'
+import type { GraphBox, GraphData, GraphEdge } from '../api/types'
+import { Button } from '../ui/Button'
+import { useWords } from '../words'
+import { LineView, type LineEdge } from './Line'
+import { startFor } from './graphModel'
+import { words } from './words'
+import './graph.css'
+
+const edgeTypes: EdgeTypes = { line: memo(LineView) }
+/** A box with less than this is not read any more. */
+const LEGIBLE = 0.55
+const CLOSE = 0.85
+const STEP = { duration: 150 }
+
+/** `lit`: it leads to or from where one is. */
+export const lineOf = (one: GraphEdge, lit: boolean): LineEdge => ({
+  id: `${one.from}-${one.to}`, source: one.from, target: one.to, type: 'line', focusable: false, selectable: false,
+  markerEnd: { type: MarkerType.ArrowClosed, width: 30, height: 30, color: lit ? 'var(--accent)' : 'var(--line-strong)', markerUnits: 'userSpaceOnUse' },
+  data: { points: one.points, condition: one.condition, lit },
+})
+
+/** Where the server has placed a box. */
+export const placed = (one: GraphBox) => ({ id: one.key, type: 'box' as const, position: { x: one.x, y: one.y }, width: one.width, height: one.height, draggable: false, selectable: false, focusable: false })
+
+interface Props<N extends Node> extends ReactFlowProps<N, LineEdge> {
+  data: GraphData
+  label: string
+  /** What to look at if not all of it can be read; null: all of it. */
+  first: () => GraphBox | null
+  /** Walks in the direction of an arrow key: the box where one is then. */
+  walk: (arrow: string) => GraphBox | null
+  keys?: Record<string, () => void>
+  tools?: ReactNode
+}
+
+export function Surface<N extends Node>({ data, label, first, walk, keys, tools, className = '', children, ...flow }: Props<N>) {
+  const w = useWords(words)
+  const view = useReactFlow<N, LineEdge>()
+  const room = useRef<HTMLDivElement>(null)
+  const moved = useRef(false)
+  const fit = (duration = 200) => void view.fitView({ duration, padding: 0.08, maxZoom: 1.1 })
+  // All of it if that can be read, else the place that matters most.
+  const begin = () => {
+    const size = room.current?.getBoundingClientRect()
+    if (!size || data.boxes.length === 0) return
+    const at = Math.min(size.width / (data.width + 80), size.height / (data.height + 80)) >= LEGIBLE ? null : first()
+    if (at === null) return fit(0)
+    const x = startFor(at.x + at.width / 2, data.width, size.width, CLOSE)
+    const y = startFor(at.y + at.height / 2, data.height, size.height, CLOSE)
+    void view.setViewport({ x, y, zoom: CLOSE })
+  }
+  const again = useRef(begin)
+  again.current = begin
+  // What stands beside it may open or close: until a person has moved it, it is placed anew.
+  useEffect(() => {
+    if (!room.current) return
+    const watch = new ResizeObserver(() => moved.current || again.current())
+    watch.observe(room.current)
+    return () => watch.disconnect()
+  }, [])
+  // A graph that has become larger or smaller is another one.
+  const isFirst = useRef(true)
+  useEffect(() => {
+    if (isFirst.current) { isFirst.current = false; return }
+    moved.current = false
+    const timer = setTimeout(() => again.current(), 30)
+    return () => clearTimeout(timer)
+  }, [data.width, data.height, data.folded])
+  const look = (one: GraphBox | null) => {
+    const size = room.current?.getBoundingClientRect()
+    if (!one || !size) return
+    moved.current = true
+    const { x, y, zoom } = view.getViewport()
+    const [left, top] = [one.x * zoom + x, one.y * zoom + y]
+    if (left >= 20 && top >= 20 && left + one.width * zoom <= size.width - 20 && top + one.height * zoom <= size.height - 20) return
+    void view.setCenter(one.x + one.width / 2, one.y + one.height / 2, { zoom: Math.max(LEGIBLE, Math.min(1, zoom)), duration: 200 })
+  }
+  const key = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).closest('input, select, textarea')) return
+    const acts: Record<string, () => void> = { f: () => fit(), '+': () => void view.zoomIn(STEP), '=': () => void view.zoomIn(STEP), '-': () => void view.zoomOut(STEP), ...keys }
+    const act = event.key.startsWith('Arrow') ? () => look(walk(event.key)) : acts[event.key]
+    if (!act) return
+    event.preventDefault()
+    event.stopPropagation()
+    act()
+  }
+  return (
+    <div ref={room} className={`graph ${className}`} role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
+      <ReactFlow
+        nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} nodesFocusable={false} edgesFocusable={false} disableKeyboardA11y
+        minZoom={0.05} maxZoom={1.6} panOnScroll zoomOnPinch zoomOnDoubleClick={false} onlyRenderVisibleElements={data.boxes.length > 120}
+        edgeTypes={edgeTypes} onInit={begin} onMoveStart={(event) => { if (event) moved.current = true }} {...flow}
+      >
+        <Background gap={24} size={1} color="var(--line)" />
+      </ReactFlow>
+      <div className="graph-tools">
+        {tools}
+        <Button icon={ZoomOut} look="bare" title={w.out} onClick={() => void view.zoomOut(STEP)} />
+        <Button icon={ZoomIn} look="bare" title={w.in} onClick={() => void view.zoomIn(STEP)} />
+        <Button icon={Maximize} look="bare" title={w.fit} onClick={() => fit()} />
+      </div>
+      {children}
+    </div>
+  )
+}
