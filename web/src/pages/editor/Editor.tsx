@@ -10,6 +10,7 @@ import { Button } from '../../ui/Button'
 import { Chip } from '../../ui/Chip'
 import { Head } from '../../ui/Panel'
 import { Loaded, Problem, Waiting } from '../../ui/Problem'
+import { YamlText } from '../../ui/YamlText'
 import { useCommon, useWords } from '../../words'
 import { Desk } from './Desk'
 import type { Draft } from './draft'
@@ -52,7 +53,7 @@ function ReadOnly({ of: x, define }: { of: Version; define: boolean }) {
       <p className="editor-note" role="status">
         {x.state === 'DRAFT' ? w.mayNot : w.readOnly(common.state[x.state] ?? x.state)} {x.file && w.ofFile(shortPath(x.file))}
       </p>
-      <pre className="editor-source" tabIndex={0} aria-label={w.text}>{x.text.trim()}</pre>
+      <YamlText text={x.text} label={w.text} plain={x.format !== 'yaml'} />
     </>
   )
 }

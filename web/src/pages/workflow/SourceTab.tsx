@@ -7,6 +7,7 @@ import { Button } from '../../ui/Button'
 import { Copy, Empty } from '../../ui/Empty'
 import { Loaded } from '../../ui/Problem'
 import { saveFile } from '../../ui/saveFile'
+import { YamlText } from '../../ui/YamlText'
 import { useWords } from '../../words'
 import type { WorkflowDetail } from '../workflows/types'
 import type { VersionDetail } from './types'
@@ -27,22 +28,9 @@ export default function SourceTab({ of: x }: { of: WorkflowDetail }) {
             <Button icon={Download} look="bare" title={`${x.workflow}.${v.format}`} onClick={() => saveFile(x.workflow, v.format, v.text)} />
             {v.as_written && v.file && <span className="muted">{w.fromFile(shortPath(v.file))}</span>}
           </div>
-          <pre className="source" tabIndex={0}>{v.text.trimEnd().split('\n').map((line, i) => <code key={i}>{v.format === 'yaml' ? coloured(line) : line}{'\n'}</code>)}</pre>
+          <YamlText text={v.text} plain={v.format !== 'yaml'} />
         </>
       )}
     </Loaded>
-  )
-}
-
-/** Enough colour to find one's way in YAML; no grammar. */
-function coloured(line: string) {
-  const note = /^\s*#/.test(line) ? 0 : line.search(/\s#/)
-  const text = note < 0 ? line : line.slice(0, note)
-  const key = /^(\s*(?:- )?)([\w."'/*-]+)(:)(\s|$)/.exec(text)
-  return (
-    <>
-      {key ? <>{key[1]}<span className="y-key">{key[2]}</span>{text.slice(key[1]!.length + key[2]!.length)}</> : text}
-      {note >= 0 && <span className="y-note">{line.slice(note)}</span>}
-    </>
   )
 }
