@@ -148,9 +148,8 @@ def show_detail(call: Call, id: int) -> InstanceDetail:
     counts = {each.state: each.tasks for each in states if each.tasks}
     links = {name: f"/api/v1/instances/{id}/{name}" for name in ("tasks", "timeline", "log", "breakpoint", "saga")}
     failure = call.one("find_first_failure", instance_id=id, **key_range(id)) if "FAILED" in counts else None
-    fields["first_failure"] = None if failure is None else str(failure.id)
     more = {"overrides": from_json(row.overrides), "counts": counts, "parent_instance": parent, "links": links}
-    return InstanceDetail(**fields | more)
+    return InstanceDetail(**fields | more, first_failure=None if failure is None else str(failure.id))
 
 
 def _progress(state: str, states: Sequence[Any]) -> float:
