@@ -47,9 +47,12 @@ def talking(site: Site) -> int:
 @pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("zh", "dark")])
 def test_a_run_opens_on_its_first_failure_with_error_and_log(site: Site, lang: str, theme: str) -> None:
     with site.look(lang=lang, theme=theme) as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
         page.goto(f"{site.url}instances/{site.runs['eod.cn']}")
         task = page.get_by_role("complementary", name="check")
         expect(task).to_contain_text("ValueError: close of S007 is NaN")
+        assert not [url for url in asked if "state=FAILED" in url]  # the run names it
         expect(task.locator(".log")).to_contain_text("comparing closes")
         expect(page.locator('.box[data-node][data-state="FAILED"]')).to_have_count(1)
         for tab in ("graph", "gantt", "tasks", "log", "data"):
