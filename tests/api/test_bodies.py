@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import socket
 
 import pytest
 
+import qflowd
 from qflowd.api.access import credentials
 from qflowd.api.http import lingering_close
 from qflowd.model.roles import Role
 from tests.api.browser import signed_in
+from tests.client.conftest import StandIn
+from tests.support.daemon import until
 from tests.support.http import ApiServer, HttpClient
 
 LARGE = 1_900_000
+LEAVING = 20  # clients that do
 SLOW = {"rate": "1/h", "burst": 8}
 
 
@@ -147,3 +152,26 @@ def test_a_caller_who_is_forgotten_while_it_is_looked_for_is_not_remembered(
     monkeypatch.setattr(credentials, "find_caller", lambda *args: (asked.append(1), find_caller(*args))[1])
     assert client.get("/me").status == 200
     assert asked == [1]
+
+
+def test_a_write_whose_client_left_before_it_was_read_is_not_done_by_halves(
+    own_api: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server drops the body of a client that has gone: `tasks` and `reason` were lost, and all tasks ran again."""
+    stand_in = StandIn(own_api.url)
+    with qflowd.connect(own_api.url) as client:
+        instance = stand_in.admit(client.submit(job="hello").id, tasks=("READY", "READY"))
+    body = b'{"tasks": ["only_this_one"], "reason": "prices came again"}'
+    caplog.set_level(logging.INFO, "qflowd.api.access")
+    for _ in range(LEAVING):
+        token = own_api.token_of(Role.OPERATE)  # not known yet: it is looked up while the client leaves
+        lines = [f"POST /api/v1/instances/{instance}/retry?wait=0 HTTP/1.1", "Host: localhost"]
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}", f"Authorization: Bearer {token}"]
+        with socket.create_connection(("127.0.0.1", own_api.port), timeout=20) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+    answered = own_api.post(f"/instances/{instance}/retry?wait=0", {"reason": "the last one"})
+    assert answered.status == 202
+    until(lambda: caplog.text.count(" retry_instance ") == LEAVING + 1, 20, what="all requests to have ended")
+    written = stand_in.sql("SELECT reason FROM qflow.commands WHERE reason IS NULL OR args IS NULL")
+    stand_in.close()
+    assert written == [("the last one",)]

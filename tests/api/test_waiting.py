@@ -7,6 +7,10 @@ import threading
 import pytest
 
 from qflowd.api.http import app
+from qflowd.api.inbox import outcomes
+from qflowd.api.resources import plugin_calls
+from qflowd.model.errors import StoreUnavailable
+from tests.client.conftest import StandIn
 from tests.support.daemon import until
 from tests.support.http import ApiServer, Reply
 
@@ -43,3 +47,39 @@ def test_many_wait_with_one_thread_and_are_asked_for_in_one_statement(
         for thread in threads:
             thread.join(60)
         assert [replies[number].data["state"] for number in numbers] == ["DONE"] * MANY
+
+
+def test_a_job_that_was_submitted_is_not_refused_because_its_answer_cannot_be_read(
+    own_api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told 503 repeats it: the job ran twice."""
+    declared(own_api)
+
+    def gone(*_: object) -> None:
+        raise StoreUnavailable("lost the database")
+
+    monkeypatch.setattr(plugin_calls, "read_submission", gone)
+    reply = own_api.post("/plugins/hello?wait=0.1", {})
+    assert reply.status == 202
+    assert reply.headers["location"].endswith(f"/submissions/{reply.data['submission_id']}")
+
+
+def test_a_write_that_is_there_is_not_refused_because_the_database_stands_still_afterwards(
+    own_api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_back = threading.Event()
+    monkeypatch.setattr(outcomes, "read_commands", lambda *_: is_back.wait(60))
+    monkeypatch.setattr(own_api.api, "longest_s", 0.5)
+    try:
+        reply = own_api.post("/commands?wait=0.1", {"action": "pause_limit", "args": {"limit": "vendor:x"}})
+    finally:
+        is_back.set()
+    assert reply.status == 202
+    assert reply.headers["location"].endswith(f"/commands/{reply.data['command_id']}")
+
+
+def declared(api: ApiServer) -> None:
+    """A daemon that knows the job `hello`."""
+    stand_in = StandIn(api.url)
+    stand_in.daemon()
+    stand_in.close()

@@ -82,19 +82,22 @@ def check_length(request: HttpRequest, largest: int) -> None:
 async def receive_body(receive: Receive, largest: int) -> bytes:
     """The body of a request.
 
-    Raises: ApiFault 41301 if it is larger than `largest` bytes, 40801 if it does not come within `SLOWEST_BODY_S`.
+    Raises: ApiFault 41301 if it is larger than `largest` bytes, 40801 if it does not come within `SLOWEST_BODY_S`,
+    40001 if its client has gone: the server then drops what has come, so nobody knows what it said.
     """
     parts, size = [], 0
     try:
         async with asyncio.timeout(SLOWEST_BODY_S):
             while True:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ApiFault(40001, "the client has gone before its body was read; nothing was done")
                 part = message.get("body", b"")
                 parts.append(part)
                 size += len(part)
                 if size > largest:
                     raise _too_large(largest)
-                if message["type"] == "http.disconnect" or not message.get("more_body"):
+                if not message.get("more_body"):
                     return b"".join(parts)
     except TimeoutError:
         raise ApiFault(40801, f"the body did not arrive within {SLOWEST_BODY_S:.0f} s") from None

@@ -14,6 +14,7 @@ from qflowd.api.inbox.outcomes import (
     read_submission,
     refuse_rejected,
     why_not_yet,
+    written,
 )
 from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Body
@@ -66,7 +67,8 @@ def call_plugin(call: Call, name: str, body: HookCall) -> Wait | HookAnswer:
         message = why_not_yet(call) if found.state == NEW else "it runs"
         return say() or ApiAnswer(found, 202, message, location(call, where))
 
-    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.RUN, number, call.tenant))
+    unread = written(call, f"submissions/{number}", HookAnswer(number, None, None, NEW))
+    return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.RUN, number, call.tenant), unread)
 
 
 def _read(call: Call, number: int) -> HookAnswer:
