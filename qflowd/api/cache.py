@@ -41,13 +41,24 @@ class TtlCache(Generic[K, V]):
 
     def get(self, key: K, make: Callable[[], V]) -> V:
         """The value, made anew where the last one is too old; others who want it meanwhile wait for that."""
-        with self._lock:
-            making = self._making.find(key) or threading.Lock()
-            self._making.remember([(key, making)])
-        with making:
+        with self._lock_of(key):
             found = self._values.find(key)
             if found is not None and found[0] > time.monotonic():
                 return found[1]
             value = make()
-            self._values.remember([(key, (time.monotonic() + self._seconds, value))])
+            self._keep(key, value)
             return value
+
+    def put(self, key: K, value: V) -> None:
+        """Have those who ask from now on get this one: nothing older."""
+        with self._lock_of(key):
+            self._keep(key, value)
+
+    def _lock_of(self, key: K) -> threading.Lock:
+        with self._lock:
+            making = self._making.find(key) or threading.Lock()
+            self._making.remember([(key, making)])
+            return making
+
+    def _keep(self, key: K, value: V) -> None:
+        self._values.remember([(key, (time.monotonic() + self._seconds, value))])

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from qflowd.api.http import slow_clients
 from qflowd.api.live.hub import MOST_UNSENT
 from qflowd.engine.access.tokens import revoke_token
 from qflowd.model.ids import task_id
@@ -29,8 +30,14 @@ from tests.support.http import ApiServer, HttpClient
 class Stream:
     """One open stream, read as a browser reads it."""
 
-    def __init__(self, client: HttpClient, topics: str, last_event: str | None = None) -> None:
-        self._socket = socket.create_connection((client.host, client.port), timeout=60)
+    def __init__(
+        self, client: HttpClient, topics: str, last_event: str | None = None, buffer: int | None = None
+    ) -> None:
+        self._socket = socket.socket()
+        self._socket.settimeout(60)
+        if buffer:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        self._socket.connect((client.host, client.port))
         more = f"Last-Event-ID: {last_event}\r\n" if last_event else ""
         head = (
             f"GET /api/v1/stream?topics={topics} HTTP/1.1\r\nHost: localhost\r\n"
@@ -83,8 +90,10 @@ def stand_in(api: ApiServer) -> Iterator[StandIn]:
 
 
 @contextlib.contextmanager
-def streaming(client: HttpClient, topics: str, last_event: str | None = None) -> Iterator[Stream]:
-    stream = Stream(client, topics, last_event)
+def streaming(
+    client: HttpClient, topics: str, last_event: str | None = None, buffer: int | None = None
+) -> Iterator[Stream]:
+    stream = Stream(client, topics, last_event, buffer)
     try:
         yield stream
     finally:
@@ -193,6 +202,57 @@ def test_who_comes_back_is_told_what_was_missed(api: ApiServer, stand_in: StandI
             kind, data = again.event()
     assert kind == "delta"
     assert data["counts"]["0"] == {"SUCCESS": 1}
+
+
+def test_who_comes_back_hears_of_several_topics_in_the_order_of_events(api: ApiServer, stand_in: StandIn) -> None:
+    """Else the last one heard may be older than one that is still to come, which is then never told."""
+    first, second = submitted(api, stand_in), submitted(api, stand_in)
+    topics = f"instance:{first},instance:{second}"
+    with streaming(api, topics) as kept, streaming(api, topics) as stream:
+        for each in (stream, stream, kept, kept):
+            each.next("snapshot")
+        last = stream.last_id
+        stream.close()
+        told = []
+        for ordinal in (0, 1):
+            for number in (first, second):
+                stand_in.finish(number, ordinal=ordinal)
+                told.append(kept.next("delta")["topic"])
+        with streaming(api, topics, last) as again:
+            heard, seen_ids = [], set()
+            for _ in told:
+                heard.append(again.next("delta")["topic"])
+                seen_ids.add(again.last_id)
+    assert heard == told
+    assert len(seen_ids) == 2  # none at first, then that of the last: who leaves in between hears all of them again
+
+
+def test_who_asks_gets_nothing_older_than_what_was_told(api: ApiServer, stand_in: StandIn) -> None:
+    for _ in range(3):
+        number = submitted(api, stand_in)
+        with streaming(api, "overview") as stream:
+            stream.next("snapshot")
+            api.get("/overview")  # kept for a second
+            stand_in.end(number)
+            while "states" not in (told := stream.next("delta")["overview"]):
+                pass
+            assert api.get("/overview").data["states"] == told["states"]
+
+
+def test_a_client_that_reads_nothing_loses_its_connection(
+    api: ApiServer, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_clients, "SLOWEST_SEND_S", 1.0)
+    number = submitted(api, stand_in)
+    with streaming(api, f"log:{task_id(number, 0)}", buffer=4096) as stream:
+        stream.next("snapshot")
+        before = api.count_connections()
+
+        def is_cut() -> bool:
+            stand_in.log(number, *["x" * 4_000] * 200)
+            return api.count_connections() < before
+
+        until(is_cut, 60, what="the connection to be cut")
 
 
 def test_who_comes_back_to_another_server_is_told_to_ask_again(api: ApiServer, stand_in: StandIn) -> None:

@@ -142,6 +142,10 @@ class ApiServer(HttpClient):
         with contextlib.suppress(OSError):
             self._listening.close()
 
+    def count_connections(self) -> int:
+        """Those that clients have open."""
+        return len(self._server.server_state.connections)
+
     def token_of(self, role: Role, tenant: str = DEFAULT_TENANT, **scope: Any) -> str:
         """A token of a new principal with this role."""
         self._principals += 1

@@ -22,9 +22,10 @@ from qflowd.api.access.headers import security_headers
 from qflowd.api.access.rate import Rates
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call, HttpRequest
-from qflowd.api.http.answering import Sendable, Waiting, failed, refuse_unread, respond
+from qflowd.api.http.answering import Sendable, Waiting, failed, finished, refuse_unread, respond
 from qflowd.api.http.lingering_close import LingeringClose
 from qflowd.api.http.requests import BasePath, check_headers, check_length, receive_body, request_of
+from qflowd.api.http.slow_clients import send_part
 from qflowd.api.http.static import NOT_PAGES, Pages
 from qflowd.api.inbox.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
 from qflowd.api.live.hub import Hub
@@ -167,10 +168,19 @@ class _Answers:
             return failed(call, error)
 
     async def _waited(self, waiting: Waiting, who: str) -> Sendable:
-        """What a waiting request is answered in the end. Only a look takes a turn: who waits has a connection, and nothing else.
+        """What a waiting request is answered in the end; of a write that is there, at least that it is.
 
         Raises: StoreUnavailable.
         """
+        try:
+            return await self._looked_for(waiting, who)
+        except StoreUnavailable:
+            if waiting.wait.written is None:
+                raise
+            return finished(waiting.call, waiting.wait.written)
+
+    async def _looked_for(self, waiting: Waiting, who: str) -> Sendable:
+        """Only a look takes a turn: who waits has a connection, and nothing else."""
         api, wait = self._api, waiting.wait
         end, pause, row = time.monotonic() + wait.longest_s, FIRST_LOOK_S, wait.row
         with api.rates.waiting(who) as may_wait:
@@ -237,9 +247,9 @@ class _Parts(Response):
             while scope["method"] != "HEAD" and not gone.done():
                 if (part := await self._api.in_turn(self._who, partial(next, self._parts, None))) is None:
                     break
-                body = part.encode() if isinstance(part, str) else part
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+                if not await send_part(send, part.encode() if isinstance(part, str) else part, scope):
+                    return
+            await send_part(send, b"", scope, is_last=True)
         finally:
             gone.cancel()
 

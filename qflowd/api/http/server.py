@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from qflowd.api.http.app import Api
+from qflowd.api.http.slow_clients import HttpProtocol
 from qflowd.client.requests import who
 from qflowd.config.bind import Bind
 from qflowd.config.records import Config
@@ -139,7 +140,7 @@ def _settings(api: Api, config: Config, is_crowded: Callable[[], bool]) -> uvico
     # Not `limit_concurrency`: uvicorn answers a line of text, which no client of the API can read.
     return uvicorn.Config(
         api.app(is_crowded),
-        http="h11",
+        http=HttpProtocol,
         ws="none",
         loop="asyncio",
         lifespan="off",

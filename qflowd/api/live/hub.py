@@ -16,10 +16,11 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from qflowd.api.live.topic import Data, Topic
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import QueryTooSlow, StoreUnavailable
 from qflowd.model.numbers import whole_number
 
 log = logging.getLogger("qflowd.api")
+STATEMENTS: Final = 8  # of a look, at most
 SHARE: Final = 20  # a look may take one part of so many of the time
 KEPT_EVENTS: Final = 1000  # of a topic, for those who come back
 KEPT_BYTES: Final = 256 << 10  # of these
@@ -101,7 +102,8 @@ class _Watched:
 class Hub:
     """Made with the application; its thread starts with the first subscriber.
 
-    `longest_s`: after how long the database ends a look; what takes longer says nothing of what a look costs.
+    `longest_s`: after how long the database ends a statement. A look that takes longer than all of its own may says nothing
+    of what a look costs: the database stood still.
     """
 
     def __init__(self, longest_s: float) -> None:
@@ -137,6 +139,9 @@ class Hub:
                     first += [event for event in each.events if event.number > (since or 0)]
                 elif each.state is not None:
                     first.append(self._event("snapshot", each.topic, each.state))
+            # Whoever has heard the last of them has heard them all; whoever comes back before begins anew.
+            first.sort(key=lambda event: event.number)
+            first[:-1] = [event._replace(number=0) for event in first[:-1]]
             subscriber.begin(first)
             if self._is_closed:
                 subscriber.give(StreamEvent(0, "bye", b"{}"))
@@ -202,18 +207,20 @@ class Hub:
                 del self._watched[key]
 
     def _look(self, watched: _Watched) -> None:
-        began = time.monotonic()
+        began, is_away = time.monotonic(), False
         try:
             now, before = watched.topic.look(), watched.state
             changed = None if now is None or before is None else watched.topic.changes(before, now)
             with self._lock:
                 self._tell(watched, now, changed)
         except StoreUnavailable as error:
+            is_away = not isinstance(error, QueryTooSlow)
             log.warning("live stream: %s", error)
         except Exception:
             log.exception("live stream: topic %s", watched.topic.name)
         ended = time.monotonic()
-        cost = ended - began if ended - began <= self._longest_s else 0.0  # longer: the database stood still
+        stood_still = is_away or ended - began > STATEMENTS * self._longest_s
+        cost = 0.0 if stood_still else ended - began
         watched.due_at = ended + max(watched.topic.period_s, SHARE * cost)
 
     def _tell(self, watched: _Watched, now: Data | None, changed: Data | None) -> None:

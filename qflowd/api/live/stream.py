@@ -12,13 +12,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from qflowd.api.answers import ApiFault
+from qflowd.api.http.slow_clients import send_part
 from qflowd.api.live.hub import Hub, StreamEvent, Subscriber
 from qflowd.api.live.topic import Topic
 from qflowd.model.errors import StoreUnavailable
 
+PING: Final = b": ping\n\n"
 PING_S: Final = 15.0
 CHECK_S: Final = 2.0  # between looks whether the credentials still hold
-SLOWEST_SEND_S: Final = 30.0  # a client that takes nothing for so long is gone
 STREAM_HEADERS: Final = (
     ("content-type", "text/event-stream"),
     ("x-accel-buffering", "no"),  # nginx would keep events back
@@ -56,10 +57,8 @@ class StreamResponse(Response):
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await self._in_thread(partial(self._hub.subscribe, self._live.topics, subscriber, self._live.last_event))
         try:
-            await self._pump(subscriber, woken, gone, partial(_send, send))
-            await send({"type": "http.response.body", "body": b""})
-        except TimeoutError:
-            pass  # it reads nothing; the server closes the connection
+            if await self._pump(subscriber, woken, gone, lambda body: send_part(send, body, scope)):
+                await send_part(send, b"", scope, is_last=True)
         finally:
             self._hub.leave(subscriber)
             gone.cancel()
@@ -69,16 +68,17 @@ class StreamResponse(Response):
         subscriber: Subscriber,
         woken: asyncio.Event,
         gone: asyncio.Task[None],
-        send: Callable[[bytes], Awaitable[None]],
-    ) -> None:
+        send: Callable[[bytes], Awaitable[bool]],
+    ) -> bool:
+        """Until either side ends it; False if the client takes nothing any more."""
         pinged = checked = time.monotonic()
-        await send(b": ping\n\n")
-        while not gone.done():
+        is_taken = await send(PING)
+        while is_taken and not gone.done():
             woken.clear()
-            while (event := subscriber.take()) is not None:
-                await send(_written(event, self._hub.epoch))
+            while is_taken and (event := subscriber.take()) is not None:
+                is_taken = await send(_written(event, self._hub.epoch))
             if subscriber.is_over:
-                return
+                break
             waits = [asyncio.create_task(woken.wait()), gone]
             await asyncio.wait(waits, timeout=CHECK_S, return_when=asyncio.FIRST_COMPLETED)
             waits[0].cancel()
@@ -86,11 +86,10 @@ class StreamResponse(Response):
             if now - checked >= CHECK_S:
                 checked = now
                 if not await self._is_still_open():
-                    await send(_written(StreamEvent(0, "bye", b"{}"), self._hub.epoch))
-                    return
+                    return await send(_written(StreamEvent(0, "bye", b"{}"), self._hub.epoch))
             if now - pinged >= PING_S:
-                pinged = now
-                await send(b": ping\n\n")
+                pinged, is_taken = now, await send(PING)
+        return is_taken
 
     async def _is_still_open(self) -> bool:
         """Whether the credentials still open it. A database that is away, or stands still, says nothing about them."""
@@ -103,11 +102,6 @@ async def until_gone(receive: Receive) -> None:
     """Returns when the client has closed the connection."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _send(send: Send, body: bytes) -> None:
-    async with asyncio.timeout(SLOWEST_SEND_S):
-        await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 def _holds(check: Callable[[], Any]) -> bool:

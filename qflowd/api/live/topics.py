@@ -9,7 +9,7 @@ from qflowd.api.drawing.node_states import shown_of, states_of_instance
 from qflowd.api.finding.instance_items import instance_items
 from qflowd.api.live.topic import Data, Topic
 from qflowd.api.resources.notifications import notifications_of
-from qflowd.api.resources.overview import OverviewQuery, overview_of
+from qflowd.api.resources.overview import new_overview
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.numbers import whole_number
 from qflowd.model.roles import Role
@@ -60,7 +60,7 @@ class OverviewTopic(Topic):
         super().__init__(call, name, "system" if call.caller.role >= Role.SYSTEM else "")
 
     def look(self) -> Data:
-        found = overview_of(self.call, OverviewQuery())
+        found = new_overview(self.call)
         return {"overview": {field: getattr(found, field) for field in found.__struct_fields__}}
 
     def changes(self, before: Data, now: Data) -> Data | None:

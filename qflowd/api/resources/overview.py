@@ -1,8 +1,8 @@
 """What the first page shows: is anything wrong, what runs, what comes next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from qflowd.api.answers import Item
 from qflowd.api.cache import TtlCache
@@ -78,10 +78,20 @@ def show_overview(call: Call, query: OverviewQuery) -> Overview:
 
 
 def recent_overview(call: Call, query: OverviewQuery) -> Overview:
-    """As `overview_of`, and up to a second old."""
-    is_system = call.caller.role >= Role.SYSTEM
-    key = (call.store.dialect.describe(), call.tenant, is_system, query.since)
-    return _SEEN.get(key, lambda: overview_of(call, query))
+    """What is there, up to a second old, and no older than what the live stream has told."""
+    return _SEEN.get(_key(call, query), lambda: overview_of(call, query))
+
+
+def new_overview(call: Call) -> Overview:
+    """What is there now. Nobody gets an older one after it."""
+    query = OverviewQuery()
+    found = overview_of(call, query)
+    _SEEN.put(_key(call, query), found)
+    return found
+
+
+def _key(call: Call, query: OverviewQuery) -> Hashable:
+    return call.store.dialect.describe(), call.tenant, call.caller.role >= Role.SYSTEM, query.since
 
 
 def overview_of(call: Call, query: OverviewQuery) -> Overview:
@@ -107,4 +117,4 @@ def overview_of(call: Call, query: OverviewQuery) -> Overview:
     )
 
 
-_SEEN: Final[TtlCache[Any, Overview]] = TtlCache(1.0)
+_SEEN: Final[TtlCache[Hashable, Overview]] = TtlCache(1.0)
