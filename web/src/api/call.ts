@@ -1,8 +1,8 @@
 // The one door to the API: envelope, CSRF, sessions, ETags, requests that take longer.
 
-import { ApiProblem, type Fault } from './problem'
+import { ApiProblem, isPassing, type Fault } from './problem'
 
-export { ApiProblem, type Fault }
+export { ApiProblem, isPassing, type Fault }
 
 export type Query = Record<string, string | number | boolean | null | undefined>
 
@@ -121,17 +121,54 @@ export async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await response.json()) as T
 }
 
-/** Changes something. A write that takes longer (202) is waited for, up to two minutes. */
+/** What was sent without an answer, by what it said: sent again, it has the same key, and is done once. */
+const unsure = new Map<string, { key: string; at: number }>()
+const UNSURE_MS = 600_000
+const LOOK_AGAIN_MS = 1_000
+
+function keyOf(sent: string): string {
+  const known = unsure.get(sent)
+  if (known && Date.now() - known.at < UNSURE_MS) return known.key
+  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  unsure.set(sent, { key, at: Date.now() })
+  return key
+}
+
+/** Sends a change, which is done once however often a person has to press; it is not waited for. */
+export async function send<T>(path: string, ask: Ask): Promise<Reply<T>> {
+  const method = ask.method ?? 'POST'
+  if (method !== 'POST') return call<T>(path, { ...ask, method })
+  const sent = JSON.stringify([path, ask.query, ask.body])
+  try {
+    const reply = await call<T>(path, { ...ask, method, headers: { ...ask.headers, 'Idempotency-Key': keyOf(sent) } })
+    unsure.delete(sent)
+    return reply
+  } catch (error) {
+    if (!isPassing(error)) unsure.delete(sent)
+    throw error
+  }
+}
+
+interface Outcome { state?: string; error?: string | null; error_code?: number | null }
+
+/** Changes something. A write that takes longer (202) is waited for, up to two minutes; what is refused then raises, too. */
 export async function change<T>(path: string, ask: Ask): Promise<Reply<T>> {
-  let reply = await call<T>(path, { method: 'POST', ...ask })
+  let reply = await send<T>(path, ask)
   const until = Date.now() + 120_000
   while (reply.status === 202 && reply.location && Date.now() < until) {
     const where = reply.location.replace(/^.*\/api\/v1/, '')
-    const next = await call<T>(where, { query: { wait: 30 }, signal: ask.signal })
-    const state = (next.data as { state?: string } | null)?.state ?? ''
-    if (!['NEW', 'OPEN', 'PENDING', 'RUNNING', ''].includes(state)) return { ...next, message: reply.message }
-    reply = { ...reply, data: next.data }
-    if (state === '') break
+    try {
+      const next = await call<T>(where, { query: { wait: 30 }, signal: ask.signal })
+      const { state = '', error, error_code } = (next.data ?? {}) as Outcome
+      if (state === 'REJECTED') throw new ApiProblem(error_code ?? 40901, error ?? '', [], null, next.data)
+      if (!['NEW', 'OPEN', 'PENDING', 'RUNNING', ''].includes(state)) return { ...next, message: reply.message }
+      reply = { ...reply, data: next.data }
+      if (state === '') break
+    } catch (error) {
+      // It is written: that a look fails says nothing of it.
+      if (ask.signal?.aborted || !isPassing(error)) throw error
+      await new Promise((done) => setTimeout(done, LOOK_AGAIN_MS))
+    }
   }
   return reply
 }

@@ -22,7 +22,7 @@ export function followStream(client: QueryClient) {
     timers.set(query.queryHash, setTimeout(() => {
       timers.delete(query.queryHash)
       // A hidden tab asks when it is looked at again.
-      void client.invalidateQueries({ queryKey: query.queryKey, exact: true, refetchType: focusManager.isFocused() ? 'active' : 'none' })
+      void client.invalidateQueries({ queryKey: query.queryKey, exact: true, refetchType: focusManager.isFocused() ? 'active' : 'none' }, { cancelRefetch: false })
     }, waitMs))
   }
   const again = (query: Query) => soon(query, /\/timeline|^\/workflows/.test(query.queryKey[0] as string) ? SLOW_MS : GAP_MS)
@@ -31,9 +31,14 @@ export function followStream(client: QueryClient) {
   onEvent((event) => {
     toldAt.set(event.topic, performance.now())
     const now = compared(client, event)
-    for (const query of client.getQueryCache().findAll({ type: 'active' })) {
+    for (const query of client.getQueryCache().findAll()) {
       const { data } = query.state
       if (data === undefined || topicOf(query.meta?.topic as TopicOf, data) !== event.topic) continue
+      // Nobody looks at it now; it is asked for when somebody does.
+      if (!query.isActive() || !focusManager.isFocused()) {
+        query.invalidate()
+        continue
+      }
       const [path, asked] = query.queryKey as [string, Asked]
       const next = patched(path, asked ?? {}, data, now)
       if (next === ASK) again(query)

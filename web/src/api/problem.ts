@@ -17,3 +17,6 @@ export class ApiProblem extends Error {
     super(message)
   }
 }
+
+/** No answer, or none that says what is wrong with the question: it may be there the next time. */
+export const isPassing = (error: unknown) => !(error instanceof ApiProblem) || error.code === 0 || error.code >= 50000 || Math.floor(error.code / 100) === 429

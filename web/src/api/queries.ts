@@ -1,15 +1,12 @@
 // How a page asks and changes: `useOne`, `useList`, `useAction`. No page calls `fetch`.
 import { keepPreviousData, QueryClient, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { ApiProblem, call, change, json, type Ask, type Query, type Reply } from './call'
+import { ApiProblem, call, change, isPassing, json, type Ask, type Query, type Reply } from './call'
 import { followStream, topicOf, type TopicOf } from './follow'
 import { isCarried, useTopic } from './stream'
 import type { Page } from './types'
 
 const FOCUSED_MS = 5_000
-
-/** No answer, or none that says what is wrong with the question: it may be there the next time. */
-const isPassing = (error: unknown) => !(error instanceof ApiProblem) || error.code === 0 || error.code >= 50000
 
 export const client = new QueryClient({
   defaultOptions: {

@@ -7,7 +7,10 @@ export interface ServerEvent {
   data: Record<string, unknown>
 }
 
-/** Reads until the server ends the stream; raises `ApiProblem` where it is refused or breaks off. */
+/** The server says something every 15 s: a connection that has been silent for longer is not there any more. */
+const SILENT_MS = 40_000
+
+/** Reads until the server ends the stream, or is silent; raises `ApiProblem` where it is refused or breaks off. */
 export async function readEvents(path: string, query: Query, last: string | null, signal: AbortSignal, opened: () => void, hear: (event: ServerEvent) => void): Promise<void> {
   const headers: Record<string, string> = { Accept: 'text/event-stream' }
   if (last !== null) headers['Last-Event-ID'] = last
@@ -22,7 +25,9 @@ export async function readEvents(path: string, query: Query, last: string | null
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
   let rest = ''
   for (;;) {
+    const silent = setTimeout(() => void reader.cancel().catch(() => undefined), SILENT_MS)
     const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }))
+    clearTimeout(silent)
     if (done || value === undefined) return
     const parts = (rest + value).split('\n\n')
     rest = parts.pop()!

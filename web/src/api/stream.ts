@@ -30,10 +30,10 @@ function hear(message: Message) {
   if (message.type === 'want') leader?.others.set(message.tab, message.topics)
   if (message.type === 'want' && message.tab !== tab) leader?.changed(true)
   if (message.type === 'who' && !leader) channel?.postMessage({ type: 'want', tab, topics: own() } satisfies Message)
+  if (message.type === 'event') for (const ear of ears) ear(message.event)
   if (document.hidden) return
   if (message.type === 'state' && message.topics === null) for (const ear of breaks) ear('down')
   if (message.type === 'state') carry(message.topics ?? [])
-  if (message.type === 'event') for (const ear of ears) ear(message.event)
   if (message.type === 'resync') for (const ear of breaks) ear('resync')
 }
 if (channel) channel.onmessage = ({ data }: MessageEvent<Message>) => hear(data)
@@ -90,7 +90,7 @@ function watch(watcher: () => void) {
   return () => void watchers.delete(watcher)
 }
 
-/** Every event that a tab is told. */
+/** Every event that a tab is told; a hidden one is told what others look at. */
 export function onEvent(ear: (event: LiveEvent) => void) {
   ears.add(ear)
   return () => void ears.delete(ear)

@@ -130,7 +130,7 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
     if (!topic) return
     return onEvent((event) => {
       const now = known.current
-      if (event.topic !== topic) return
+      if (event.topic !== topic || document.hidden) return
       // The page that is on its way may lack what is told now.
       missed.current ||= now.busy
       if (missed.current || !now.atEnd) return
@@ -144,6 +144,17 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
     missed.current = false
     if (log.atEnd) newer()
   }, [log.busy, log.atEnd, newer])
+  // What came last may not have been told: it has ended, or begins again; and a hidden tab hears nothing.
+  useEffect(() => {
+    const catchUp = () => {
+      if (document.hidden) return
+      if (known.current.busy) missed.current = true
+      else if (known.current.atEnd) newer()
+    }
+    catchUp()
+    document.addEventListener('visibilitychange', catchUp)
+    return () => document.removeEventListener('visibilitychange', catchUp)
+  }, [live, newer])
   useEffect(() => {
     // A run tells of its tasks, but not of their lines.
     if (!live || (isTold && topic?.startsWith('log:'))) return

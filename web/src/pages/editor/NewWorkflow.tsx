@@ -1,7 +1,7 @@
 // A workflow from nothing: a key, or YAML that somebody has; either becomes a draft and is opened.
 import { useState } from 'react'
 import { useLocation } from 'wouter'
-import { ApiProblem, call } from '../../api/call'
+import { ApiProblem, call, send } from '../../api/call'
 import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { Problem } from '../../ui/Problem'
@@ -24,7 +24,7 @@ export default function NewWorkflow({ onClose }: { onClose: () => void }) {
       const name = text.trim() ? await keyOf(text, w.needKey) : key.trim()
       const content = text.trim() ? { text, format: 'yaml' } : { document: { workflow: name, ...(title.trim() ? { title: title.trim() } : {}), tasks: {} } }
       const path = `/workflows/${encodeURIComponent(name)}/versions`
-      const { data } = await call<{ version: number }>(path, { method: 'POST', body: { ...content, new: true } })
+      const { data } = await send<{ version: number }>(path, { body: { ...content, new: true } })
       go(`${path}/${data.version}/edit`)
     } catch (error) {
       setProblem(error as Error)

@@ -36,7 +36,9 @@ interface Props {
 
 export function TaskAside({ id, run, close, note, showFailures, mark }: Props) {
   const w = useWords(words)
-  const task = useOne<TaskDetail>(`/tasks/${encodeURIComponent(id)}`, { tail: 1 }, { every: ENDED.has(run.state) ? false : 5_000, topic: topicOfRun(run) })
+  // The stream tells of states, not of progress.
+  const every = ENDED.has(run.state) ? undefined : 5_000
+  const task = useOne<TaskDetail>(`/tasks/${encodeURIComponent(id)}`, { tail: 1 }, { every: every ?? false, also: every, topic: topicOfRun(run) })
   return (
     <aside className="run-aside" aria-label={task.data ? nameOf(task.data) : w.task}>
       <header className="aside-head">

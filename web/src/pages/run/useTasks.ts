@@ -32,7 +32,7 @@ export function useTasks({ id: run, state }: RunDetail, filter: Filter): TaskRow
   const every = ENDED.has(state) ? (false as const) : 5_000
   const placed = filter.state === '' && filter.q === ''
   const byPlace = usePlaces(run, filter.node, every, placed)
-  const listed = useList<TaskItem>(placed ? null : `/instances/${run}/tasks`, { ...filter, limit: PAGE }, { every, keep: true, topic })
+  const listed = useList<TaskItem>(placed ? null : `/instances/${run}/tasks`, { ...filter, limit: PAGE }, { every, also: every || undefined, keep: true, topic })
   const items = listed.items
   const { more, loadingMore } = listed
   const need = useCallback(
@@ -54,7 +54,7 @@ function usePlaces(run: number, node: string, every: number | false, enabled: bo
       queryFn: async ({ signal }: { signal: AbortSignal }) =>
         (await call<Page<TaskItem>>(`/instances/${run}/tasks`, { query: { from: page * PAGE, limit: PAGE, node }, signal })).data,
       enabled,
-      refetchInterval: pause(every, topic),
+      refetchInterval: pause(every, topic, every),
       meta: { topic },
     })),
   })

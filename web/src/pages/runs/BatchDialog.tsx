@@ -1,6 +1,6 @@
 // One command for many runs: counts what it would meet, asks for a reason, sends it, and shows how far it is.
 import { useEffect, useState } from 'react'
-import { call, change, type ApiProblem } from '../../api/call'
+import { change, send, type ApiProblem } from '../../api/call'
 import { client, useAction, useOne } from '../../api/queries'
 import { count as number } from '../../format'
 import { Progress } from '../../ui/Bar'
@@ -63,7 +63,7 @@ export function BatchDialog({ action, ids, where, title, what, onClose, done }: 
     setSending(true)
     const expect = { instances: set.instances, digest: set.digest }
     // It is watched, not waited for: a batch may take minutes, and has a bar of its own.
-    call<Batch>('/batches', { method: 'POST', query: { wait: 0 }, body: { ...body, expect, ...(reason.trim() && { reason: reason.trim() }) } })
+    send<Batch>('/batches', { query: { wait: 0 }, body: { ...body, expect, ...(reason.trim() && { reason: reason.trim() }) } })
       .then((reply) => { setSent(reply.data.id); done() }, (error: ApiProblem) => setProblem(error))
       .finally(() => setSending(false))
   }
