@@ -10,7 +10,7 @@ import pytest
 
 import qflowd
 from qflowd.api.access import credentials
-from qflowd.api.http import lingering_close
+from qflowd.api.http import lingering_close, slow_clients
 from qflowd.model.roles import Role
 from tests.api.browser import signed_in
 from tests.client.conftest import StandIn
@@ -175,3 +175,17 @@ def test_a_write_whose_client_left_before_it_was_read_is_not_done_by_halves(
     written = stand_in.sql("SELECT reason FROM qflow.commands WHERE reason IS NULL OR args IS NULL")
     stand_in.close()
     assert written == [("the last one",)]
+
+
+def test_a_head_that_is_not_sent_to_its_end_is_not_waited_for(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand of them left the server no connection, and nobody had to be known for it."""
+    monkeypatch.setattr(slow_clients, "SLOWEST_HEAD_S", 0.5)
+    whole = f"GET /api/v1/version HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {api.token}\r\n\r\n".encode()
+    for before in (b"", whole):
+        with socket.create_connection(("127.0.0.1", api.port), timeout=10) as connection:
+            connection.sendall(before)
+            answer = b""
+            while before and not answer.endswith(b"}"):
+                answer += connection.recv(65536)
+            connection.sendall(b"GET /api/v1/me HTTP/1.1\r\nHost: loc")
+            assert connection.recv(65536) == b""

@@ -49,6 +49,33 @@ def test_many_wait_with_one_thread_and_are_asked_for_in_one_statement(
         assert [replies[number].data["state"] for number in numbers] == ["DONE"] * MANY
 
 
+def test_who_waits_when_the_server_ends_is_answered_what_there_is(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uvicorn cancelled them: a bare 500, also for what had been written."""
+    has_waited = threading.Event()
+    find_answered = app.find_answered
+
+    def seen(store, rows):
+        has_waited.set()
+        return find_answered(store, rows)
+
+    monkeypatch.setattr(app, "find_answered", seen)
+    replies: dict[str, Reply] = {}
+    with ApiServer(database_url) as api:
+        body = {"action": "pause_limit", "args": {"limit": "vendor:x"}}
+
+        def write() -> None:
+            replies["write"] = api.post("/commands?wait=60", body)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert has_waited.wait(20)
+    writer.join(20)
+    assert replies["write"].status == 202
+    assert replies["write"].data["state"] == "NEW"
+
+
 def test_a_job_that_was_submitted_is_not_refused_because_its_answer_cannot_be_read(
     own_api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

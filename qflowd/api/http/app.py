@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
@@ -55,6 +55,16 @@ class Api:
         self.waiter = Waiter(self._find_answered)
         self.credentials = Credentials(store, config)
         self.rates = Rates(config)
+        self.ending = asyncio.Event()  # of the server: who waits is answered what there is
+
+    async def unless_ending(self, awaited: Coroutine[Any, Any, None]) -> None:
+        """Wait for it, but no longer than until the server ends."""
+        tasks = asyncio.create_task(awaited), asyncio.create_task(self.ending.wait())
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _find_answered(self, rows: Collection[AwaitedRow]) -> set[tuple[int, int]]:
         """As `find_answered`, in a thread."""
@@ -186,13 +196,13 @@ class _Answers:
         with api.rates.waiting(who) as may_wait:
             if not may_wait:
                 waiting.call.wait_s = end = 0.0
-            while (left := end - time.monotonic()) > 0:
+            while (left := end - time.monotonic()) > 0 and not api.ending.is_set():
                 if row is not None:
-                    await api.waiter.until_answered(row, left)
+                    await api.unless_ending(api.waiter.until_answered(row, left))
                 if (answer := await api.in_turn(who, waiting.look)) is not None:
                     return answer  # type: ignore[no-any-return]
                 if row is None:
-                    await asyncio.sleep(max(0, min(pause, end - time.monotonic())))
+                    await api.unless_ending(asyncio.sleep(max(0, min(pause, end - time.monotonic()))))
                     pause = min(2 * pause, LONGEST_LOOK_S)
                 row = None  # it waits for more than the row
             return await api.in_turn(who, waiting.give_up)  # type: ignore[no-any-return]
@@ -223,7 +233,7 @@ class _Crowd:
         self._app, self._api, self._is_crowded = app, api, is_crowded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._is_crowded():
+        if scope["path"].endswith(ALIVE) or not self._is_crowded():
             await self._app(scope, receive, send)
             return
         call = Call(request_of(scope, self._api.config), self._api.store, self._api.config)

@@ -90,7 +90,7 @@ def address_of(listening: socket.socket, config: Config) -> str:
 
 
 class Server(uvicorn.Server):
-    """Says when it is ready, and ends streams before it waits for connections: uvicorn would wait for streams to end."""
+    """Says when it is ready, and ends streams and waits before it waits for connections: uvicorn would wait for them to end."""
 
     def __init__(
         self, api: Api, config: Config, when_ready: Callable[[], None] = lambda: None, ends_with: int | None = None
@@ -107,6 +107,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._api.hub.close()
+        self._api.ending.set()
         await super().shutdown(sockets)
 
     def _is_crowded(self) -> bool:
