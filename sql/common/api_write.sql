@@ -76,6 +76,12 @@ WITH RECURSIVE run (version_id) AS (
 SELECT DISTINCT n.name AS job, j.settings FROM run r JOIN qflow.workflow_need n ON n.version_id = r.version_id AND n.kind = 'job'
 LEFT JOIN qflow.job j ON j.name = n.name
 
+-- name: list_started_workflows
+-- Workflows that the tasks of a version start.
+SELECT n.name AS workflow FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.definition_id = d.id
+JOIN qflow.workflow_need n ON n.version_id = v.id AND n.kind = 'workflow'
+WHERE d.tenant = :tenant AND d.workflow = :workflow AND v.version = :version ORDER BY n.name
+
 -- name: find_newest_failed
 SELECT MAX(i.id) AS id FROM qflow.workflow_instance i
 JOIN qflow.workflow_version v ON v.id = i.version_id

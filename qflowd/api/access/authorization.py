@@ -4,6 +4,7 @@ Checked early; the engine has the last word.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from qflowd.api.answers import ApiFault
@@ -11,13 +12,17 @@ from qflowd.api.call import Call
 from qflowd.api.inbox.outcomes import find_command
 from qflowd.api.named import no_such_instance, no_such_task, workflow_of
 from qflowd.client.records import from_json
-from qflowd.define.readers import whole
+from qflowd.define import workflow_file
+from qflowd.define.readers import one_of, text, whole
 from qflowd.define.selection import read_selection
-from qflowd.model.errors import InvalidRequest
+from qflowd.engine.definitions.drafts import FORMATS
+from qflowd.engine.definitions.versions import LARGEST_VERSION
+from qflowd.model.errors import CycleFound, InvalidRequest, InvalidWorkflow
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.quotas import limit_of
 from qflowd.model.roles import Role
+from qflowd.store.tx import Tx
 
 # Whoever may do an action, by POST /commands too. What is not here changes definitions.
 ROLE_OF: Final[Mapping[str, Role]] = {
@@ -34,6 +39,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
 }
 OF_TENANTS: Final = limit_of("")  # how limits begin that quotas make
 OF_GROUPS: Final = ("mute", "unmute")  # of failures
+OF_VERSIONS: Final = ("draft", "activate", "canary", "rollback")
 # All tenants share what these change.
 OF_LIMITS: Final = frozenset(action for action in ROLE_OF if action.endswith(("_limit", "_breaker")))
 
@@ -96,9 +102,36 @@ def check_commands(call: Call, rows: Sequence[Mapping[str, Any]]) -> None:
     changing = {row["workflow"] for row in rows if ROLE_OF.get(row["action"], Role.DEFINE) >= Role.DEFINE}
     for workflow in changing:
         refuse_defining(call, workflow)
+    if call.caller.workflows:
+        for row in rows:
+            if row["workflow"] is not None and row["action"] in OF_VERSIONS:
+                _check_version(call, row["action"], row["workflow"], row["args"])
     for workflow in {row["workflow"] for row in rows if row["workflow"] is not None} - changing:
         refuse_unlisted(call, workflow=workflow)
         check_jobs(call, workflow, None)
+
+
+def _check_version(call: Call, action: str, workflow: str, args: Any) -> None:
+    """As `check_started`, of the version that a command stores or lets run; what cannot be read the engine refuses.
+
+    Raises: ApiFault 40302.
+    """
+    given = args if isinstance(args, Mapping) else {}
+    with suppress(InvalidWorkflow, CycleFound, ValueError):
+        if action == "draft":
+            source, format = text(given.get("source")), one_of(*FORMATS)(given.get("format", "json"))
+            for task in workflow_file.parse(source, format, "draft").tasks:
+                if task.workflow:
+                    refuse_unlisted(call, workflow=task.workflow)
+            return
+        version = _replaced(call, workflow) if action == "rollback" else whole(1, LARGEST_VERSION)(given.get("version"))
+        call.store.read(lambda tx: check_started(tx, call, workflow, version))
+
+
+def _replaced(call: Call, workflow: str) -> int:
+    """The version that a rollback would activate; 0 if there is none."""
+    row = call.store.read(lambda tx: tx.one("find_definition", tenant=call.tenant, workflow=workflow))
+    return 0 if row is None else row.replaced or 0
 
 
 def check_words(call: Call, row: Mapping[str, Any], *, of_another: bool = False) -> None:
@@ -153,6 +186,18 @@ def check_jobs(call: Call, workflow: str, version: int | None) -> None:
         undone_by = {(row.settings or {}).get("compensation") for row in rows}
         for job in sorted({row.job for row in rows} | {name for name in undone_by if name}):
             refuse_unlisted(call, job=job)
+
+
+def check_started(tx: Tx, call: Call, workflow: str, version: int) -> None:
+    """Does a list of workflows have those that a version starts, which the caller has defined or lets new instances run?
+
+    Whoever only starts a workflow of the list runs what it is made of.
+
+    Raises: ApiFault 40302.
+    """
+    if call.caller.workflows:
+        for row in tx.run("list_started_workflows", tenant=call.tenant, workflow=workflow, version=version):
+            refuse_unlisted(call, workflow=row.workflow)
 
 
 def bounded_filter(call: Call, where: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from qflowd.api.access.authorization import refuse_defining
+from qflowd.api.access.authorization import check_started, refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.drawing.boxes import Graph, draw
@@ -150,6 +150,7 @@ def edit_draft(call: Call, id: str, version: str, change: Callable[[Data], Data]
 def put_text(tx: Tx, call: Call, locked: LockedVersion, draft: DraftText, before: Data, after: Data) -> StoredDraft:
     """Store another text as a locked draft, with its audit. `before`, `after`: both documents."""
     stored = replace_draft(tx, locked.definition.id, locked.row, draft, locked.pool_of, tenant=call.tenant)
+    check_started(tx, call, draft.key, stored.version)
     object_ = f"{draft.key}:{stored.version}"
     record(tx, call.actor, "UPDATE", "version", object_, before=flat(before), after=flat(after))
     return stored

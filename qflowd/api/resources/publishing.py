@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from qflowd.api.access.authorization import one_workflow, refuse_defining
+from qflowd.api.access.authorization import check_started, one_workflow, refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT
@@ -92,6 +92,8 @@ def publish_workflow(call: Call, body: PublishBody) -> Wait | ApiAnswer | Publis
 
     def write(tx: Tx) -> dict[str, Json]:
         version = None if source is None else _put_version(tx, call, source)
+        if version is not None:
+            check_started(tx, call, key, version)
         number = insert_submission(tx, call, row | {"version": version}) if body.submit else None
         return {"version": version, "submission": number}
 

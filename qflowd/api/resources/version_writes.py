@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from qflowd.api.access.authorization import refuse_defining
+from qflowd.api.access.authorization import check_started, refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import (
@@ -106,6 +106,7 @@ def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftIt
         definition = new_workflow(tx, draft, call.tenant) if body.new else lock_workflow(tx, call, key)
         pool_of = DefinitionVerbs(call.store).pool_of(tx)
         stored = add_draft(tx, definition.id, draft._replace(base_hash=definition.hash), pool_of, tenant=call.tenant)
+        check_started(tx, call, key, stored.version)
         data = read_document(draft.text, draft.format, key).data
         record(tx, call.actor, "CREATE", "version", f"{key}:{stored.version}", after=flat(data))
         return draft_answer(key, stored, data, status=201)
@@ -198,6 +199,7 @@ def _activate(call: Call, key: str, version: str, wanted: Activation, *, is_matc
             need_if_match(call, locked.row.hash)
         if faults := faults_of(locked.row):
             raise InvalidWorkflow(faults)
+        check_started(tx, call, key, locked.row.version)
         is_canary, number = wanted.weight < 100, locked.row.version
         args = {"version": number} | ({"share": wanted.weight / 100} if is_canary else {})
         action = "canary" if is_canary else "activate"
