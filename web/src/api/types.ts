@@ -122,13 +122,6 @@ export interface LogPage {
   lines: number | null
 }
 
-export interface Task extends TaskItem {
-  params: unknown
-  output: unknown
-  attempts: Attempt[]
-  logs: LogLine[]
-}
-
 export interface GraphBox {
   node: number
   key: string

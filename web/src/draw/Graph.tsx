@@ -88,7 +88,7 @@ function BoxView({ data: { box, cursor, chosen, marked, open } }: NodeProps<BoxN
       <span className="box-in">
         <span className="box-name">
           <span className="cut">{name}</span>
-          {many && <b>×{number(total(box))}</b>}
+          {many && <b>{box.counts || box.fold ? `×${number(total(box))}` : own.perItem}</b>}
           {many && state && <span className="hidden-text">{word}</span>}
         </span>
         {many && box.counts ? <Counts counts={box.counts} /> : <span className="box-word cut">{state ? word : (box.job ?? own.plan)}</span>}
