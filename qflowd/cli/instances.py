@@ -121,7 +121,8 @@ def _many(action: str, workflow: str | None, conditions: tuple[str, ...], since:
 
 def _show_progress(result: dict[str, Any]) -> None:
     if is_terminal(sys.stderr):
-        click.echo(f"\r{result['matched']} instances so far", err=True, nl=False)
+        of = f" of {result['total']}" if "total" in result else ""
+        click.echo(f"\r{result['matched']}{of} instances so far", err=True, nl=False)
 
 
 def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:

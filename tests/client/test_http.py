@@ -110,7 +110,7 @@ def test_what_is_written_is_named_though_it_cannot_be_read(
     assert [item["state"] for item in many.data["items"]] == ["NEW"] * 2
     assert [(item["action"], item["state"]) for item in asked.data["items"]] == [("pause", "NEW")]
     assert batch.headers["location"] == f"/api/v1/batches/{batch.data['id']}"
-    assert (batch.data["state"], batch.data["where"], batch.data["total"]) == ("NEW", {"workflow": "named"}, 0)
+    assert (batch.data["state"], batch.data["where"], batch.data["total"]) == ("NEW", {"workflow": "named"}, None)
     monkeypatch.setattr(Call, "read", read)
     assert api.get(f"/batches/{batch.data['id']}").data == batch.data | {"created_at": ANY}
 

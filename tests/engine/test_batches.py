@@ -101,7 +101,32 @@ def test_a_command_for_many_is_cancelled_between_two_steps(chains, monkeypatch):
     assert 3 <= result["done"] < 8
     assert chains.answer(cancel) == ("DONE", {"command": asked, "done": result["done"]})
     assert sum(chains.state(number) == "PAUSED" for number in numbers) == result["done"]
+    assert result["total"] == 8, "it says what it has not come to"
     assert chains.sql("SELECT COUNT(*) FROM qflow.bulk_command") == [(0,)]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_how_many_there_are_is_told_from_the_first_step(chains, monkeypatch, told):
+    monkeypatch.setattr(bulk, "LOOKS", 3)
+    numbers = [chains.start("chain") for _ in range(8)]
+    chains.command("pause", numbers[5])
+    args = rehearsed(chains, "terminate", state="RUNNING") if told else None
+    asked = chains.ask("terminate", filter='{"state": "RUNNING"}', reason="x", args=args)
+    seen = []
+    while not chains.sql(f"SELECT 1 FROM qflow.commands WHERE id = {asked} AND state <> 'NEW'"):
+        chains.commands.tick()
+        seen.append(chains.answer(asked)[1])
+    assert [(result["matched"], result.get("total")) for result in seen] == [(3, 7), (5, 7), (7, None)]
+
+
+def test_what_is_too_much_to_be_counted_is_not(chains, monkeypatch):
+    monkeypatch.setattr(bulk, "LOOKS", 2)
+    monkeypatch.setattr(bulk, "COUNTED", 2)
+    for _ in range(7):
+        chains.start("chain")
+    asked = chains.ask("pause", filter='{"state": "OPEN"}')
+    chains.commands.tick()
+    assert "total" not in chains.answer(asked)[1]
 
 
 def test_a_command_that_has_not_begun_is_rejected_when_it_is_cancelled(chains):

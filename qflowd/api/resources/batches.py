@@ -61,9 +61,9 @@ class BatchRefusal(Item):
 
 
 class BatchItem(Item):
-    """A batch. `total` is what the dry run found, else how many have matched so far: it grows while the state is NEW.
+    """A batch. `total`: how many matched when it began; null until then, and while there are too many to be counted.
 
-    `skipped`: nothing was to be done to these. `errors`: a sample of what was refused. Of a dry run, nothing was done:
+    `left`: how many of these it has not come to: at the end 0, unless it was cancelled. `skipped`: nothing was to be done to these. `errors`: a sample of what was refused. Of a dry run, nothing was done:
     `done` would change, with `tasks` tasks; `sample` has the first; `instances` and `digest` are what `expect` takes.
     """
 
@@ -79,7 +79,8 @@ class BatchItem(Item):
     created_at: datetime
     answered_at: datetime | None
     dry_run: bool
-    total: int
+    total: int | None
+    left: int | None
     done: int
     failed: int
     skipped: int
@@ -152,6 +153,7 @@ def _item(row: Any) -> BatchItem:
     args, result = args if isinstance(args, dict) else {}, result if isinstance(result, dict) else {}
     expect, matched = args.get("expect"), _count(result, "matched")
     is_dry_run = args.get("dry_run") is True
+    total = _total(result, expect, is_over=not is_open and row.state == "DONE" and "cancelled" not in result)
     refusals = result.get("refusals")
     shown = list(refusals.items())[:SAMPLE] if isinstance(refusals, dict) else []
     return BatchItem(
@@ -167,7 +169,8 @@ def _item(row: Any) -> BatchItem:
         created_at=row.created_at,
         answered_at=None if is_open else row.answered_at,
         dry_run=is_dry_run,
-        total=max(matched, _count(expect, "instances")),
+        total=total,
+        left=None if total is None else total - matched,
         done=_count(result, "done"),
         failed=_count(result, "refused"),
         skipped=_count(result, "unchanged"),
@@ -181,6 +184,15 @@ def _item(row: Any) -> BatchItem:
         digest=result.get("digest") if is_dry_run else None,
         sample=result.get("instances", [])[:SAMPLE] if is_dry_run else None,
     )
+
+
+def _total(result: dict[str, Any], expect: Any, *, is_over: bool) -> int | None:
+    """How many it meets; None while that is not known. At its end: how many it has met."""
+    matched = _count(result, "matched")
+    if is_over:
+        return matched or _count(expect, "instances")
+    told = _count(result, "total") or _count(expect, "instances")
+    return max(told, matched) if told else None
 
 
 def _count(values: Any, name: str) -> int:

@@ -7,9 +7,8 @@ says how far it has come; where it continues is kept in `bulk_command`, so that 
 A dry run is the same, but what it does to an instance is rolled back at once.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple, NotRequired, Protocol, TypedDict, TypeVar, cast
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, cast
 
 from qflowd.define.documents import Document
 from qflowd.define.fields import Fields
@@ -29,6 +28,7 @@ from qflowd.engine.commands.control import (
     refuse_faults,
 )
 from qflowd.engine.commands.handle import LONG_AGO, failures_of
+from qflowd.engine.commands.progress import KEPT, Progress, digest_with, note_begun
 from qflowd.engine.refusal import Refused
 from qflowd.model import jsontext
 from qflowd.model.ids import LARGEST_INSTANCE, key_range
@@ -41,7 +41,7 @@ LOOKS: Final = 1000  # instances looked at in one step
 REHEARSED: Final = 100  # instances in a step of a dry run, each in a transaction of its own
 LISTED: Final = 1000  # instances and refusals in the result of a dry run
 REFUSALS: Final = 20  # of which the result says why
-KEPT: Final = ("after", "last", "begun")  # of the progress; all else is the result
+COUNTED: Final = 100  # looks that count what a command will meet; of failures one, each of which asks for its own
 
 T = TypeVar("T")
 
@@ -50,24 +50,6 @@ class Perform(Protocol):
     """How the work on one instance is done: as a part of the step's transaction, or in one that is rolled back."""
 
     def __call__(self, work: Callable[[Tx], T], /) -> T: ...
-
-
-class Progress(TypedDict):
-    """How far a command has come: kept in `bulk_command` between its steps, and its result but for KEPT."""
-
-    after: int  # the instance that was looked at last
-    last: int  # the largest there was at the first step
-    matched: int
-    done: int
-    refused: int
-    refusals: dict[str, str]
-    unchanged: NotRequired[int]
-    already: NotRequired[Json]  # why a workflow itself did not change
-    effect: NotRequired[Json]  # else, what became of it
-    instances: NotRequired[list[dict[str, Any]]]  # of a dry run
-    begun: NotRequired[dict[str, list[tuple[int, bool]]]]  # of a dry run
-    tasks: NotRequired[int]  # of a dry run: how many would change
-    digest: NotRequired[str]  # of a dry run: of what matched, in its order
 
 
 class Rehearsed(NamedTuple):
@@ -135,6 +117,10 @@ def step(tx: Tx, command: Command, caches: Caches, perform: Perform) -> BulkStep
     topics: set[str] = set()
     progress: Progress = jsontext.parse(kept.progress) if kept is not None else bulk.begin(topics)
     is_last = bulk.walk(progress, topics)
+    if is_last:
+        progress.pop("total", None)
+    elif kept is None and "total" not in progress:
+        bulk.count(progress)
     if is_last and not progress["matched"] and bulk.refusal is not None:
         raise Refused(bulk.refusal, Refusal.NOT_FOUND)
     result = bulk.about | {name: value for name, value in progress.items() if name not in KEPT}
@@ -164,11 +150,6 @@ def stop(tx: Tx, number: int) -> dict[str, Json] | None:
         return None
     tx.run("delete_bulk", id=number)
     return {name: value for name, value in jsontext.parse(kept.progress).items() if name not in KEPT}
-
-
-def _digest(before: str, number: int, failures: tuple[int, ...]) -> str:
-    """The digest of a set with one instance more, the largest so far."""
-    return hashlib.blake2b(f"{before} {number} {failures}".encode(), digest_size=16).hexdigest()
 
 
 def _scope_of(command: Command) -> WorkflowVerb:
@@ -219,7 +200,7 @@ class _Bulk:
         if self.command.is_dry_run:
             progress |= {"instances": [], "begun": {}, "tasks": 0, "digest": ""}
         if self.command.expect is not None:
-            self._check_set(self.command.expect, last)
+            progress["total"] = self._check_set(self.command.expect, last)
         if self.scope is not None and (begin := self.scope.begin) is not None:
             reply = self.perform(lambda tx: begin(tx, self.command, self.workflow))
             topics.update(reply.topics)
@@ -236,12 +217,23 @@ class _Bulk:
                 continue
             progress["matched"] += 1
             if "digest" in progress:
-                progress["digest"] = _digest(progress["digest"], row.id, failures)
+                progress["digest"] = digest_with(progress["digest"], row.id, failures)
             self._do(row, failures, progress, topics)
             left -= 1
             if not left:
                 return False
         return len(rows) < LOOKS
+
+    def count(self, progress: Progress) -> None:
+        """After the first step, count how many match in all; not where there are too many to look at."""
+        after, left = progress["after"], 0
+        for _ in range(1 if self.is_of_failures else COUNTED):
+            rows = self._look(after, progress["last"])
+            left += sum(self._matched(row) is not None for row in rows)
+            if len(rows) < LOOKS:
+                progress["total"] = progress["matched"] + left
+                return
+            after = rows[-1].id
 
     def _look(self, after: int, last: int) -> list[Any]:
         """The next instances that may match, in the order of their ids."""
@@ -266,8 +258,8 @@ class _Bulk:
             return ()
         return tuple(failure.id for failure in failures_of(self.tx, row.id, self.selection)) or None
 
-    def _check_set(self, expect: Mapping[str, Any], last: int) -> None:
-        """Is the set that of the dry run?
+    def _check_set(self, expect: Mapping[str, Any], last: int) -> int:
+        """Is the set that of the dry run? How many it has.
 
         Raises: Refused if it is not.
         """
@@ -279,11 +271,12 @@ class _Bulk:
         while rows := self._look(after, last):
             for row in rows:
                 if (failures := self._matched(row)) is not None:
-                    count, digest = count + 1, _digest(digest, row.id, failures)
+                    count, digest = count + 1, digest_with(digest, row.id, failures)
             after = rows[-1].id
         if (count, digest) != wanted:
             now = f"{count:,} instances match, {wanted[0]:,} did then" if count != wanted[0] else "others match now"
             raise Refused(f"the set has changed since the dry run ({now}); make another dry run", Refusal.OTHER_SET)
+        return count
 
     def _has(self, row: Any) -> bool:
         if self.workflow is not None and row.definition_id != self.workflow.id:
@@ -328,17 +321,9 @@ class _Bulk:
         progress["done"] += 1
         topics.update(reply.topics)
         if now is not None:
-            _note_begun(progress["begun"], row, now.instance)
+            note_begun(progress["begun"], row, now.instance)
             progress["tasks"] += now.tasks
         if now is not None and len(progress["instances"]) < LISTED:
             about = {"id": row.id, "workflow": row.workflow, "state": InstanceState(row.state).name}
             result = {name: value for name, value in reply.result.items() if name != "instance_id"}
             progress["instances"].append(about | {"result": result})
-
-
-def _note_begun(begun: dict[str, list[tuple[int, bool]]], before: Any, now: Any) -> None:
-    """Note what a dry run had begin, or wait for its turn: instances after it may have no place beside it."""
-    states = InstanceState(before.state), InstanceState(now.state)
-    may_begin = states[0].is_final or states[0] is InstanceState.READY
-    if may_begin and now.concurrency_key is not None and not states[1].is_final:
-        begun.setdefault(now.concurrency_key, []).append((now.id, states[1] is InstanceState.READY))

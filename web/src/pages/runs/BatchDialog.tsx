@@ -36,6 +36,7 @@ interface Batch {
   id: number
   state: string
   total: number | null
+  left: number | null
   done: number | null
   failed: number | null
   skipped: number | null
@@ -118,7 +119,7 @@ function Sent({ id, word, onClose }: { id: number; word: string; onClose: () => 
       </>
     }>
       <Progress value={data?.total ? counted / data.total : over ? 1 : null} label={word} />
-      {data && <p role="status">{w.done(number(data.done ?? 0), number(data.total ?? 0))}{(data.failed ?? 0) > 0 && <strong className="form-fault"> · {w.refused(number(data.failed))}</strong>}</p>}
+      {data && <p role="status">{w.done(number(data.done ?? 0), data.total === null ? '…' : number(data.total))}{over && (data.left ?? 0) > 0 && ` · ${w.left(number(data.left))}`}{(data.failed ?? 0) > 0 && <strong className="form-fault"> · {w.refused(number(data.failed))}</strong>}</p>}
       <ul className="sample">{(data?.errors ?? []).slice(0, 8).map((one) => <li key={one.instance_id}>#{one.instance_id}: {one.message}</li>)}</ul>
       {data?.error && <p className="form-fault">{data.error}</p>}
       {batch.error && <Problem error={batch.error} />}
