@@ -146,9 +146,19 @@ def test_after_five_failures_an_address_waits_whatever_the_names(store, ann, add
             sign_in_by_password(store, f"nobody-{number}", PASSWORD, address, "")
     with pytest.raises(TooManyFailures):
         sign_in_by_password(store, ann.name, PASSWORD, address, "")
-    with pytest.raises(TooManyFailures):
-        sign_in_by_code(store, code_for(store, ann), address, "")
+    assert sign_in_by_code(store, code_for(store, ann), address, "")  # as the refusal advises
     assert sign_in_by_password(store, ann.name, PASSWORD, f"10.8.0.{next(_hosts)}", "")
+
+
+def test_links_that_are_none_have_a_bound_of_their_own_which_refuses_no_good_one(store, ann, address, monkeypatch):
+    monkeypatch.setattr(login, "MOST_BAD_CODES", 7)
+    for _ in range(7):
+        with pytest.raises(CredentialsRefused):
+            sign_in_by_code(store, "guessed", address, "")
+    with pytest.raises(TooManyFailures, match="7 links that sign nobody in"):
+        sign_in_by_code(store, "guessed", address, "")
+    assert sign_in_by_code(store, code_for(store, ann), address, "")
+    assert sign_in_by_password(store, ann.name, PASSWORD, address, "")
 
 
 def test_success_makes_earlier_failures_of_the_name_good(store, ann):

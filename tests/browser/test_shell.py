@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import expect
 
 import qflowd
 from qflowd.engine.access.audit import Actor
+from qflowd.engine.access.login import MOST_BAD_CODES, OF_CODES
 from qflowd.engine.access.tenants import create_tenant
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.store.tx import Store
@@ -29,6 +31,17 @@ def test_nobody_sees_anything_without_signing_in_and_a_used_link_says_so(site: S
         page.goto("about:blank")
         page.goto(f"{site.url}#code=used-already")
         expect(page.get_by_role("alert")).to_contain_text("too old")
+        page.expected.add("429")  # type: ignore[attr-defined]
+        too_many = [(OF_CODES + "127.0.0.1")] * MOST_BAD_CODES
+        store = Store(site.daemon.url)
+        store.transact(
+            lambda tx: [tx.run("insert_login_failure", name="", address=each, now=tx.now) for each in too_many]
+        )
+        page.goto("about:blank")
+        page.goto(f"{site.url}#code=used-already")
+        expect(page.get_by_role("alert")).to_contain_text("Too many requests")
+        store.transact(lambda tx: tx.run("delete_old_login_failures", since=tx.now + timedelta(days=1)))
+        store.close()
 
 
 def test_keys_lead_to_every_page_and_sleep_while_somebody_types(site: Site) -> None:

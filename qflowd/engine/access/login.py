@@ -18,6 +18,8 @@ from qflowd.store.tx import Store, Tx
 CODE_LIVES: Final = timedelta(minutes=15)
 FAILURES_IN: Final = timedelta(minutes=15)
 MOST_FAILURES: Final = 5
+MOST_BAD_CODES: Final = 100  # of an address: nobody guesses a code, but each is told in the audit
+OF_CODES: Final = "code "  # before the addresses that codes came from: their failures are no password's
 FIRST_NAME: Final = "admin"  # of the principal that the first link makes
 LONGEST_ADDRESS: Final = 200
 
@@ -25,11 +27,9 @@ LONGEST_ADDRESS: Final = 200
 class TooManyFailures(QflowdError):
     """A name or an address has failed to sign in too often; `wait_s`: seconds until it may try again, at most."""
 
-    def __init__(self, wait_s: float) -> None:
-        super().__init__(
-            f"{MOST_FAILURES} failures within {FAILURES_IN.seconds // 60} minutes; wait, or use `qflowd login-link NAME`"
-        )
-        self.wait_s = wait_s
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} within {FAILURES_IN.seconds // 60} minutes; wait, or use `qflowd login-link NAME`")
+        self.wait_s = FAILURES_IN.total_seconds()
 
 
 def make_login_code(tx: Tx, actor: Actor, principal: Any | None) -> str:
@@ -55,16 +55,17 @@ def make_first_code(tx: Tx, actor: Actor) -> str | None:
 
 
 def sign_in_by_code(store: Store, code: str, address: str | None, agent: str) -> NewSession:
-    """Begin the session that a code is good for.
+    """Begin the session that a code is good for, whatever has failed before.
 
-    Raises: CredentialsRefused; TooManyFailures of this address.
+    Raises: CredentialsRefused; TooManyFailures of codes from this address.
     """
-    store.read(partial(_check_failures, name="", address=address))
     session = store.transact(partial(_use_code, code=code, address=address, agent=agent))
     if session is None:
 
         def tell(tx: Tx) -> None:
-            _note_failure(tx, "", address)
+            if address and _count_failures(tx, "", OF_CODES + address).of_address >= MOST_BAD_CODES:
+                raise TooManyFailures(f"{MOST_BAD_CODES} links that sign nobody in")
+            _note_failure(tx, "", OF_CODES + (address or ""))
             _tell_failure(tx, None, address)
 
         store.transact(tell)
@@ -114,10 +115,15 @@ def sign_in_by_password(store: Store, name: str, password: str, address: str | N
 
 def _check_failures(tx: Tx, name: str, address: str | None) -> None:
     """Raises: TooManyFailures. A name of "" and an address that is not known are not counted."""
-    since = tx.now - FAILURES_IN
-    found = tx.one("count_login_failures", name=digest(name), address=_key(address), since=since)
+    found = _count_failures(tx, name, address)
     if (name and found.of_name >= MOST_FAILURES) or (address and found.of_address >= MOST_FAILURES):
-        raise TooManyFailures(FAILURES_IN.total_seconds())
+        raise TooManyFailures(f"{MOST_FAILURES} failures")
+
+
+def _count_failures(tx: Tx, name: str, address: str | None) -> Any:
+    """A row of `count_login_failures`."""
+    since = tx.now - FAILURES_IN
+    return tx.one("count_login_failures", name=digest(name), address=_key(address), since=since)
 
 
 def _note_failure(tx: Tx, name: str, address: str | None) -> None:

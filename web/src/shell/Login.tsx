@@ -44,7 +44,7 @@ export function Login({ code, reason, onDone }: { code: string | null; reason: A
         {reason && reason.code !== 40101 && !problem && <p className="muted">{w.codes[reason.code] ?? reason.message}</p>}
         <label className="field"><span>{w.login.name}</span><input className="input" value={name} onChange={(e) => setName(e.target.value)} autoComplete="username" required autoFocus /></label>
         <label className="field"><span>{w.login.password}</span><input className="input" type="password" value={password} onChange={(e) => setPassword(e.target.value)} autoComplete="current-password" required /></label>
-        {problem && (code && !name ? <p role="alert">{w.login.badCode}</p> : <Problem error={problem} />)}
+        {problem && (problem.code === 40102 && code && !name ? <p role="alert">{w.login.badCode}</p> : <Problem error={problem} />)}
         <Button type="submit" look="main" disabled={busy}>{w.login.signIn}</Button>
         <p className="muted">{w.login.hint}</p>
         <Code text={`qflowd login-link ${name || 'NAME'}`} />
