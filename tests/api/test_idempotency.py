@@ -34,6 +34,32 @@ def test_a_command_that_is_repeated_is_asked_for_once(own_api: ApiServer) -> Non
     assert own_api.post("/commands?wait=0", body, idempotency_key="k2").data["command_id"] != first.data["command_id"]
 
 
+def test_a_start_that_is_repeated_is_one_submission(own_api: ApiServer) -> None:
+    lab = Lab(own_api.url)
+    lab.workflow("daily", {"a": []})
+    starts = [("/workflows/daily/start", {"params": {"n": 1}}, {"params": {"n": 2}}),
+              ("/workflows/daily/instances", {"name": "x"}, {"name": "y"}),
+              ("/submissions", {"job": "hello"}, {"job": "other"})]  # fmt: skip
+    for path, body, other in starts:
+        first, again = (own_api.post(f"{path}?wait=0", body, idempotency_key=path) for _ in range(2))
+        assert (first.status, again.status) == (202, 202), first.body
+        assert first.data["submission_id"] == again.data["submission_id"], path
+        changed = own_api.post(f"{path}?wait=0", other, idempotency_key=path)
+        assert (changed.status, changed.code) == (409, 40905), path
+    keys = lab.sql("SELECT idempotency_key FROM qflow.submissions ORDER BY id")
+    assert [key for (key,) in keys] == [path for path, _, _ in starts], "each has one row, with its key"
+    lab.close()
+
+
+def test_a_key_in_the_body_is_that_of_the_header(own_api: ApiServer) -> None:
+    body = {"job": "hello", "idempotency_key": "k"}
+    other = own_api.post("/submissions?wait=0", body, idempotency_key="j")
+    assert (other.status, other.code) == (422, 42202)
+    assert "'j'" in other.message
+    assert count(own_api, "submissions") == 0
+    assert own_api.post("/submissions?wait=0", body, idempotency_key="k").status == 202
+
+
 def test_many_rows_that_are_repeated_are_written_once(own_api: ApiServer) -> None:
     rows = {"items": [{"job": "hello"}] * 5}
     first = own_api.post("/submissions?wait=0", rows, idempotency_key="many")

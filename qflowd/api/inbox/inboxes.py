@@ -6,7 +6,7 @@ Row, audit and idempotency key are one transaction, so what was acknowledged is 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from qflowd.api.answers import ApiFault
+from qflowd.api.answers import ApiFault, Problem
 from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import key_of, write_once
 from qflowd.client import requests
@@ -56,11 +56,20 @@ def command_row(call: Call, action: str, **columns: Any) -> dict[str, Any]:
 
 
 def submit(call: Call, row: Mapping[str, Any]) -> int:
-    """Write a submission; its number. The Idempotency-Key of the request becomes that of the row."""
+    """Write a submission; its number. With an Idempotency-Key, which becomes that of the row, once: as `write_once`.
+
+    Raises: ApiFault 42202 where the row has another key.
+    """
     if (key := key_of(call)) is not None:
+        if row["idempotency_key"] not in (None, key):
+            message = f"is another one than the header Idempotency-Key, {key!r}; send one of them"
+            raise ApiFault(42202, f"idempotency_key {message}", [Problem(where="idempotency_key", message=message)])
         row = {**row, "idempotency_key": key}
-    number: int = _stored(lambda: call.change(lambda tx: insert_submission(tx, call, row)))
-    return number
+
+    def write(tx: Tx) -> dict[str, Json]:
+        return {"submission": insert_submission(tx, call, row)}
+
+    return int(_stored(lambda: write_once(call, write))["submission"])
 
 
 def insert_submission(tx: Tx, call: Call, row: Mapping[str, Any]) -> int:
