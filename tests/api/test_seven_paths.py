@@ -102,3 +102,12 @@ def test_a_plugin_that_is_not_there_or_not_allowed(house: House) -> None:
     failed = house.post("/plugins/gated?wait=30", {"params": {"gate": house.gate("fail")}})
     assert (failed.status, failed.data["state"], failed.data["output"]) == (200, "FAILED", None)
     assert "the gate says so" in failed.data["error"]
+
+
+def test_an_answer_that_comes_later_is_the_same_record_with_what_is_known(house: House) -> None:
+    now = house.post("/workflows?wait=30", {"definition": DEFINITION | {"workflow": "later"}})
+    later = house.post("/workflows?wait=0", {"definition": DEFINITION | {"workflow": "later"}})
+    assert (now.status, later.status, later.data.keys()) == (201, 202, now.data.keys())
+    assert (later.data["workflow"], later.data["version"]) == ("later", 1)
+    known = house.post("/workflows?wait=0", {"workflow": "later"}).data
+    assert (known["workflow"], known["version"], known.keys()) == ("later", None, now.data.keys())

@@ -80,12 +80,14 @@ def answered(
     read: Callable[[], A],
     path: str,
     answer: Callable[[A], Any] | None = None,
+    shape: Callable[[Any], Item] = lambda found: found,
 ) -> Wait:
     """Wait until what was written is answered.
 
     Args:
         new: what is said of it if it cannot be read.
         answer: what is said of it if it was not rejected; else what was read.
+        shape: makes what is said of it, `new` too, as long as there is no answer.
 
     Raises, when it is asked: ApiFault of the engine's reason, if it was rejected.
     """
@@ -96,10 +98,15 @@ def answered(
         refuse_rejected(found.state, found.error, found.error_code)
         return found if answer is None else answer(found)
 
-    return _wait(call, AwaitedRow(kind, number, call.tenant), read, say, path, new)
+    return _wait(call, AwaitedRow(kind, number, call.tenant), read, say, path, new, shape)
 
 
-def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiAnswer] | None = None) -> Wait:
+def submitted(
+    call: Call,
+    number: int,
+    answer: Callable[[SubmissionAnswer], ApiAnswer] | None = None,
+    shape: Callable[[SubmissionAnswer], Item] = lambda found: found,
+) -> Wait:
     """Wait until a submission is answered; as `answered`."""
 
     def admitted(found: SubmissionAnswer) -> ApiAnswer:
@@ -107,7 +114,7 @@ def submitted(call: Call, number: int, answer: Callable[[SubmissionAnswer], ApiA
 
     new, path = _new_submission(number), f"submissions/{number}"
     return answered(
-        call, Awaited.SUBMISSION, number, new, lambda: read_submission(call, number), path, answer or admitted
+        call, Awaited.SUBMISSION, number, new, lambda: read_submission(call, number), path, answer or admitted, shape
     )
 
 
@@ -244,13 +251,21 @@ def _all_answered(call: Call, last: AwaitedRow, read: Callable[[], L], new: Item
     return _wait(call, last, read, say, f"{path}/{last.id}", new)
 
 
-def _wait(call: Call, row: AwaitedRow, read: Callable[[], T], say: Callable[[T], Any], path: str, new: Item) -> Wait:
+def _wait(
+    call: Call,
+    row: AwaitedRow,
+    read: Callable[[], T],
+    say: Callable[[T], Any],
+    path: str,
+    new: Item,
+    shape: Callable[[Any], Item] = lambda found: found,
+) -> Wait:
     """Wait until `say` has an answer; without one in time, or if nothing was to be waited for, 202 with what was read."""
 
     def otherwise() -> Any:
         found = read()
         if longest_s(call) > 0 and (answer := say(found)) is not None:
             return answer
-        return ApiAnswer(found, 202, why_not_yet(call), location(call, path))
+        return ApiAnswer(shape(found), 202, why_not_yet(call), location(call, path))
 
-    return Wait(lambda: say(read()), otherwise, longest_s(call), row, written(call, path, new))
+    return Wait(lambda: say(read()), otherwise, longest_s(call), row, written(call, path, shape(new)))

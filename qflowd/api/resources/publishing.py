@@ -3,6 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
+import msgspec
+
 from qflowd.api.access.authorization import check_started, one_workflow, refuse_defining
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
@@ -43,13 +45,15 @@ class PublishBody(Body):
 
 
 class Published(Item):
-    """A workflow, the version that was stored or that runs, and its instance."""
+    """A workflow, the version that was stored or that runs, and its instance; null is what is not known yet."""
 
     workflow: str
     version: int | None
     submission_id: int | None
     instance_id: int | None
     state: str | None
+    error: str | None = None
+    error_code: int | None = None
 
 
 class SentWorkflow(NamedTuple):
@@ -106,18 +110,17 @@ def _answer(call: Call, key: str, version: Any, number: Any) -> Wait | ApiAnswer
         item = Published(workflow=key, version=version, submission_id=None, instance_id=None, state=None)
         return ApiAnswer(item, status=201, headers=location(call, f"workflows/{key.replace('/', '%2F')}"))
 
+    def shape(found: SubmissionAnswer) -> Published:
+        return Published(workflow=key, version=version, **msgspec.structs.asdict(found))
+
     def say(found: SubmissionAnswer) -> ApiAnswer:
         instance = call.one("show_instance", id=found.instance_id)
-        item = Published(
-            workflow=key,
-            version=version if instance is None else instance.version,
-            submission_id=found.submission_id,
-            instance_id=found.instance_id,
-            state=found.state,
-        )
+        item = shape(found)
+        if instance is not None:
+            item.version = instance.version
         return ApiAnswer(item, status=201, headers=location(call, f"instances/{found.instance_id}"))
 
-    return submitted(call, int(number), say)
+    return submitted(call, int(number), say, shape)
 
 
 def _read(call: Call, body: PublishBody) -> SentWorkflow:
