@@ -25,7 +25,8 @@ WHERE t.id = :token
 
 -- name: list_tokens
 -- Of one principal; of all where it is 0. Newest first, behind the one that was made at `before_at` as `after_token`.
-SELECT t.id, p.name AS principal, p.tenant, t.note, t.role, t.workflows, t.jobs, t.networks, t.created_at, t.created_by,
+-- `role`: what the token may do now, which is not more than its principal may.
+SELECT t.id, p.name AS principal, p.tenant, t.note, CASE WHEN p.role < t.role THEN p.role ELSE t.role END AS role, t.workflows, t.jobs, t.networks, t.created_at, t.created_by,
     t.expires_at, t.last_used_at, t.revoked_at
 FROM qflow.token t JOIN qflow.principal p ON p.id = t.principal_id
 WHERE p.tenant = :tenant AND p.role <= :role AND (:principal_id = 0 OR p.id = :principal_id)

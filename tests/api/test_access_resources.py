@@ -213,6 +213,16 @@ class TestTokens:
         assert HttpClient(api.port, made["token"]).get("/me").data["principal"] == "t-bot"
         refusal(api.as_(Role.ADMIN).post("/tokens", {"principal": "t-bot"}), 40401)
 
+    def test_its_role_is_what_it_may_do_wherever_it_is_told(self, api):
+        tenant = {"name": "t-fund"}
+        assert api.post("/tenants", tenant).status == 201
+        add(api.as_(Role.ADMIN, "t-fund"), "t-bob", "admin")
+        made = api.post("/tokens?tenant=t-fund", {"principal": "t-bob"}).data
+        bob = HttpClient(api.port, made["token"])
+        told = [made["role"], bob.get("/me").data["role"], bob.get("/tokens").data["items"][0]["role"]]
+        assert told == ["admin", "admin", "admin"]
+        assert api.get("/tokens?tenant=t-fund").data["items"][0]["role"] == "admin"
+
     def test_those_of_others_are_not_there(self, api):
         one, two = api.as_(Role.READ), api.as_(Role.READ)
         theirs = two.get("/tokens").data["items"]

@@ -25,7 +25,7 @@ Globs = Annotated[tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=200
 
 
 class TokenItem(Item):
-    """A token; its secret is not known any more. `workflows`, `jobs`, `networks`: empty is all."""
+    """A token; its secret is not known any more. `role`: what it may do now, at most what its principal may. `workflows`, `jobs`, `networks`: empty is all."""
 
     id: str
     principal: str
