@@ -118,6 +118,10 @@ class ApiFault(QflowdError):
         return status_of(self.code)
 
 
+class Unanswered(StoreUnavailable):
+    """The database has taken too long; the message names nothing of it, and says what to do."""
+
+
 def fault_of(error: Exception) -> ApiFault | None:
     """What a caller is told of an error of the package; None where it is a fault of qflowd itself."""
     if isinstance(error, ApiFault):

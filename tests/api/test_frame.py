@@ -10,8 +10,9 @@ import pytest
 
 from qflowd.api.cache import TtlCache
 from qflowd.api.codes import CODES
-from qflowd.api.resources import meta
+from qflowd.api.resources import me, meta
 from qflowd.api.routing import PREFIX, Endpoint, endpoints
+from qflowd.model.errors import SchemaOutdated, StoreUnavailable
 from qflowd.model.roles import Role
 from tests.docs.pages import ROOT
 from tests.support.http import ApiServer, HttpClient
@@ -42,6 +43,33 @@ def test_whoever_asks_for_readiness_again_and_again_asks_the_database_once(
     monkeypatch.setattr(meta.migrate, "check", lambda _store: asked.append(1))
     assert {api.anonymous().get("/readyz").text for _ in range(4)} == {"ok\n"}
     assert len(asked) == 1
+
+
+def test_only_the_system_is_told_where_the_database_is(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    where = api.store.dialect.describe()
+
+    def away(*_: object) -> None:
+        raise StoreUnavailable(f"cannot reach PostgreSQL at {where}: it is off")
+
+    def outdated(*_: object) -> None:
+        raise SchemaOutdated(f"{where} lacks 3 steps of schema 9: run `qflowd migrate`")
+
+    callers = {role: api.as_(role) for role in (Role.READ, Role.ADMIN, Role.SYSTEM)}
+    assert {caller.get("/me").status for caller in callers.values()} == {200}
+    monkeypatch.setattr(me, "_me", away)
+    for role, caller in callers.items():
+        reply = caller.get("/me")
+        assert (reply.status, reply.code, where in reply.message) == (503, 50301, role == Role.SYSTEM)
+        assert role == Role.SYSTEM or reply.message.startswith("the database cannot be reached; ")
+    for check, code in ((away, 50301), (outdated, 50303)):
+        monkeypatch.setattr(meta, "_SEEN", TtlCache(60.0))
+        monkeypatch.setattr(meta.migrate, "check", check)
+        reply = api.anonymous().get("/readyz")
+        assert (reply.status, reply.code, where in reply.message) == (503, code, False)
+    assert "the database lacks 3 steps" in reply.message
+    assert caplog.text.count(where) == 5
 
 
 def test_answers_are_enveloped_and_carry_an_etag_that_spares_the_body(api: ApiServer) -> None:

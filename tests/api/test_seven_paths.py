@@ -111,3 +111,23 @@ def test_an_answer_that_comes_later_is_the_same_record_with_what_is_known(house:
     assert (later.data["workflow"], later.data["version"]) == ("later", 1)
     known = house.post("/workflows?wait=0", {"workflow": "later"}).data
     assert (known["workflow"], known["version"], known.keys()) == ("later", None, now.data.keys())
+
+
+def test_only_the_system_is_told_the_names_of_files(house: House) -> None:
+    """By routes, rows for the Python client and refusals."""
+    of_file = {"workflow": "greet", "tasks": {"other": {"job": "hello"}}}
+    path = str(house.folder)
+    for role, is_told in ((Role.READ, False), (Role.DEFINE, False), (Role.SYSTEM, True)):
+        caller = house.api.as_(role)
+        listed = next(row for row in caller.get("/workflows?limit=500").data["items"] if row["workflow"] == "greet")
+        shown = [caller.get(f"/workflows/greet{more}").data for more in ("", "/versions/1")]
+        files = [item["file"] for item in (listed, *shown, caller.get("/workflows/greet/versions").data[-1])]
+        assert [file is not None and path in file for file in files] == [is_told] * 4
+        assert {item["source"] for item in (listed, *shown)} == {"file"}
+        for rows in ("list_workflows", "list_versions?workflow=greet"):
+            assert (path in caller.get(f"/rows/{rows}").text) == is_told
+        if role >= Role.DEFINE:
+            head = caller.put("/workflows/greet", {"title": "x"}, if_match="*")
+            for refused in (caller.post("/workflows", {"definition": of_file}), head):
+                assert (refused.code, path in refused.text) == (40906, is_told), refused.body
+                assert is_told or "comes from a file" in refused.message

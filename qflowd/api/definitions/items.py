@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from qflowd.api.access.hidden import hide_file, hide_files
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.named import number_in
@@ -84,14 +85,15 @@ def one_definition(call: Call, kind: Kind, id: str) -> Any:
     if row is None:
         names = [each.name for each in call.read("list_definition_names") if each.kind == kind]
         raise NotFound(there_is_no(WORDS[kind], id, names, "definitions"))
-    return row
+    return hide_file(call, row)
 
 
 def page_of_definitions(call: Call, kind: Kind, query: DefinitionsQuery) -> ListPage[Any]:
     """A page of the list of one kind, by name."""
     after = read_cursor(query) or [""]
     filters = {"kind": kind, "with_archived": int(query.archived)}
-    found = call.read("list_definition_page", **filters, after=str(after[0]), batch=query.limit + 1)
+    rows = call.read("list_definition_page", **filters, after=str(after[0]), batch=query.limit + 1)
+    found = hide_files(call, rows)
     total = call.one("count_definition_page", **filters).definitions if query.total else None
     return page_of(query, found, "name", make=type_item if kind == "type" else definition_item, total=total)
 

@@ -7,11 +7,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from qflowd.api.access.csrf import check_origin
-from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Text, Wait, enveloped, enveloped_fault, fault_of, weak_etag
+from qflowd.api.access.hidden import AWAY, sees_names
+from qflowd.api.answers import (
+    JSON,
+    ApiAnswer,
+    ApiFault,
+    Text,
+    Unanswered,
+    Wait,
+    enveloped,
+    enveloped_fault,
+    fault_of,
+    weak_etag,
+)
 from qflowd.api.call import Call
 from qflowd.api.live.stream import STREAM_HEADERS, Live
 from qflowd.api.reading import quoted, read_body, read_path, read_query
 from qflowd.api.routing import Endpoint
+from qflowd.model.errors import QueryTooSlow, StoreUnavailable
 from qflowd.model.names import fault_in_key
 from qflowd.model.roles import Role
 
@@ -122,6 +135,10 @@ def failed(call: Call, error: Exception) -> Sendable:
     """An error, as it is sent; one that is a fault of qflowd itself is logged with all there is to know."""
     request_id = call.request.request_id
     fault = fault_of(error)
+    if isinstance(error, StoreUnavailable) and not isinstance(error, (Unanswered, QueryTooSlow)):
+        log.warning("request %s: %s", request_id, error)
+        if not sees_names(call):
+            fault = ApiFault(50301, AWAY, headers={"Retry-After": "2"})
     if fault is None:
         log.error("request %s: %s %s", request_id, call.request.method, call.request.path, exc_info=error)
         fault = ApiFault(50001, f"a fault of qflowd; the server's log has it under request {request_id}")

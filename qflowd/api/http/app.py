@@ -20,7 +20,7 @@ from qflowd.api.access.credentials import Credentials
 from qflowd.api.access.csrf import check_host
 from qflowd.api.access.headers import security_headers
 from qflowd.api.access.rate import Rates
-from qflowd.api.answers import ApiFault
+from qflowd.api.answers import ApiFault, Unanswered
 from qflowd.api.call import Call, HttpRequest
 from qflowd.api.http.answering import Sendable, Waiting, failed, finished, refuse_unread, respond
 from qflowd.api.http.lingering_close import LingeringClose
@@ -92,7 +92,7 @@ class Api:
         future = asyncio.get_running_loop().run_in_executor(self.threads, work)
         try:
             if not (await asyncio.wait({future}, timeout=self.longest_s))[0]:
-                raise StoreUnavailable(f"the database has not answered for {self.longest_s:g} s; {UNKNOWN}")
+                raise Unanswered(f"the database has not answered for {self.longest_s:g} s; {UNKNOWN}")
             return future.result()
         finally:
             future.cancel()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from qflowd.api.access.hidden import hide_file
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
@@ -15,6 +16,7 @@ from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
 
+OF_FILES: Final = ("list_workflows", "list_versions", "list_task_definitions")
 UNTOLD: Final = "its file cannot be loaded; a system caller sees why"
 
 
@@ -145,6 +147,8 @@ def hide_hosts(call: Call, name: str, rows: list[Any]) -> list[Any]:
         return [row._replace(**hidden, error=row.error and UNTOLD) for row in rows if call.may_run(job=row.job)]
     if name == "list_daemons":
         return [row._replace(name=f"daemon-{row.id}", host=None, pid=None) for row in rows]
+    if name in OF_FILES:
+        return [hide_file(call, row) for row in rows]
     if name not in ("list_pools", "list_plugins"):
         return rows
     aliases = {row.name: f"daemon-{row.id}" for row in call.read("list_daemon_loads")}

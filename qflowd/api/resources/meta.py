@@ -1,9 +1,11 @@
 """What the API says of itself: health, version, codes, description."""
 
+import logging
 from functools import partial
 from typing import Final
 
 from qflowd import __version__
+from qflowd.api.access.hidden import AWAY
 from qflowd.api.answers import JSON, ApiFault, Item, Text
 from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
@@ -13,6 +15,8 @@ from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.roles import Role
 from qflowd.store import migrate
 from qflowd.store.tx import Store
+
+log = logging.getLogger("qflowd.api")
 
 
 class Version(Item):
@@ -42,9 +46,10 @@ def show_readiness(call: Call) -> Text:
     """The database can be reached, and has this qflowd's schema; as it was up to a second ago, since anybody may ask."""
     fault = _SEEN.get(call.store.dialect.describe(), partial(_fault, call.store))
     if isinstance(fault, StoreUnavailable):
-        raise StoreUnavailable(str(fault))
+        raise ApiFault(50301, AWAY, headers={"Retry-After": "2"})
     if fault is not None:
-        raise ApiFault(50303, str(fault), headers={"Retry-After": "2"})
+        why = str(fault).replace(call.store.dialect.describe(), "the database")
+        raise ApiFault(50303, why, headers={"Retry-After": "2"})
     return Text("ok\n")
 
 
@@ -72,6 +77,7 @@ def _fault(store: Store) -> QflowdError | None:
     try:
         migrate.check(store)
     except QflowdError as error:
+        log.warning("not ready: %s", error)
         return error
     return None
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from qflowd.api.access.authorization import check_started, one_workflow, refuse_defining
+from qflowd.api.access.hidden import file_named
 from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT
@@ -145,7 +146,8 @@ def _put_version(tx: Tx, call: Call, source: SentWorkflow) -> int:
     before = lock_definition(tx, tenant=call.tenant, workflow=key)
     digest = digest_of(source.text)
     if before is not None and before.file is not None and before.hash != digest:
-        raise ApiFault(40906, f"workflow {key!r} comes from {before.file}; change it there, or copy it to another key")
+        file = file_named(call, before.file)
+        raise ApiFault(40906, f"workflow {key!r} comes from {file}; change it there, or copy it to another key")
     made = store_workflow(
         tx,
         source.workflow,

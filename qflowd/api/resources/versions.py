@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from qflowd.api.access.hidden import hide_file, hide_files
 from qflowd.api.answers import ApiAnswer, Item, Problem
 from qflowd.api.call import Call
 from qflowd.api.drawing.versions import graphs_of
@@ -97,7 +98,7 @@ class DiffQuery(Query):
 def list_versions(call: Call, id: str) -> list[VersionItem]:
     """The versions of a workflow, newest first."""
     rows = call.read("list_versions", workflow=workflow_of(call, id).workflow)
-    return [VersionItem(**fields_of(row, VersionItem) | _faults(row)) for row in rows]
+    return [VersionItem(**fields_of(row, VersionItem) | _faults(row)) for row in hide_files(call, rows)]
 
 
 @route("GET", "/workflows/{id}/versions/{version}", Role.READ, errors=(42202,), does="R versions")
@@ -114,7 +115,9 @@ def show_workflow_version(call: Call, id: str, version: str, query: VersionQuery
     format = query.format or written or "yaml"
     text = row.source_text if format == written else write_text(document, format)
     about = {"document": document, "format": format, "text": text, "as_written": format == written}
-    return ApiAnswer(VersionDetail(**fields_of(row, VersionDetail) | about | _faults(row)), etag=found.hash)
+    return ApiAnswer(
+        VersionDetail(**fields_of(hide_file(call, row), VersionDetail) | about | _faults(row)), etag=found.hash
+    )
 
 
 @route("GET", "/workflows/{id}/versions/{version}/diff", Role.READ, errors=(42202,), does="R versions")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qflowd.api.access.hidden import file_named
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import LARGEST_DOCUMENT, DocumentBody, key_to_write, lock_version, lock_workflow
@@ -138,7 +139,8 @@ def delete_workflow(call: Call, id: str) -> ArchivedWorkflow:
         if open_instances:
             raise ApiFault(40901, f"workflow {key!r} has {open_instances} open instances; stop them, or archive it")
         if is_of_file(definition) and tx.one("find_any_instance", definition_id=definition.id).id is None:
-            raise ApiFault(40906, f"workflow {key!r} comes from {definition.file}; remove that file, or archive it")
+            file = file_named(call, definition.file)
+            raise ApiFault(40906, f"workflow {key!r} comes from {file}; remove that file, or archive it")
         return _archive(tx, call, key, None)
 
     return call.change(work)
@@ -192,7 +194,7 @@ def validate_workflow(call: Call, body: DocumentBody) -> Judged:
 def _set_head(tx: Tx, call: Call, key: str, definition: Any, head: dict[str, Any], reason: str | None) -> None:
     """Make a version with another head the active one."""
     if is_of_file(definition):
-        raise ApiFault(40906, f"workflow {key!r} comes from {definition.file}; change its head there")
+        raise ApiFault(40906, f"workflow {key!r} comes from {file_named(call, definition.file)}; change its head there")
     if definition.active_version is None:
         raise ApiFault(40901, f"workflow {key!r} has no active version; change the head of its draft")
     locked = lock_version(tx, call, key, "active")

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
+from qflowd.api.access.hidden import hide_file
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.patterns import beginning, containing
@@ -128,6 +129,7 @@ class _More:
     """What is shown of the workflows from one key to another, beside their own rows: three statements for all of them."""
 
     def __init__(self, call: Call, first: str, last: str, runs: int) -> None:
+        self._call = call
         keys = {"first_key": first, "last_key": last}
         self.runs: dict[str, list[RunInShort]] = defaultdict(list)
         for row in call.read("list_last_runs", runs=runs, **keys):
@@ -141,7 +143,7 @@ class _More:
         """The fields of a workflow, a row of the view, as far as they are known here."""
         fires = [each.next_fire_at for each in self.schedules[row.workflow] if each.next_fire_at is not None]
         return {
-            **fields_of(row, kind),
+            **fields_of(hide_file(self._call, row), kind),
             "tags": row.tags or [],
             "runs": self.runs[row.workflow],
             "open": self.open.get(row.workflow, 0),

@@ -133,7 +133,7 @@ def remove_definition(tx: Tx, tenant: str, name: str) -> None:
         return
     what = f"task {row.kind} {name!r}"
     if row.file_hash is not None:
-        raise Refused(f"{what} comes from {row.file}; remove that file", Refusal.OF_A_FILE)
+        raise Refused(f"{what} comes from a file; remove it there", Refusal.OF_A_FILE)
     made = [f"task definition {each.name}" for each in tx.run("list_definitions_of_type", **key)]
     users = [f"workflow {each.workflow}" for each in tx.run("list_users_of_definition", **key)]
     if made or users:

@@ -51,7 +51,7 @@ function ReadOnly({ of: x, define }: { of: Version; define: boolean }) {
         {x.file && <span className="mono" title={x.file}>{shortPath(x.file)}</span>}
       </Head>
       <p className="editor-note" role="status">
-        {x.state === 'DRAFT' ? w.mayNot : w.readOnly(common.state[x.state] ?? x.state)} {x.file && w.ofFile(shortPath(x.file))}
+        {x.state === 'DRAFT' ? w.mayNot : w.readOnly(common.state[x.state] ?? x.state)} {(x.file || x.source === 'file') && w.ofFile(x.file ? shortPath(x.file) : w.aFile)}
       </p>
       <YamlText text={x.text} label={w.text} plain={x.format !== 'yaml'} />
     </>

@@ -40,7 +40,7 @@ export function Notices({ version, toYaml }: { version: Version; toYaml: () => v
   const draft = useDraft()
   const { status, pending, problem, refused, typed, adopted } = useDraftState()
   const [seen, setSeen] = useState(adopted)
-  const head = useOne<{ file: string | null }>(`/workflows/${encodeURIComponent(version.workflow)}`, {}, { every: false })
+  const head = useOne<{ file: string | null; source: string | null }>(`/workflows/${encodeURIComponent(version.workflow)}`, {}, { every: false })
   useEffect(() => {
     if (adopted === seen) return
     const timer = setTimeout(() => setSeen(adopted), 8_000)
@@ -48,7 +48,7 @@ export function Notices({ version, toYaml }: { version: Version; toYaml: () => v
   }, [adopted, seen])
   return (
     <>
-      {head.data?.file && <Note word={w.ofFile(shortPath(head.data.file))} />}
+      {head.data && (head.data.file || head.data.source === 'file') && <Note word={w.ofFile(head.data.file ? shortPath(head.data.file) : w.aFile)} />}
       {status === 'offline' && <Note word={w.offline(pending.length)}><AgainButton again={() => draft.again()} /></Note>}
       {status === 'closed' && <Closed version={version} />}
       {refused && <div className="editor-refused"><Problem error={refused.problem} /><Button look="bare" onClick={() => draft.forgetRefusal()}>{w.closeEdge}</Button></div>}

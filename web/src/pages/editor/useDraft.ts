@@ -12,6 +12,7 @@ export interface Version {
   state: string
   hash: string
   file: string | null
+  source: string | null
   faults: Fault[]
   document: Doc
   format: string
