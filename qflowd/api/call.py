@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from qflowd.api.answers import ApiFault
 from qflowd.client.client import Client
@@ -17,6 +17,7 @@ from qflowd.model.roles import Role
 from qflowd.store.tx import Store, Tx
 
 T = TypeVar("T")
+FAULTY_FILES: Final = "; plugin files with errors: "  # of a reason of the views, before their names
 
 
 @dataclass(slots=True)
@@ -105,8 +106,12 @@ class Call:
         return job is None or self._allowed_jobs is None or allows(self._allowed_jobs, job)
 
     def read(self, statement: str, **params: Any) -> list[Any]:
-        """Rows of a statement, of this tenant alone, with plain Python values."""
-        return list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
+        """Rows of a statement, of this tenant alone, with plain Python values.
+
+        Why something waits names plugin files to callers of the system alone.
+        """
+        rows = map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params)))
+        return list(rows if self.caller.role >= Role.SYSTEM else map(_without_files, rows))
 
     def one(self, statement: str, **params: Any) -> Any:
         """The first row of a statement, or None; as `read`."""
@@ -121,3 +126,9 @@ class Call:
         if self.caller.role < role:
             has = f"has {self.caller.role.word}" if self.caller.role else "has none"
             raise ApiFault(40301, f"{what} needs role {role.word}; {self.caller.principal or 'nobody'} {has}")
+
+
+def _without_files(row: Any) -> Any:
+    """A row whose `wait_reason` names no file."""
+    told, mark, _ = (getattr(row, "wait_reason", None) or "").partition(FAULTY_FILES)
+    return row._replace(wait_reason=f"{told}; plugin files have errors") if mark else row

@@ -9,6 +9,7 @@ import pytest
 from qflowd.api.routing import PREFIX, endpoints
 from qflowd.model.ids import ORDINALS
 from qflowd.model.roles import Role
+from tests.support.daemon import until
 from tests.support.house import House
 
 PATHS = [line.split() for line in (Path(__file__).parent / "seven_paths.txt").read_text("utf-8").splitlines()]
@@ -131,3 +132,20 @@ def test_only_the_system_is_told_the_names_of_files(house: House) -> None:
             for refused in (caller.post("/workflows", {"definition": of_file}), head):
                 assert (refused.code, path in refused.text) == (40906, is_told), refused.body
                 assert is_told or "comes from a file" in refused.message
+
+
+def test_why_a_task_waits_names_plugin_files_to_the_system_alone(house: House) -> None:
+    file = house.folder / "plugins/late.py"
+    house.daemon.write("plugins/late.py", "raise RuntimeError('not today')\n")
+    lacking = {"workflow": "lacking", "tasks": {"a": {"job": "not_here_yet"}}}
+    house.post("/workflows", {"definition": lacking, "submit": False})
+    number = house.started("lacking")
+    shown = f"/instances/{number}"
+    until(lambda: str(file) in house.api.get(shown).text, what="the reason why it waits")
+    of_one = (shown, f"{shown}/breakpoint", f"{shown}/tasks", f"/rows/show_instance?id={number}")
+    for path in (*of_one, "/instances"):
+        told = house.api.as_(Role.ADMIN).get(path).text
+        assert (str(file) in told, "plugin files have errors" in told) == (False, True), (path, told)
+    file.unlink()
+    house.post(f"{shown}/terminate?wait=30", {"reason": "told"})
+    assert house.ended(number) == "TERMINATED"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from qflowd.api.call import Call
+from qflowd.model.roles import Role
 
 Data = Mapping[str, Any]
 
@@ -19,7 +20,8 @@ class Topic(ABC):
     period_s: ClassVar[float] = 1.0  # between looks, at least
 
     def __init__(self, call: Call, name: str, audience: str = "") -> None:
-        self.call, self.tenant, self.name, self.audience = call, call.tenant, name, audience
+        self.call, self.tenant, self.name = call, call.tenant, name
+        self.audience = audience or ("system" if call.caller.role >= Role.SYSTEM else "")
 
     @abstractmethod
     def look(self) -> Data | None:

@@ -12,7 +12,6 @@ from qflowd.api.resources.notifications import notifications_of
 from qflowd.api.resources.overview import new_overview
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.numbers import whole_number
-from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
 
 NEWEST: Final = 100  # instances that the topic `instances` shows, and as many that run
@@ -55,9 +54,6 @@ class OverviewTopic(Topic):
     """`overview`: as `GET /overview`, then the fields of it that have changed. System callers also see hosts and files."""
 
     kind = "overview"
-
-    def __init__(self, call: Call, name: str) -> None:
-        super().__init__(call, name, "system" if call.caller.role >= Role.SYSTEM else "")
 
     def look(self) -> Data:
         found = new_overview(self.call)
