@@ -35,6 +35,7 @@ class TestMe:
             "kind": "service", "tenant": "desk", "role": "define", "csrf": None, "lang": None, "read_only": False,
             "has_password": False,
         }  # fmt: skip
+        api.post("/tenants", {"name": "desk"})
         assert api.get("/me?tenant=desk").data["tenant"] == "desk"
         assert me["tenants"] is None
         assert isinstance(api.get("/me").data["tenants"], list)
@@ -80,6 +81,7 @@ class TestMe:
 
     def test_signing_out_and_a_password_are_ones_own_whichever_tenant_is_looked_at(self, api):
         browser = signed_in(api, "looks-around", Role.SYSTEM)
+        api.post("/tenants", {"name": "desk"})
         assert browser.send("PUT", "/me?tenant=desk", {"password": "correct horse battery"}).status == 200
         where = "/audit?object_type=principal&object=looks-around&action=update"
         assert [item["after"] for item in api.get(where).data["items"]] == [{"password": "•••"}]
@@ -133,6 +135,7 @@ class TestPrincipals:
         assert {"p-theirs", "p-greater"}.isdisjoint(
             item["name"] for item in boss.get("/principals?limit=500").data["items"]
         )
+        api.post("/tenants", {"name": "t2"})
         assert api.get(f"/principals/{theirs}?tenant=t2").status == 200
         refusal(boss.post("/principals", {"name": "p-god", "role": "system"}), 42202, "cannot be given")
 

@@ -39,6 +39,7 @@ OF_ALL_TENANTS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("show_limits", "pause_limit"), "limits are everybody's"),
     "show_clock": "it is one for all",
+    "load_tenants": "the tenant that a system caller names stands in its row set",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import qflowd
 from qflowd.engine.access.usage import Usage
 from qflowd.engine.service import Topics
 from qflowd.model.roles import Role
@@ -119,3 +120,18 @@ def test_usage_is_listed_by_day_and_workflow(api: ApiServer, lab: Lab) -> None:
     assert rest["next"] is None
     assert admin.get("/tenants/t_usage/usage?from=2026-11-21&to=2026-11-22").data["items"] == []
     assert admin.get("/tenants/t_usage/usage?form=x").code == 40002
+
+
+def test_a_tenant_that_there_is_not_is_not_looked_at_nor_written_for(api: ApiServer) -> None:
+    for _ in range(2):
+        post = api.post("/submissions?tenant=t_nope&wait=0", {"job": "hello"})
+        assert (post.status, post.code) == (404, 40401), "nor is it remembered as one that there is"
+    assert "there is no tenant 't_nope'" in post.message
+    assert "qflowd tenants create t_nope" in post.message
+    assert api.get("/instances?tenant=t_nope").code == 40401
+    assert api.get("/instances?tenant=default").status == 200
+    assert api.as_(Role.READ, "t_bare").get("/instances?tenant=t_bare").status == 200, "one's own needs no row"
+    with pytest.raises(qflowd.NotFound, match="t_nope"):
+        qflowd.connect(f"http://127.0.0.1:{api.port}", token=api.token, tenant="t_nope")
+    assert api.post("/tenants", {"name": "t_nope"}).status == 201
+    assert api.post("/submissions?tenant=t_nope&wait=0", {"job": "hello"}).status == 202

@@ -212,4 +212,5 @@ def opener(url: str, way: str) -> Iterator[Connect]:
         yield functools.partial(qflowd.connect, url)
         return
     with ApiServer(url) as api:
+        api.post("/tenants", {"name": "fund_b"})
         yield functools.partial(qflowd.connect, f"http://127.0.0.1:{api.port}", token=api.token)

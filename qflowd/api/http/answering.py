@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from qflowd.api.access.csrf import check_origin
 from qflowd.api.access.hidden import AWAY, sees_names
+from qflowd.api.access.other_tenant import other_tenant
 from qflowd.api.answers import (
     JSON,
     ApiAnswer,
@@ -25,7 +26,6 @@ from qflowd.api.live.stream import STREAM_HEADERS, Live
 from qflowd.api.reading import quoted, read_body, read_path, read_query
 from qflowd.api.routing import Endpoint
 from qflowd.model.errors import QueryTooSlow, StoreUnavailable
-from qflowd.model.names import fault_in_key
 from qflowd.model.roles import Role
 
 log = logging.getLogger("qflowd.api")
@@ -155,7 +155,7 @@ def _take_common(call: Call) -> list[tuple[str, str]]:
         if name == "wait":
             call.wait_s = _seconds(text)
         elif name == "tenant":
-            call.other_tenant = _other_tenant(call, text)
+            call.other_tenant = other_tenant(call, text)
         elif name != "lang":
             left.append((name, text))
     return left
@@ -169,11 +169,3 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= LONGEST_WAIT_S:
         raise ApiFault(40002, f"wait: must be seconds from 0 to {LONGEST_WAIT_S:.0f}, not {text[:60]!r}")
     return seconds
-
-
-def _other_tenant(call: Call, name: str) -> str:
-    if call.caller.role < Role.SYSTEM and name != call.caller.tenant:
-        raise ApiFault(40301, f"tenant: only a system principal may look at another tenant than {call.caller.tenant}")
-    if fault := fault_in_key(name, "tenant"):
-        raise ApiFault(40002, f"tenant: {fault}")
-    return name

@@ -50,7 +50,8 @@ class HttpTransport:
     def __init__(self, url: str, token: str, tenant: str | None = None) -> None:
         """Asks the server who calls. `tenant`: another than the token's own; for a token of the role system.
 
-        Raises: InvalidRequest, AccessDenied; StoreUnavailable at once if there is no answer.
+        Raises: InvalidRequest, AccessDenied; NotFound for a tenant without a row; StoreUnavailable at once if there is no
+            answer.
         """
         self._api = ApiConnection(url, token)
         me = msgspec.json.decode(_me(self._api).data, type=ApiMe)
@@ -59,6 +60,16 @@ class HttpTransport:
         if self._query and me.role != "system":
             self.close()
             raise AccessDenied(f"{me.principal} is of tenant {me.tenant}; only role system may look at {tenant}")
+        if self._query:
+            self._refuse_unknown()
+
+    def _refuse_unknown(self) -> None:
+        """Raises: NotFound for a tenant that the server does not know."""
+        try:
+            self._api.get("me", self._query)
+        except NotFound:
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         return repr(self._api)
