@@ -31,38 +31,38 @@ class LimitPause(Body, rename={"for_": "for"}):
 
 @route("PUT", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command set_limit")
 def set_limit(call: Call, key: str, body: LimitSettings) -> CommandResult:
-    """Set slots, rates or the breaker of a limit, whatever the configuration says."""
+    """Set slots, rates or the breaker of a limit, whatever the configuration says. In another tenant than default: for system."""
     wanted = {"slots": body.slots, "rate": body.rate, "breaker": body.breaker}
     return _do(call, key, "set_limit", body.reason, **wanted, **_matched(call, key))
 
 
 @route("DELETE", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command unset_limit")
 def unset_limit(call: Call, key: str) -> CommandResult:
-    """Let a limit be what the configuration says."""
+    """Let a limit be what the configuration says. In another tenant than default: for system."""
     return _do(call, key, "unset_limit", None, **_matched(call, key))
 
 
 @route("POST", "/limits/{key}/pause", Role.OPERATE, errors=REFUSALS, does="command pause_limit")
 def pause_limit(call: Call, key: str, body: LimitPause) -> CommandResult:
-    """Let nothing begin that needs a limit."""
+    """Let nothing begin that needs a limit. In another tenant than default: for system."""
     return _do(call, key, "pause_limit", body.reason, **{"for": body.for_})
 
 
 @route("POST", "/limits/{key}/resume", Role.OPERATE, errors=REFUSALS, does="command resume_limit")
 def resume_limit(call: Call, key: str, body: ReasonBody) -> CommandResult:
-    """End the pause of a limit."""
+    """End the pause of a limit. In another tenant than default: for system."""
     return _do(call, key, "resume_limit", body.reason)
 
 
 @route("POST", "/limits/{key}/open", Role.OPERATE, errors=REFUSALS, does="command open_breaker")
 def open_breaker(call: Call, key: str, body: LimitPause) -> CommandResult:
-    """Open the breaker of a limit."""
+    """Open the breaker of a limit. In another tenant than default: for system."""
     return _do(call, key, "open_breaker", body.reason, **{"for": body.for_})
 
 
 @route("POST", "/limits/{key}/close", Role.OPERATE, errors=REFUSALS, does="command close_breaker")
 def close_breaker(call: Call, key: str, body: ReasonBody) -> CommandResult:
-    """Close the breaker of a limit."""
+    """Close the breaker of a limit. In another tenant than default: for system."""
     return _do(call, key, "close_breaker", body.reason)
 
 
