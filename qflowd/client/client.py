@@ -1,5 +1,6 @@
 """The client: submits, commands and looks, through the public inboxes and views, over whichever transport."""
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -172,8 +173,9 @@ class Client(Views):
     def instance(self, instance_id: int) -> Instance:
         """The controller of an instance that was submitted before.
 
-        Raises: NotFound if nothing of this tenant was ever submitted under this id.
+        Raises: NotFound if nothing of this tenant was ever submitted under this id; InvalidRequest for what is no id.
         """
+        instance_id = requests.whole(instance_id, "instance_id", -math.inf, math.inf)
         names = ("show_submission", "show_state") if 1 <= instance_id <= LARGEST_INSTANCE else ()
         if not any(self.read_one(name, id=instance_id) for name in names):
             whose = "" if self.tenant == DEFAULT_TENANT else f" of tenant {self.tenant}"

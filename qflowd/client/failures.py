@@ -19,7 +19,8 @@ def find_failures(
     """As `Views.failures`."""
     has = requests.failures_like(conditions, client.transport.now())
     statement, record = ("find_handled_failures", HandledFailureInfo) if handled else ("find_failures", FailureInfo)
-    left, before, before_fence = limit, (LARGEST_INSTANCE + 1) * ORDINALS, 0
+    left = None if limit is None else requests.whole(limit, "limit")
+    before, before_fence = (LARGEST_INSTANCE + 1) * ORDINALS, 0
     while left is None or left > 0:
         rows = client.read_all(statement, before=before, before_fence=before_fence, batch=PAGE)
         if not rows:

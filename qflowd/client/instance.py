@@ -16,7 +16,8 @@ from qflowd.client.records import (
     record_of,
     records_of,
 )
-from qflowd.client.transport import rows_at_once
+from qflowd.client.requests import whole
+from qflowd.client.transport import LARGE_ROWS, ROWS, rows_at_once
 from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.ids import instance_of, key_range
@@ -149,13 +150,14 @@ class Instance:
         """Its tasks in topological order; none before it is admitted, or while it is held.
 
         Args:
-            limit: how many at most: of more, those that failed, then those that run or wait.
+            limit: how many at most, 1 to 2,000: of more, those that failed, then those that run or wait.
         """
         number = self._resolve()
         if limit is None:
             first, last = key_range(number).values()
             parts = self._client.read_parts("show_tasks", first - 1, instance_id=number, last=last)
             return list(records_of(TaskInfo, parts))
+        limit = whole(limit, "limit", most=ROWS)
         rows = self._client.read_all("show_first_tasks", instance_id=number, batch=limit, **key_range(number))
         return list(records_of(TaskInfo, rows))
 
@@ -176,7 +178,8 @@ class Instance:
         return list(records_of(AttemptInfo, self._attempts(self._resolve())))
 
     def failed_attempts(self, limit: int) -> list[AttemptInfo]:
-        """The first attempts that did not succeed, by task; `limit`: how many at most."""
+        """The first attempts that did not succeed, by task; `limit`: how many at most, 1 to 500."""
+        limit = whole(limit, "limit", most=LARGE_ROWS["show_first_errors"])
         rows = self._client.read_all("show_first_errors", instance_id=self._resolve(), batch=limit)
         return list(records_of(AttemptInfo, rows))
 
@@ -201,6 +204,7 @@ class Instance:
         Args:
             after: only lines with a greater id. While tasks run, a smaller one may still become visible.
         """
+        after = whole(after, "after", 0)
         name = "list_logs" if task is None else "list_task_logs"
         key = None if task is None else task.partition("[")[0]
         where = {"instance_id": self._resolve(), "batch": rows_at_once(name)} | ({} if key is None else {"task": key})

@@ -1,10 +1,14 @@
 """What is written into the inboxes, made of what callers give. No database here."""
 
+import math
 import os
 import pwd
+import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
+from operator import index
 from typing import Any
 
 from qflowd.define import rows
@@ -49,6 +53,19 @@ def submission(
         "name": None if name is None else jsontext.clean_text(str(name)),
         "submitted_by": who(),
     }
+
+
+def whole(value: Any, name: str, least: float = 1, most: float = sys.maxsize) -> int:
+    """A number that a caller gives, of whichever type of whole numbers.
+
+    Raises: InvalidRequest for anything else, or one out of range.
+    """
+    with suppress(TypeError):
+        if least <= (number := index(value)) <= most:
+            return number
+    upto = f" to {most:,}" if most < sys.maxsize else ""
+    bounds = f" from {least:,}{upto}" if least > -math.inf else ""
+    raise InvalidRequest(f"{name}: must be a whole number{bounds}, not {value!r}")
 
 
 def refuse(fields: Fields) -> None:

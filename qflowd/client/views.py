@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from qflowd.client.failures import find_failures
 from qflowd.client.records import FailureInfo, InstanceInfo, from_json, records_of
+from qflowd.client.requests import whole
 from qflowd.client.transport import Transport, rows_at_once
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.ids import LARGEST_INSTANCE
@@ -49,7 +50,7 @@ class Views:
         Args:
             workflow: only of this workflow or single job.
             state: only in this state, such as FAILED; OPEN means all that have not ended.
-            limit: how many at most; None for all.
+            limit: how many at most, from 1; None for all.
 
         Raises: InvalidRequest for a state that does not exist.
         """
@@ -61,7 +62,7 @@ class Views:
             name, where = "find_instances_of", where | {"workflow": workflow}
         elif state == "OPEN":
             name, where = "find_open_instances", {}
-        left, before = sys.maxsize if limit is None else limit, LARGEST_INSTANCE + 1
+        left, before = sys.maxsize if limit is None else whole(limit, "limit"), LARGEST_INSTANCE + 1
         while left > 0 and (rows := self.read_all(name, before=before, batch=min(left, PAGE), **where)):
             yield from records_of(InstanceInfo, rows)
             left, before = left - len(rows), rows[-1].id
@@ -74,7 +75,7 @@ class Views:
         Args:
             conditions: as in a command's filter, such as {"workflow": "daily_*", "error_class": "*Timeout", "since": "2d"}.
             handled: those instead that a person has handled, as `HandledFailureInfo`.
-            limit: how many at most; None for all.
+            limit: how many at most, from 1; None for all.
 
         Raises: InvalidRequest for a condition that does not exist, or cannot be read.
         """
@@ -103,7 +104,8 @@ class Views:
 
     def fires(self, workflow: str, limit: int = 20) -> list[dict[str, Any]]:
         """The latest rows of the view `fires`: when the schedule of a workflow fired, and what came of it."""
-        return self._list("list_fires", workflow=workflow, batch=limit)
+        batch = whole(limit, "limit", most=rows_at_once("list_fires"))
+        return self._list("list_fires", workflow=workflow, batch=batch)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Rows of the view `jobs`."""

@@ -1,5 +1,6 @@
 """Why an instance or a task does not continue: what it waits for, in one sentence."""
 
+import math
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -7,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from qflowd.client.instance import ENDED, no_such_task
+from qflowd.client.requests import whole
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of, key_range
 from qflowd.model.names import item_name, shown_name
@@ -55,6 +57,7 @@ class Why:
 
 def why(client: "Client", number: int, task: str | None) -> Why:
     """As `Client.why`."""
+    number = whole(number, "id", -math.inf, math.inf)
     if task is not None:
         return _of_named_task(client, number, task)
     answers = []

@@ -208,6 +208,15 @@ FAULTS: Mapping[str, Look] = {
     "a condition that there is not": lambda c, t: list(c.failures({"colour": "red"})),
     "params that are not JSON": lambda c, t: c.submit("daily", params={"a": object()}),
     "neither workflow nor job": lambda c, t: c.submit(),
+    **{f"an instance {value!r}": lambda c, t, v=value: c.instance(v) for value in ("1", None, 1.5, -1, 1 << 64)},
+    **{f"why of {value!r}": lambda c, t, v=value: c.why(v) for value in ("1", None, 1.5, 1 << 64)},
+    **{f"{value!r} tasks": lambda c, t, v=value: c.instance(t.mapped).tasks(limit=v) for value in (0, -1, "2", 2001)},
+    **{f"{value!r} failed attempts": lambda c, t, v=value: c.instance(t.mapped).failed_attempts(v) for value in (0, None, 501)},
+    **{f"logs after {value!r}": lambda c, t, v=value: list(c.instance(t.single).logs(after=v)) for value in (-1, "1", 1 << 63)},
+    **{f"{value!r} instances": lambda c, t, v=value: list(c.instances(limit=v)) for value in (0, -1, "2")},
+    **{f"{value!r} failures": lambda c, t, v=value: list(c.failures(limit=v)) for value in (0, -1, 1.5)},
+    **{f"{value!r} of a history": lambda c, t, v=value: c.history("daily", v) for value in (0, "2")},
+    **{f"{value!r} fires": lambda c, t, v=value: c.fires("daily", v) for value in (0, -1, None, 2001)},
     "a filter that is a list": lambda c, t: c.command("retry", filter=[1]),  # type: ignore[arg-type]
 }  # fmt: skip
 
