@@ -173,7 +173,7 @@ class Client(Views):
     def instance(self, instance_id: int) -> Instance:
         """The controller of an instance that was submitted before.
 
-        Raises: NotFound if nothing of this tenant was ever submitted under this id; InvalidRequest for what is no id.
+        Raises: NotFound if nothing of this tenant was ever submitted under this id; InvalidRequest for what cannot be an id.
         """
         instance_id = requests.whole(instance_id, "instance_id", -math.inf, math.inf)
         names = ("show_submission", "show_state") if 1 <= instance_id <= LARGEST_INSTANCE else ()
