@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from qflowd.engine.commands import bulk
 from qflowd.model.ids import ORDINALS
 from qflowd.model.roles import Role
 from tests.support.house import House
-from tests.support.http import ApiServer
-from tests.support.lab import Lab
 
 
 def test_a_dry_run_tells_what_a_batch_would_do_and_the_batch_is_held_to_it(house: House) -> None:
@@ -98,34 +93,6 @@ def test_a_batch_that_has_ended_cannot_be_cancelled(house: House) -> None:
     reply = house.post(f"/batches/{batch}/cancel?wait=30")
     assert (reply.status, reply.code) == (409, 40901)
     assert house.post("/batches/999999/cancel").code == 40401
-
-
-def test_how_far_a_batch_is_and_what_a_cancelled_one_left(own_api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "LOOKS", 3)
-    lab = Lab(own_api.url)
-    lab.workflow("chain", {"a": []})
-    for _ in range(24):
-        lab.start("chain", hold=1)
-    ask = {"action": "terminate", "where": {"workflow": "chain"}, "reason": "x"}
-    batch = own_api.post("/batches?wait=0", ask).data
-    fields = ("state", "total", "left", "done")
-    assert [batch[name] for name in fields] == ["NEW", None, None, 0], "nobody has counted yet"
-    lab.commands.tick()
-    path = f"/batches/{batch['id']}"
-    assert [own_api.get(path).data[name] for name in fields] == ["NEW", 24, 21, 3]
-    lab.ask("cancel", args=json.dumps({"command": batch["id"]}), reason="too many")
-    while own_api.get(path).data["state"] == "NEW":  # a cancel whose rows are locked is carried out a step later
-        lab.commands.tick()
-    shown = own_api.get(path).data
-    done = shown["done"]
-    assert [shown[name] for name in fields] == ["DONE", 24, 24 - done, done]
-    assert (done < 24) == (shown["cancelled"] is not None), "the cancel may come after its end"
-    again = own_api.post("/batches?wait=0", ask).data["id"]
-    while own_api.get(f"/batches/{again}").data["state"] == "NEW":
-        lab.commands.tick()
-    shown = own_api.get(f"/batches/{again}").data
-    assert (shown["total"], shown["left"], shown["done"], shown["failed"]) == (24, 0, 24 - done, done)
-    lab.close()
 
 
 def test_a_workflow_and_its_instances_are_paused_resumed_stopped_and_retried(house: House) -> None:
