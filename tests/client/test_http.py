@@ -124,7 +124,7 @@ def test_who_is_told_to_come_later_does(client: Client, front: Front):
 
 
 def test_patience_ends(client: Client, front: Front, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connection, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(connection, "PATIENCE_S", 2.0)
     front.does(*[AWAY] * 20)
     with pytest.raises(StoreUnavailable, match="the database is away"):
         client.workflows()
