@@ -145,7 +145,7 @@ def test_thousands_are_done_in_bounded_steps_and_the_result_tells_how_far_it_is(
     asked = chains.ask("pause", filter='{"workflow":"chain"}')
     assert chains.commands.tick() == 0
     [(state, result)] = chains.sql(f"SELECT state, result FROM qflow.commands WHERE id = {asked}")
-    assert (state, json.loads(result)) == ("NEW", {"matched": 3, "done": 3, "refused": 0, "refusals": {}})
+    assert (state, json.loads(result)) == ("NEW", {"total": 8, "matched": 3, "done": 3, "refused": 0, "refusals": {}})
     late = chains.start("chain")
     # Another daemon continues where this one was lost.
     chains.commands = Commands(chains.store, chains.plans, chains.lanes, chains.jobs, chains.topics)
