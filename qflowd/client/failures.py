@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from qflowd.client import requests
 from qflowd.client.records import FailureInfo, HandledFailureInfo, records_of
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
+from qflowd.model.ids import ABOVE_ALL_IDS
 
 if TYPE_CHECKING:
     from qflowd.client.views import Views
@@ -20,7 +20,7 @@ def find_failures(
     has = requests.failures_like(conditions, client.transport.now())
     statement, record = ("find_handled_failures", HandledFailureInfo) if handled else ("find_failures", FailureInfo)
     left = None if limit is None else requests.whole(limit, "limit")
-    before, before_fence = (LARGEST_INSTANCE + 1) * ORDINALS, 0
+    before, before_fence = ABOVE_ALL_IDS, 0
     while left is None or left > 0:
         rows = client.read_all(statement, before=before, before_fence=before_fence, batch=PAGE)
         if not rows:

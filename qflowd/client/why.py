@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from qflowd.client.instance import ENDED, no_such_task
 from qflowd.client.requests import whole
 from qflowd.model.errors import NotFound
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of, key_range
+from qflowd.model.ids import ABOVE_ALL_IDS, ORDINALS, instance_of, key_range
 from qflowd.model.names import item_name, shown_name
 from qflowd.model.states import TaskState
 
@@ -63,7 +63,7 @@ def why(client: "Client", number: int, task: str | None) -> Why:
     answers = []
     with suppress(NotFound):
         answers.append(_of_instance(client, number))
-    if ORDINALS <= number < (LARGEST_INSTANCE + 1) * ORDINALS:
+    if ORDINALS <= number < ABOVE_ALL_IDS:
         answers += [
             _of_row(client, row) for row in client.read_all("show_task", id=number, instance_id=instance_of(number))
         ]

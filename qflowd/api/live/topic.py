@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from qflowd.api.access.hidden import sees_names
 from qflowd.api.call import Call
-from qflowd.model.roles import Role
 
 Data = Mapping[str, Any]
 
@@ -21,7 +21,7 @@ class Topic(ABC):
 
     def __init__(self, call: Call, name: str, audience: str = "") -> None:
         self.call, self.tenant, self.name = call, call.tenant, name
-        self.audience = audience or ("system" if call.caller.role >= Role.SYSTEM else "")
+        self.audience = audience or ("system" if sees_names(call) else "")
 
     @abstractmethod
     def look(self) -> Data | None:

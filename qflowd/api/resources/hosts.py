@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from qflowd.api.access.hidden import hide_file
+from qflowd.api.access.hidden import hide_file, sees_names
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
@@ -140,7 +140,7 @@ def hide_hosts(call: Call, name: str, rows: list[Any]) -> list[Any]:
 
     The name of a daemon is often that of its host, so only a system caller is told it.
     """
-    if call.caller.role >= Role.SYSTEM:
+    if sees_names(call):
         return rows
     if name == "list_jobs":
         hidden = {"file": None, "daemons": None}
@@ -161,7 +161,7 @@ def hide_hosts(call: Call, name: str, rows: list[Any]) -> list[Any]:
 
 def faulty_files_of(call: Call) -> list[FaultyFile]:
     """The files that cannot be used; none for those who do not see files."""
-    if call.caller.role < Role.SYSTEM:
+    if not sees_names(call):
         return []
     return items_of(call.read("list_faulty_files"), FaultyFile)
 

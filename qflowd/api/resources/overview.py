@@ -4,6 +4,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from qflowd.api.access.hidden import sees_names
 from qflowd.api.answers import Item
 from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
@@ -91,7 +92,7 @@ def new_overview(call: Call) -> Overview:
 
 
 def _key(call: Call, query: OverviewQuery) -> Hashable:
-    return call.store.dialect.describe(), call.tenant, call.caller.role >= Role.SYSTEM, query.since
+    return call.store.dialect.describe(), call.tenant, sees_names(call), query.since
 
 
 def overview_of(call: Call, query: OverviewQuery) -> Overview:
