@@ -42,9 +42,8 @@ def _run(rig: Rig, shape: str, tasks: int, *, is_watched: bool) -> tuple[float, 
         return run(rig, shape, tasks), 0.0
     with served(rig) as api:
         page = _Page(api, token_of(rig))
-        began, used = time.monotonic(), cpu_s(api.pid)
         rate = run(rig, shape, tasks)
-        share = (cpu_s(api.pid) - used) / (time.monotonic() - began)
+        share = page.share()
         page.close()
     if page.events == 0:
         raise SystemExit("the stream has told nothing: nobody watched")
@@ -56,11 +55,19 @@ class _Page:
 
     def __init__(self, api: Api, token: str) -> None:
         self.events = 0
+        self._since: tuple[float, float] | None = None  # when the stream was opened, and the CPU time used until then
         self._api, self._token = api, token
         self._is_closed = threading.Event()
         self._threads = [threading.Thread(target=each, daemon=True) for each in (self._listen, self._ask)]
         for thread in self._threads:
             thread.start()
+
+    def share(self) -> float:
+        """The part of a core that the API has used since the page was there; before, it was asked whether it can be."""
+        if self._since is None:
+            raise SystemExit("the stream has not been opened: nobody watched")
+        began, used = self._since
+        return (cpu_s(self._api.pid) - used) / (time.monotonic() - began)
 
     def close(self) -> None:
         self._is_closed.set()
@@ -73,6 +80,7 @@ class _Page:
         while not self._is_closed.wait(0.05) and not exists(connection, f"/instances/{WATCHED}", self._token):
             pass
         answer = get(connection, f"/stream?topics={TOPICS}", self._token)
+        self._since = time.monotonic(), cpu_s(self._api.pid)
         while not self._is_closed.is_set():
             self.events += answer.readline().startswith(b"event: delta")
 
