@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.builds import Build
-from bench.rig import MakeRig, Rig
+from bench.rig import MakeRig, Rig, cpu_s
 from tests.support.servers import MAKERS
 
 ABOUT = "no-op tasks a second, and as a share of what bare SQL reaches (bench/yardstick.py)"
@@ -42,8 +42,9 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:
     for shape in SHAPES:
         rig = make(build)
         ours = run(rig, shape, args.tasks)
-        rig.stop()
         figures[f"{shape}, tasks/s"] = ours
+        figures[f"{shape}, daemon's CPU, µs a task"] = 1e6 * cpu_s(rig.pid) / args.tasks
+        rig.stop()
         figures[f"{shape}, of the yardstick's"] = ours / yardstick(rig, shape, args.tasks)
     # Of two databases on one server, the later one is slower.
     first, *sagas, last = (run(make(build), shape, args.tasks) for shape in ("pairs", "sagas", "sagas", "pairs"))

@@ -11,11 +11,12 @@ from bench.served import Api, exists, get, served, token_of
 from bench.throughput import run
 
 ABOUT = "what a dashboard that looks costs the engine: its stream, and what a run's page asks again while it changes"
-SHAPES = ("flat", "chain")
+SHAPES = ("flat", "chain")  # in chains, the instance that is watched changes until the end
 WATCHED = 1  # the instance whose page is open
 TOPICS = f"overview,notifications,instances,instance:{WATCHED}"
 AGAIN = ("/instances/{id}/tasks?limit=200", "/instances/{id}/timeline?bins=200")
 AGAIN_S = 5.0  # as the page does it
+LONGER = 10  # than other runs, which end before the stream has looked more than once or twice
 
 
 def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:
@@ -23,15 +24,18 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:
     figures = {}
     for shape in SHAPES:
         found: dict[bool, list[float]] = {False: [], True: []}
+        used: dict[bool, list[float]] = {False: [], True: []}
         shares = []
         for is_watched in (False, True, True, False):
             rig = make(build)
-            rate, share = _run(rig, shape, args.tasks, is_watched=is_watched)
-            rig.stop()
+            rate, share = _run(rig, shape, LONGER * args.tasks, is_watched=is_watched)
             found[is_watched].append(rate)
+            used[is_watched].append(cpu_s(rig.pid))
+            rig.stop()
             if is_watched:
                 shares.append(share)
         figures[f"{shape}, watched, of unwatched"] = mean(found[True]) / mean(found[False])
+        figures[f"{shape}, daemon's CPU, of unwatched"] = mean(used[True]) / mean(used[False])
         figures[f"{shape}, API's share of a core, %"] = 100 * mean(shares)
     return figures
 
