@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from qflowd.api.answers import ApiFault
@@ -17,7 +18,14 @@ from qflowd.model.roles import Role
 from qflowd.store.tx import Store, Tx
 
 T = TypeVar("T")
-FAULTY_FILES: Final = "; plugin files with errors: "  # of a reason of the views, before their names
+# What reasons and rejections say before they name files, and what is said instead to those who are not told the names.
+NAMED_FILES: Final = MappingProxyType(
+    {
+        "; plugin files with errors: ": "; plugin files have errors",
+        "; these plugin files have errors, see `qflowd plugins`: ": "; plugin files have errors",
+        " has a file that has never been without fault: ": " has a file that has never been without fault",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -108,10 +116,13 @@ class Call:
     def read(self, statement: str, **params: Any) -> list[Any]:
         """Rows of a statement, of this tenant alone, with plain Python values.
 
-        Why something waits names plugin files to callers of the system alone.
+        Why something waits, or was rejected, names files to callers of the system alone.
         """
-        rows = map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params)))
-        return list(rows if self.caller.role >= Role.SYSTEM else map(_without_files, rows))
+        rows = list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
+        telling = [column for column in ("wait_reason", "error") if rows and column in rows[0]._fields]
+        if not telling or self.caller.role >= Role.SYSTEM:
+            return rows
+        return [_without_files(row, telling) for row in rows]
 
     def one(self, statement: str, **params: Any) -> Any:
         """The first row of a statement, or None; as `read`."""
@@ -128,7 +139,11 @@ class Call:
             raise ApiFault(40301, f"{what} needs role {role.word}; {self.caller.principal or 'nobody'} {has}")
 
 
-def _without_files(row: Any) -> Any:
-    """A row whose `wait_reason` names no file."""
-    told, mark, _ = (getattr(row, "wait_reason", None) or "").partition(FAULTY_FILES)
-    return row._replace(wait_reason=f"{told}; plugin files have errors") if mark else row
+def _without_files(row: Any, columns: Sequence[str]) -> Any:
+    """A row of which these columns name no file."""
+    for column in columns:
+        said = getattr(row, column) or ""
+        for mark, instead in NAMED_FILES.items():
+            if mark in said:
+                row = row._replace(**{column: said.partition(mark)[0] + instead})
+    return row

@@ -12,15 +12,16 @@ ORDER BY CASE WHEN d.workflow = :workflow THEN :number_first ELSE 1 - :number_fi
 SELECT d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant ORDER BY d.workflow
 
 -- name: list_workflow_page
+-- `with_files`: 1 for files, too, that are not loaded while another one has their key; they are listed by their paths.
 SELECT v.* FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow > :after AND LOWER(v.workflow) LIKE :prefix ESCAPE '!'
     AND v.domain = COALESCE(:domain, v.domain) AND LOWER(v.tags) LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
-    AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived
+    AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived AND CASE WHEN v.workflow = v.file THEN 1 ELSE 0 END <= :with_files
 ORDER BY v.workflow LIMIT {literal: batch}
 
 -- name: count_workflow_page
 SELECT COUNT(*) AS workflows FROM qflow.workflows v WHERE v.tenant = :tenant AND LOWER(v.workflow) LIKE :prefix ESCAPE '!'
     AND v.domain = COALESCE(:domain, v.domain) AND LOWER(v.tags) LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
-    AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived
+    AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived AND CASE WHEN v.workflow = v.file THEN 1 ELSE 0 END <= :with_files
 
 -- name: show_workflow
 SELECT v.* FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow = :workflow

@@ -149,3 +149,28 @@ def test_why_a_task_waits_names_plugin_files_to_the_system_alone(house: House) -
     file.unlink()
     house.post(f"{shown}/terminate?wait=30", {"reason": "told"})
     assert house.ended(number) == "TERMINATED"
+
+
+def test_a_file_without_a_key_of_its_own_is_listed_for_the_system_alone(house: House) -> None:
+    taken = house.folder / "workflows/taken.yaml"
+    house.daemon.write("workflows/taken.yaml", "workflow: greet\ntasks: {a: {job: hello}}\n")
+    house.daemon.write("workflows/never.yaml", "workflow: never_good\ntasks: {a: {job: }}\n")
+    house.daemon.write("plugins/wrong.py", "raise RuntimeError('not today')\n")
+    paths = ("/workflows?limit=500&total=true", "/rows/list_workflows")
+    for path, file in ((paths[0], "taken"), (paths[1], "never"), ("/rows/list_plugins", "wrong")):
+        until(lambda path=path, file=file: f"{file}." in house.api.get(path).text, what=f"the fault of {file}")
+    mine = house.api.as_(Role.ADMIN)
+    for path in paths:
+        assert (str(taken) in house.api.get(path).text, str(house.folder) in mine.get(path).text) == (True, False)
+    (ours, all_) = (caller.get(paths[0]).data for caller in (mine, house.api))
+    assert (
+        (len(ours["items"]), len(all_["items"])) == (ours["total"], all_["total"]) == (all_["total"] - 1, all_["total"])
+    )
+    for body in ({"workflow": "never_good"}, {"job": "nobody_has_it"}):
+        refused = [caller.post("/submissions?wait=30", body) for caller in (mine, house.api)]
+        assert [str(house.folder) in each.text for each in refused] == [False, True]
+        assert (
+            "has a file that has never been" in refused[0].message or "plugin files have errors" in refused[0].message
+        )
+    for name in ("workflows/taken.yaml", "workflows/never.yaml", "plugins/wrong.py"):
+        (house.folder / name).unlink()

@@ -29,5 +29,7 @@ def hide_file(call: Call, row: Any) -> Any:
 
 
 def hide_files(call: Call, rows: Sequence[Any]) -> list[Any]:
-    """As `hide_file`, of many."""
-    return [hide_file(call, row) for row in rows]
+    """As `hide_file`, of many, which have their name first; a row that goes by the path of its file is left out."""
+    if sees_names(call):
+        return list(rows)
+    return [hide_file(call, row) for row in rows if row.file is None or row.file != row[0]]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from qflowd.api.access.hidden import hide_file, sees_names
+from qflowd.api.access.hidden import hide_files, sees_names
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
@@ -148,7 +148,7 @@ def hide_hosts(call: Call, name: str, rows: list[Any]) -> list[Any]:
     if name == "list_daemons":
         return [row._replace(name=f"daemon-{row.id}", host=None, pid=None) for row in rows]
     if name in OF_FILES:
-        return [hide_file(call, row) for row in rows]
+        return hide_files(call, rows)
     if name not in ("list_pools", "list_plugins"):
         return rows
     aliases = {row.name: f"daemon-{row.id}" for row in call.read("list_daemon_loads")}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from qflowd.api.access.hidden import hide_file
+from qflowd.api.access.hidden import hide_file, sees_names
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.patterns import beginning, containing
@@ -48,7 +48,8 @@ class ScheduleInShort(Item):
 class WorkflowItem(Item):
     """A workflow in the list. `runs`: its last 14, newest first. `error`: of its file; `warning`: what its tasks lack.
 
-    A file that has never been without fault is listed too: it has no version.
+    A file that has never been without fault is listed too: it has no version. Where its key is unknown, or another file's, it
+    is listed by its path, to callers of the system alone.
     """
 
     workflow: str
@@ -104,6 +105,7 @@ def list_workflows(call: Call, query: WorkflowsQuery) -> ListPage[WorkflowItem]:
         "tags": containing(query.tag and jsontext.dump(query.tag)),
         "enabled": None if query.enabled is None else int(query.enabled),
         "with_archived": int(query.archived),
+        "with_files": int(sees_names(call)),
     }
     found = call.read("list_workflow_page", after=str(after[0]), **filters, batch=query.limit + 1)
     total = call.one("count_workflow_page", **filters).workflows if query.total else None
