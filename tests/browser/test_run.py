@@ -14,6 +14,16 @@ from tests.support.daemon import until
 ITEMS = 5_400
 WIDE = 400  # tasks of a workflow whose graph is folded
 LINES = 20_000
+# What a list that is scrolled by three rows changes of those that stay.
+DRAWN_AGAIN = """async () => {
+  const list = document.querySelector('.list'), changed = []
+  const watch = new MutationObserver(seen => changed.push(...seen.map(each => each.target.outerHTML.slice(0, 200))))
+  watch.observe(list.querySelector('.list-all'), {subtree: true, attributes: true})
+  const first = list.querySelector('.list-row').id
+  list.scrollTop += 96
+  while (list.querySelector('.list-row').id === first) await new Promise(requestAnimationFrame)
+  watch.disconnect()
+  return changed }"""
 CHATTER = f'''
 from qflowd import job
 
@@ -132,6 +142,7 @@ def test_a_map_of_5400_items_is_one_box_and_a_list_that_jumps(site: Site, large:
         page.keyboard.press("Enter")
         expect(page.locator(".list-row[data-cursor]")).to_contain_text("bars[S5320]")
         assert page.locator(".list-row").count() <= 60
+        assert page.evaluate(DRAWN_AGAIN) == []
         page.get_by_role("searchbox", name="label or task").fill("S4711")
         page.keyboard.press("Enter")
         expect(page.locator(".list-row")).to_have_count(1)

@@ -31,7 +31,18 @@ export function relative(at: string | null | undefined, now: number, w: Words): 
   return s >= 0 ? w.time.ago(text) : w.time.in(text)
 }
 
-export const zoneName = (zone: string) => (zone === 'browser' ? Intl.DateTimeFormat().resolvedOptions().timeZone : zone)
+/** Making a formatter costs a hundred times what using it costs, and a list shows hundreds of times. */
+const formats = new Map<string, Intl.DateTimeFormat>()
+
+function formatOf(kind: string, locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${kind} ${options.timeZone}`
+  let format = formats.get(key)
+  if (!format) formats.set(key, (format = new Intl.DateTimeFormat(locale, options)))
+  return format
+}
+
+let ownZone = ''
+export const zoneName = (zone: string) => (zone === 'browser' ? (ownZone ||= Intl.DateTimeFormat().resolvedOptions().timeZone) : zone)
 
 /** `2026-11-28 16:30:05 CST +08:00`: the zone is always written out. */
 export function absolute(at: string | null | undefined, zone: string): string {
@@ -40,8 +51,8 @@ export function absolute(at: string | null | undefined, zone: string): string {
   const timeZone = zoneName(zone)
   const p = parts(when, timeZone)
   const short = named(when, timeZone)
-  const offset = offsetOf(when, timeZone)
-  return `${p.year}-${p.month}-${p.day} ${p.hour}:${p.minute}:${p.second} ${short === 'UTC' ? 'UTC' : `${short} ${offset}`.trim()}`
+  const offset = short === 'UTC' ? '' : offsetOf(when, timeZone)
+  return `${p.year}-${p.month}-${p.day} ${p.hour}:${p.minute}:${p.second} ${`${short} ${offset}`.trim()}`
 }
 
 /** `16:30` today, `11-27 16:30` else: for axes and narrow columns; a tooltip says the rest. */
@@ -55,7 +66,7 @@ export function clock(at: string | null | undefined, zone: string, now = Date.no
 }
 
 function parts(when: Date, timeZone: string): Record<string, string> {
-  const format = new Intl.DateTimeFormat('en-CA', {
+  const format = formatOf('parts', 'en-CA', {
     timeZone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit',
   })
   return Object.fromEntries(format.formatToParts(when).map((x) => [x.type, x.value]))
@@ -67,14 +78,15 @@ const SHORT: Record<string, string> = { 'Asia/Shanghai': 'CST', 'Asia/Hong_Kong'
 function named(when: Date, timeZone: string): string {
   const known = SHORT[timeZone]
   if (known) return known
-  const name = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'short' }).formatToParts(when).find((x) => x.type === 'timeZoneName')?.value ?? ''
+  const name = zonePart(formatOf('short', 'en-US', { timeZone, timeZoneName: 'short' }), when)
   return name.startsWith('GMT') ? '' : name
 }
 
 function offsetOf(when: Date, timeZone: string): string {
-  const name = new Intl.DateTimeFormat('en-US', { timeZone, timeZoneName: 'longOffset' }).formatToParts(when).find((x) => x.type === 'timeZoneName')?.value ?? ''
-  return name.replace('GMT', '') || '+00:00'
+  return zonePart(formatOf('offset', 'en-US', { timeZone, timeZoneName: 'longOffset' }), when).replace('GMT', '') || '+00:00'
 }
+
+const zonePart = (format: Intl.DateTimeFormat, when: Date) => format.formatToParts(when).find((x) => x.type === 'timeZoneName')?.value ?? ''
 
 /** `5,400`. */
 export const count = (n: number | null | undefined) => (n == null ? '–' : n.toLocaleString('en-US'))

@@ -1,4 +1,5 @@
 // Times: relative in lists, absolute with the zone written out elsewhere; the title says UTC.
+import { useMemo } from 'react'
 import { absolute, clock, duration, relative } from '../format'
 import { useSettings } from '../settings'
 import { useCommon, useNow } from '../words'
@@ -17,9 +18,10 @@ function Known({ at, as }: { at: string; as: 'ago' | 'full' | 'clock' }) {
   const w = useCommon()
   const now = useNow()
   const { zone } = useSettings()
-  const full = absolute(at, zone)
+  const full = useMemo(() => absolute(at, zone), [at, zone])
+  const utc = useMemo(() => absolute(at, 'UTC'), [at])
   const shown = as === 'full' ? full : as === 'clock' ? clock(at, zone, now) : relative(at, now, w)
-  return <time dateTime={at} title={`${full}\n${absolute(at, 'UTC')}`}>{shown}</time>
+  return <time dateTime={at} title={`${full}\n${utc}`}>{shown}</time>
 }
 
 /** How long it took, or how long it runs by now. */

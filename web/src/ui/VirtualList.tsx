@@ -1,5 +1,5 @@
 // A list of any length: rows of one height, of which only the visible ones are in the page. Keys walk, Enter opens.
-import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
+import { memo, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
 import { contentHeight, moved, scrollFor, visibleWindow } from './window'
 import './virtualList.css'
 
@@ -89,11 +89,12 @@ export function VirtualList<T>({ label, columns, count, rowAt, need, open, onKey
         {columns.map((c, i) => <span key={i} role="columnheader" className={look(c)}>{c.head}</span>)}
       </div>
       <div className="list-all" role="presentation" style={{ height: contentHeight(count, rowPx) }}>
-        <div role="presentation" style={{ transform: `translateY(${seen.top}px)` }}>
-          {Array.from({ length: Math.max(0, seen.to - seen.from) }, (_, i) => seen.from + i).map((index) => (
-            <Line key={index} index={index} row={rowAt(index)} {...{ columns, open, chosen, rowPx }} cursor={index === cursor} take={() => setCursor(index)} />
-          ))}
-        </div>
+        {Array.from({ length: Math.max(0, seen.to - seen.from) }, (_, i) => {
+          const index = seen.from + i
+          const row = rowAt(index)
+          const selected = row !== undefined && chosen ? chosen(row) : undefined
+          return <Line key={index} {...{ index, row, columns, open, selected, rowPx }} top={seen.top + i * rowPx} cursor={index === cursor} take={setCursor} />
+        })}
       </div>
       {foot}
     </div>
@@ -105,15 +106,19 @@ interface LineProps<T> {
   row: T | undefined
   columns: ListColumn<T>[]
   open?: (row: T, index: number) => void
-  chosen?: (row: T) => boolean
+  selected?: boolean
   rowPx: number
+  /** Pixels from the top of the scrolled content: a row that stays is neither rendered nor painted again. */
+  top: number
   cursor: boolean
-  take: () => void
+  take: (index: number) => void
 }
 
-function Line<T>({ index, row, columns, open, chosen, rowPx, cursor, take }: LineProps<T>) {
+const Line = memo(LineView) as typeof LineView
+
+function LineView<T>({ index, row, columns, open, selected, rowPx, top, cursor, take }: LineProps<T>) {
   const click = (event: React.MouseEvent) => {
-    take()
+    take(index)
     if (row !== undefined && !(event.target as Element).closest('a,button,input,label,select')) open?.(row, index)
   }
   return (
@@ -125,8 +130,8 @@ function Line<T>({ index, row, columns, open, chosen, rowPx, cursor, take }: Lin
       data-open={open ? true : undefined}
       data-cursor={cursor || undefined}
       aria-rowindex={index + 2}
-      aria-selected={row !== undefined && chosen ? chosen(row) : undefined}
-      style={{ height: rowPx }}
+      aria-selected={selected}
+      style={{ height: rowPx, top }}
       onClick={click}
     >
       {columns.map((c, i) => (
