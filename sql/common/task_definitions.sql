@@ -11,6 +11,11 @@ WHERE t.tenant = :tenant AND t.name = :name
 -- A version that is being made of it, and a change of it, wait for each other.
 UPDATE qflow.task_definition SET tenant = :tenant WHERE tenant = :tenant AND name = :name
 
+-- name: insert_task_definition
+-- Its name is taken; what it says comes in the same transaction.
+INSERT INTO qflow.task_definition (tenant, name, kind, document, source_text, format, hash, created_at, updated_at)
+VALUES (:tenant, :name, :kind, '', '', 'json', '', :now, :now)
+
 -- name: save_task_definition
 INSERT INTO qflow.task_definition (tenant, name, kind, job, type, document, source_text, format, hash, note, updated_by,
     created_at, updated_at, archived_at, file, file_hash)

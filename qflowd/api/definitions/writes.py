@@ -13,9 +13,9 @@ from qflowd.api.inbox.idempotency import answer_once
 from qflowd.api.reading import need_if_match
 from qflowd.define.task_definitions import read_definition
 from qflowd.engine.access.audit import record
-from qflowd.engine.definitions.definition_store import remove_definition
+from qflowd.engine.definitions.definition_store import claim_name, remove_definition
 from qflowd.engine.definitions.workflow_store import digest_of
-from qflowd.model.errors import NameTaken, NotFound
+from qflowd.model.errors import NotFound
 from qflowd.store.tx import Tx
 
 Data = dict[str, Any]
@@ -54,9 +54,7 @@ def create(call: Call, kind: Kind, name: str, document: Data, reason: str | None
     refuse_defining(call, None)
 
     def work(tx: Tx) -> ApiAnswer:
-        row = tx.one("find_task_definition", tenant=call.tenant, name=name)
-        if row is not None and row.archived_at is None:
-            raise NameTaken(f"there is a task {row.kind} {name!r} already; choose another name")
+        claim_name(tx, call.tenant, name, kind)
         stored = _store(tx, call, name, document, reason)
         record(tx, call.actor, "CREATE", _object_type(kind), name, after=document)
         return ApiAnswer(stored, status=201, etag=stored.hash)

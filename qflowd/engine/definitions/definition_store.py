@@ -13,11 +13,11 @@ from qflowd.engine.definitions.versions import put_active
 from qflowd.engine.definitions.workflow_store import PoolOf, add_version, digest_of, lock_definition, store_workflow
 from qflowd.engine.refusal import Refused, listed
 from qflowd.model import jsontext
-from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.errors import Fault, InvalidWorkflow, NameTaken
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Workflow
-from qflowd.store.tx import Tx
+from qflowd.store.tx import DataRefused, Tx
 
 
 class Source(NamedTuple):
@@ -65,14 +65,28 @@ def store_definitions(
     changed = [source for source in sources if _save(tx, source, tenant, by, note)]
     for source in sources:
         _check_type(tx, source, tenant)
-    users: dict[str, tuple[Any, Source]] = {}
-    for source in changed:
-        for user in tx.run("list_users_of_definition", tenant=tenant, name=source.definition.name):
-            users[user.workflow] = user, source
-    return {
-        workflow: _renew(tx, user, source, tenant, by, pool_of, edited.get(workflow))
-        for workflow, (user, source) in sorted(users.items())
+    users = {workflow: source for source in changed for workflow in _users(tx, source, tenant)}
+    made = {
+        workflow: _renew(tx, workflow, source, tenant, by, pool_of, edited.get(workflow))
+        for workflow, source in sorted(users.items())
     }
+    return {workflow: version for workflow, version in made.items() if version is not None}
+
+
+def claim_name(tx: Tx, tenant: str, name: str, kind: str) -> None:
+    """Take a name that no task type or definition has, before one is stored under it. Raises: NameTaken."""
+    tx.run("lock_task_definition", tenant=tenant, name=name)
+    row = tx.one("find_task_definition", tenant=tenant, name=name)
+    if row is not None and row.archived_at is not None:
+        return
+    try:
+        if row is None:
+            tx.run("insert_task_definition", tenant=tenant, name=name, kind=kind, now=tx.now)
+            return
+    except DataRefused:  # somebody else has been faster
+        row = None
+    there = f"task {row.kind}" if row is not None else "task type or definition"
+    raise NameTaken(f"there is a {there} {name!r} already; choose another name")
 
 
 def _save(tx: Tx, source: Source, tenant: str, by: str, note: str | None) -> bool:
@@ -112,6 +126,7 @@ def _check_type(tx: Tx, source: Source, tenant: str) -> None:
     name = source.definition.body.get("type")
     if name is None:
         return
+    tx.run("lock_task_definition", tenant=tenant, name=name)  # who removes it waits, or has done so
     row = tx.one("find_task_definition", tenant=tenant, name=name)
     if row is None or row.kind != "type":
         types = [each.name for each in tx.run("list_definition_names", tenant=tenant) if each.kind == "type"]
@@ -148,21 +163,32 @@ def fault_of(source: Source, key: str, message: str) -> InvalidWorkflow:
     return InvalidWorkflow([Fault(document.file, document.line((key,)), key, message)])
 
 
-def _renew(tx: Tx, user: Any, source: Source, tenant: str, by: str, pool_of: PoolOf, text: WorkflowText | None) -> int:
-    """Make the active version of a workflow (a row of `list_users_of_definition`) anew; its number."""
+def _users(tx: Tx, source: Source, tenant: str) -> dict[str, Any]:
+    """By workflow: its active version, which uses a task type or definition."""
+    rows = tx.run("list_users_of_definition", tenant=tenant, name=source.definition.name)
+    return {row.workflow: row for row in rows}
+
+
+def _renew(
+    tx: Tx, workflow: str, source: Source, tenant: str, by: str, pool_of: PoolOf, text: WorkflowText | None
+) -> int | None:
+    """Make the active version of a workflow anew; its number. None if it has come to use something else meanwhile."""
     try:
         if text is not None:
             about: dict[str, Any] = {"source": text.text, "format": text.format, "file": text.file, "pool_of": pool_of}
             if (version := store_workflow(tx, text.workflow, **about, tenant=tenant)) is not None:
                 return version
-        definition = lock_definition(tx, tenant=tenant, workflow=user.workflow)
+        definition = lock_definition(tx, tenant=tenant, workflow=workflow)
+        user = _users(tx, source, tenant).get(workflow)  # after the lock: another version may have become active
+        if user is None:
+            return None
         origin = {"source": "file" if source.file else "command", "file": definition.file}
-        workflow = parse(user.source_text, user.format, user.workflow)
+        made_of = parse(user.source_text, user.format, workflow)
         version_id, version = add_version(
-            tx, definition.id, workflow, user.source_text, user.format, pool_of, tenant=tenant, **origin
+            tx, definition.id, made_of, user.source_text, user.format, pool_of, tenant=tenant, **origin
         )
     except InvalidWorkflow as error:
-        message = f"workflow {user.workflow!r} does not fit it: {error}"
+        message = f"workflow {workflow!r} does not fit it: {error}"
         raise InvalidWorkflow([Fault(source.file or "", 0, "", message)]) from None
     kind, name, *_ = source.definition
     note = f"task {kind} {name} has changed"

@@ -69,9 +69,13 @@ def new_workflow(tx: Tx, draft: DraftText, tenant: str) -> Any:
     document = read_document(draft.text, draft.format, draft.key)
     if fault := fault_in_key(draft.key, "workflow key"):
         raise InvalidWorkflow(document.faults([(("workflow",), fault)]))
+    taken = NameTaken(f"there is a workflow {draft.key!r} already; choose another key, or make a draft of it")
     if tx.one("find_definition", tenant=tenant, workflow=draft.key) is not None:
-        raise NameTaken(f"there is a workflow {draft.key!r} already; choose another key, or make a draft of it")
-    return need_definition(tx, sketch(document.data), None, tenant)
+        raise taken
+    definition = need_definition(tx, sketch(document.data), None, tenant)
+    if tx.one("newest_version", definition_id=definition.id).version > 0:  # somebody else was faster
+        raise taken
+    return definition
 
 
 def replace_draft(

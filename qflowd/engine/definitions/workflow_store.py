@@ -101,10 +101,18 @@ def add_version(
 
 
 def lock_parts(tx: Tx, names: Iterable[str], tenant: str) -> Definitions:
-    """Keep these task definitions as they are until the end of the transaction. Returns all that there are."""
+    """Keep these task definitions, and their types, as they are until the end of the transaction. Returns all that there are."""
+    wanted = set(names)
+    _lock(tx, wanted, tenant)
+    parts = load_parts(tx, tenant)
+    types = {str(parts[name].body["type"]) for name in wanted & parts.keys() if "type" in parts[name].body}
+    _lock(tx, types, tenant)
+    return load_parts(tx, tenant) if types else parts
+
+
+def _lock(tx: Tx, names: Iterable[str], tenant: str) -> None:
     for name in sorted(names):
         tx.run("lock_task_definition", tenant=tenant, name=name)
-    return load_parts(tx, tenant)
 
 
 def load_parts(tx: Tx, tenant: str) -> Definitions:
