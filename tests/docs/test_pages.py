@@ -15,7 +15,7 @@ import pytest
 from qflowd.cli import app
 from qflowd.define import documents, workflow_file
 from qflowd.model.errors import InvalidConfig
-from tests.docs.pages import PAGES, Block, anchors_of, blocks, name_of, prose_of
+from tests.docs.pages import PAGES, ROOT, Block, anchors_of, blocks, name_of, prose_of
 
 WORDS_OF_SHELL = {"&&", "||", ";", "|", ">", "&"}
 
@@ -63,18 +63,33 @@ def test_every_command_in_a_block_exists_with_its_options(
             parse(app, args)
 
 
+def check_shown(words: str, place: str) -> None:
+    """Hold a command that text names against the CLI: it may leave out what it needs, but names nothing unknown."""
+    name, *rest = words.split()
+    command = app.get_command(click.Context(app), name)
+    assert command is not None, f"{place}: there is no command {name}"
+    if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        command = command.get_command(click.Context(command), rest.pop(0))
+        assert command is not None, f"{place}: qflowd {words}"
+    known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    options = {word for word in rest if re.fullmatch(r"--?[a-z][a-z-]*", word)}
+    assert options <= known, f"{place}: qflowd {words}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_in_the_text_exists_with_its_options(page: Path) -> None:
     for words in re.findall(r"`qflowd ([a-z][^`]*)`", prose_of(page)):
-        name, *rest = words.split()
-        command = app.get_command(click.Context(app), name)
-        assert command is not None, f"{name_of(page)}: there is no command {name}"
-        if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
-            command = command.get_command(click.Context(command), rest.pop(0))
-            assert command is not None, f"{name_of(page)}: qflowd {words}"
-        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
-        options = {word for word in rest if re.fullmatch(r"--?[a-z][a-z-]*", word)}
-        assert options <= known, f"{name_of(page)}: qflowd {words}"
+        check_shown(words, name_of(page))
+
+
+def test_every_command_that_the_dashboard_shows_exists_with_its_options() -> None:
+    found = 0
+    for path in sorted((ROOT / "web" / "src").rglob("*.ts*")):
+        code = re.sub(r"\$\{[^}]*\}", "NAME", path.read_text("utf-8"))
+        for words in re.findall(r"[`\"'>]qflowd ([a-z][^`\"'<]*)", code):
+            check_shown(words, path.relative_to(ROOT).as_posix())
+            found += 1
+    assert found >= 10
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: block.place)

@@ -28,7 +28,7 @@ export function Tenants() {
     <>
       <Filters><span className="grow" />{!me.read_only && <Button icon={Plus} look="main" onClick={() => setAdding(true)}>{w.addTenant}</Button>}</Filters>
       {found.error && <Problem error={found.error} again={found.again} />}
-      {!found.items ? !found.error && <Waiting /> : found.items.length === 0 ? <Empty title={w.noTenants} code={`qflowd tenants add ${me.tenant}`}>{w.noTenantsMore}</Empty> : (
+      {!found.items ? !found.error && <Waiting /> : found.items.length === 0 ? <Empty title={w.noTenants} code={`qflowd tenants create ${me.tenant}`}>{w.noTenantsMore}</Empty> : (
         <div className="stack">
           <Table
             label={w.tenants} rows={found.items} keyOf={(one) => one.name} open={(one) => setOpen(one.name)} selected={(one) => one.name === chosen?.name}
