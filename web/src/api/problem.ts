@@ -2,7 +2,6 @@
 export interface Fault {
   where?: string | null
   message: string
-  remedy?: string | null
 }
 
 /** What the API refused, or what kept us from asking. `code` 0: no answer at all. */

@@ -26,7 +26,7 @@ export function Problem({ error, again }: Props) {
         {api && api.errors.length > 0 && (
           <ul>
             {api.errors.map((fault, i) => (
-              <li key={i}>{fault.where && <code>{fault.where}</code>} {fault.message} {fault.remedy && <span className="muted">{fault.remedy}</span>}</li>
+              <li key={i}>{fault.where && <code>{fault.where}</code>} {fault.message}</li>
             ))}
           </ul>
         )}

@@ -1,4 +1,5 @@
 // From JSON Schema to the fields of a form, and from what was typed to JSON. Not validation: the server has the one truth.
+import type { ApiProblem } from '../api/problem'
 import type { Words } from './formWords'
 
 export type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
@@ -226,6 +227,9 @@ export function pathOf(where: string | null | undefined): string {
     .replace(/\["([^"]*)"\]/g, '.$1')
     .replace(/^\./, '')
 }
+
+/** What the server refuses, at the fields of a form. */
+export const faultsOf = (error: ApiProblem | null): FormFault[] => (error?.errors ?? []).map(({ where, message }) => ({ path: pathOf(where), message }))
 
 /** The faults at a field, and whether one is inside it. */
 export function faultsAt(faults: readonly FormFault[], path: string): { here: FormFault[]; inside: boolean } {

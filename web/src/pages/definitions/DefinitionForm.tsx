@@ -5,7 +5,7 @@ import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { words as formWords } from '../../ui/formWords'
 import { Problem } from '../../ui/Problem'
-import { draftsOf, fieldsOf, fieldsOfParams, pathOf as fieldPath, valuesOf, type Draft, type Field, type FormFault, type Json, type Schema } from '../../ui/schemaFields'
+import { draftsOf, faultsOf, fieldsOf, fieldsOfParams, valuesOf, type Draft, type Field, type FormFault, type Json, type Schema } from '../../ui/schemaFields'
 import { SchemaForm } from '../../ui/SchemaForm'
 import { useCommon, useWords } from '../../words'
 import { objectOf, pathOf, PATHS, textOf, type TaskDefinitionItem, type TaskTypeItem } from './model'
@@ -33,7 +33,7 @@ export function DefinitionForm({ of, etag, onClose, done }: FormProps<TaskDefini
   const fields = useMemo(() => optional(fieldsFor(kind, name, types.items, jobs.data)), [kind, name, types.items, jobs.data])
   const drafts = { ...draftsOf(fields, values), ...changed }
   const save = useAction(() => { done?.(typed.key.trim()); onClose() })
-  const theirs: FormFault[] = (save.error?.errors ?? []).map((fault) => ({ path: fieldPath(fault.where), message: [fault.message, fault.remedy].filter(Boolean).join('; ') }))
+  const theirs = faultsOf(save.error)
 
   const read = (): Record<string, Json> | null => {
     try {

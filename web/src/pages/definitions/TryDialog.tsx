@@ -6,7 +6,7 @@ import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { words as formWords } from '../../ui/formWords'
 import { Loaded, Problem } from '../../ui/Problem'
-import { draftsOf, fieldsOf, fieldsOfParams, pathOf as fieldPath, valuesOf, type Draft, type Field, type FormFault, type Json } from '../../ui/schemaFields'
+import { draftsOf, faultsOf, fieldsOf, fieldsOfParams, valuesOf, type Draft, type Field, type FormFault, type Json } from '../../ui/schemaFields'
 import { SchemaForm } from '../../ui/SchemaForm'
 import { useCommon, useWords } from '../../words'
 import { expressionsOf, nameOf, pathOf, type Any, type DefinitionParams, type Kind, type TaskTypeItem } from './model'
@@ -50,7 +50,7 @@ function Form({ name, job, fields, values, onClose }: { name: string; job: strin
   const [drafts, setDrafts] = useState<Record<string, Draft>>(() => draftsOf(fields, Object.fromEntries(Object.entries(values).filter(([key]) => !open.includes(key)))))
   const [own, setOwn] = useState<FormFault[]>([])
   const run = useAction<{ instance_id: number }>((reply) => go(`/instances/${reply.data.instance_id}`))
-  const theirs: FormFault[] = (run.error?.errors ?? []).map((fault) => ({ path: fieldPath(fault.where), message: [fault.message, fault.remedy].filter(Boolean).join('; ') }))
+  const theirs = faultsOf(run.error)
   const submit = () => {
     const read = valuesOf(fields, drafts, form)
     setOwn(read.faults)

@@ -2,12 +2,11 @@
 import { useMemo, useState } from 'react'
 import { useLocation } from 'wouter'
 import { useAction, useList, useOne } from '../../api/queries'
-import type { ApiProblem } from '../../api/call'
 import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { words as formWords } from '../../ui/formWords'
 import { Loaded, Problem } from '../../ui/Problem'
-import { draftsOf, fieldsOfParams, isMap, pathOf, valuesOf, type Draft, type FormFault, type Json, type Schema } from '../../ui/schemaFields'
+import { draftsOf, faultsOf, fieldsOfParams, isMap, valuesOf, type Draft, type FormFault, type Json, type Schema } from '../../ui/schemaFields'
 import { SchemaForm } from '../../ui/SchemaForm'
 import { useCommon, useWords } from '../../words'
 import { words } from './words'
@@ -139,7 +138,3 @@ function Form({ workflow, schemas, params, date, from, onClose }: FormProps) {
     </Dialog>
   )
 }
-
-/** What the server says of params, at their fields. */
-const faultsOf = (error: ApiProblem | null): FormFault[] =>
-  (error?.errors ?? []).map((fault) => ({ path: pathOf(fault.where), message: [fault.message, fault.remedy].filter(Boolean).join('; ') }))
