@@ -22,7 +22,7 @@ PAGES = [
     ("instances", "eod.cn", "eod.cn"),
     ("failures", "close of S007 is NaN", "close of S007 is NaN"),
     ("jobs", "Fetch one day of prices", "Fetch one day of prices"),
-    ("daemons", "ALIVE", "在线 ALIVE"),
+    ("daemons", "READY", "就绪 READY"),
     ("limits", "vendor", "vendor"),
     ("types", "No type yet", "还没有任务类型"),
     ("definitions", "No definition yet", "还没有任务定义"),

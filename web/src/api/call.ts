@@ -161,9 +161,8 @@ export async function change<T>(path: string, ask: Ask): Promise<Reply<T>> {
       const next = await call<T>(where, { query: { wait: 30 }, signal: ask.signal })
       const { state = '', error, error_code } = (next.data ?? {}) as Outcome
       if (state === 'REJECTED') throw new ApiProblem(error_code ?? 40901, error ?? '', [], null, next.data)
-      if (!['NEW', 'OPEN', 'PENDING', 'RUNNING', ''].includes(state)) return { ...next, message: reply.message }
+      if (state !== 'NEW') return { ...next, message: reply.message }
       reply = { ...reply, data: next.data }
-      if (state === '') break
     } catch (error) {
       // It is written: that a look fails says nothing of it.
       if (ask.signal?.aborted || !isPassing(error)) throw error

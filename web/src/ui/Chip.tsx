@@ -8,13 +8,15 @@ interface Props {
   /** Only the sign; the word is its title and is read aloud. */
   small?: boolean
   title?: string
+  /** Whose state it is, if not a run's or a task's. */
+  of?: 'DAEMON'
 }
 
-export function Chip({ state, small = false, title }: Props) {
+export function Chip({ state, small = false, title, of }: Props) {
   const w = useCommon()
-  const { tone, icon: Icon } = signOf(state)
+  const { tone, icon: Icon } = signOf(state, of)
   const word = w.state[state] ?? state
-  const meaning = title ?? w.meaning[state]
+  const meaning = title ?? w.meaning[`${of}_${state}`] ?? w.meaning[state]
   return (
     <span className={`chip ${small ? 'chip-small' : ''}`} data-tone={tone} data-state={state} title={small ? [word, meaning].filter(Boolean).join(': ') : meaning}>
       <Icon aria-hidden size={13} strokeWidth={2.4} className={state === 'RUNNING' ? 'turns' : undefined} />

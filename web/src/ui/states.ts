@@ -23,19 +23,18 @@ const table: Record<string, Sign> = {
   DRAFT: { tone: 'held', icon: PencilLine },
   ACTIVE: { tone: 'good', icon: Check },
   ARCHIVED: { tone: 'wait', icon: Archive },
+  DAEMON_READY: { tone: 'good', icon: Check },
+  STARTING: { tone: 'busy', icon: CircleDashed },
   STOPPING: { tone: 'held', icon: Pause },
-  ALIVE: { tone: 'good', icon: Check },
-  DRAINING: { tone: 'held', icon: Pause },
-  STOPPED: { tone: 'wait', icon: Ban },
-  LOST: { tone: 'bad', icon: Unplug },
-  DEAD: { tone: 'bad', icon: Unplug },
+  GONE: { tone: 'bad', icon: Unplug },
   OPEN: { tone: 'bad', icon: Unplug },
   HALF_OPEN: { tone: 'held', icon: CircleDashed },
   CLOSED: { tone: 'good', icon: Check },
   REJECTED: { tone: 'bad', icon: X },
 }
 
-export const signOf = (state: string): Sign => table[state] ?? { tone: 'wait', icon: Dot }
+/** `of`: whose state, where the word alone does not tell: READY is good of a daemon, and waiting of a task. */
+export const signOf = (state: string, of?: 'DAEMON'): Sign => table[`${of}_${state}`] ?? table[state] ?? { tone: 'wait', icon: Dot }
 
 /** States in the order of a bar of counts: what is done first, what waits last. */
 export const ORDER = ['SUCCESS', 'SKIPPED', 'FAILED', 'UPSTREAM_FAILED', 'CANCELLED', 'TERMINATED', 'RUNNING', 'RESERVED', 'HELD', 'PAUSED', 'READY', 'PENDING']

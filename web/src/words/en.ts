@@ -12,13 +12,13 @@ export const en = {
   state: {
     PENDING: 'PENDING', READY: 'READY', HELD: 'HELD', RESERVED: 'RESERVED', RUNNING: 'RUNNING', SUCCESS: 'SUCCESS', FAILED: 'FAILED',
     SKIPPED: 'SKIPPED', UPSTREAM_FAILED: 'UPSTREAM FAILED', CANCELLED: 'CANCELLED', PAUSED: 'PAUSED', TERMINATED: 'TERMINATED',
-    DRAFT: 'DRAFT', ACTIVE: 'ACTIVE', ARCHIVED: 'ARCHIVED', ALIVE: 'ALIVE', STOPPING: 'STOPPING', DRAINING: 'DRAINING', STOPPED: 'STOPPED', LOST: 'LOST',
+    DRAFT: 'DRAFT', ACTIVE: 'ACTIVE', ARCHIVED: 'ARCHIVED', STARTING: 'STARTING', STOPPING: 'STOPPING', GONE: 'GONE',
     OPEN: 'OPEN', CLOSED: 'CLOSED', HALF_OPEN: 'HALF OPEN', REJECTED: 'REJECTED', DONE: 'DONE', ACCEPTED: 'ACCEPTED',
   } as Record<string, string>,
   meaning: {
     PENDING: 'waits for tasks before it or for a time', READY: 'in its queue', HELD: 'ready, but paused', RESERVED: 'taken by a daemon, about to begin',
     RUNNING: 'runs', SUCCESS: 'ended well', FAILED: 'its last attempt failed', SKIPPED: 'left out: a condition, or a person',
-    UPSTREAM_FAILED: 'not run: a task before it failed', CANCELLED: 'its run was terminated', PAUSED: 'begins nothing new', TERMINATED: 'ended by a person or a deadline',
+    UPSTREAM_FAILED: 'not run: a task before it failed', CANCELLED: 'its run was terminated', PAUSED: 'begins nothing new', TERMINATED: 'ended by a person or a deadline', DAEMON_READY: 'alive, takes work',
   } as Record<string, string>,
   do: {
     retry: 'Retry', pause: 'Pause', resume: 'Resume', start: 'Start', terminate: 'Terminate', cancel: 'Cancel', close: 'Close', clear: 'Clear filters',
@@ -28,7 +28,7 @@ export const en = {
   field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', job: 'Job', run: 'Run', name: 'Name', from: 'From', to: 'To', all: 'all' },
   empty: { nothing: 'Nothing here yet', noMatch: 'Nothing matches these filters' },
   problem: {
-    title: 'That did not work', remedy: 'What helps', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, reconnecting`,
+    title: 'That did not work', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, reconnecting`,
     noPage: 'There is no such page', role: (tenant: string) => `An administrator of tenant ${tenant} can do it, or give you the role: Access, People.`,
     crash: 'This page failed to draw. The rest still works.',
   },

@@ -13,13 +13,13 @@ export const zh: Words = {
   state: {
     PENDING: '等待 PENDING', READY: '就绪 READY', HELD: '挂起 HELD', RESERVED: '已领取 RESERVED', RUNNING: '运行中 RUNNING', SUCCESS: '成功 SUCCESS', FAILED: '失败 FAILED',
     SKIPPED: '跳过 SKIPPED', UPSTREAM_FAILED: '上游失败 UPSTREAM FAILED', CANCELLED: '已取消 CANCELLED', PAUSED: '已暂停 PAUSED', TERMINATED: '已终止 TERMINATED',
-    DRAFT: '草稿 DRAFT', ACTIVE: '生效 ACTIVE', ARCHIVED: '已归档 ARCHIVED', ALIVE: '在线 ALIVE', STOPPING: '正在停止 STOPPING', DRAINING: '排空中 DRAINING', STOPPED: '已停止 STOPPED', LOST: '失联 LOST',
+    DRAFT: '草稿 DRAFT', ACTIVE: '生效 ACTIVE', ARCHIVED: '已归档 ARCHIVED', STARTING: '启动中 STARTING', STOPPING: '正在停止 STOPPING', GONE: '已退出 GONE',
     OPEN: '断开 OPEN', CLOSED: '正常 CLOSED', HALF_OPEN: '试探 HALF OPEN', REJECTED: '已拒绝 REJECTED', DONE: '完成 DONE', ACCEPTED: '已接受 ACCEPTED',
   },
   meaning: {
     PENDING: '等待上游任务或某个时刻', READY: '在队列里', HELD: '已就绪，但被暂停', RESERVED: '已被守护进程领取，即将开始',
     RUNNING: '正在运行', SUCCESS: '正常结束', FAILED: '最后一次尝试失败', SKIPPED: '未运行：条件不满足或人工跳过',
-    UPSTREAM_FAILED: '未运行：上游任务失败', CANCELLED: '所在的运行被终止', PAUSED: '不再开始新的任务', TERMINATED: '被人或截止时间终止',
+    UPSTREAM_FAILED: '未运行：上游任务失败', CANCELLED: '所在的运行被终止', PAUSED: '不再开始新的任务', TERMINATED: '被人工或截止时间终止', DAEMON_READY: '在线，可领取任务',
   },
   do: {
     retry: '重试', pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', cancel: '取消', close: '关闭', clear: '清除筛选',
@@ -29,7 +29,7 @@ export const zh: Words = {
   field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
-    title: '操作失败', remedy: '解决办法', request: '请求 ID', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
+    title: '操作失败', request: '请求 ID', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
     noPage: '没有这个页面', role: (tenant) => `租户 ${tenant} 的管理员可以代做，或在“访问控制 › 人员”里提升你的角色。`,
     crash: '页面无法显示，其余页面不受影响。',
   },

@@ -54,7 +54,7 @@ function Alive({ daemons, versions }: { daemons: Daemon[]; versions: number }) {
     <Table
       label={w.title} rows={daemons} keyOf={(d) => d.id}
       columns={[
-        { head: w.state, width: '8.5rem', cell: (d) => <Chip state={d.state === 'READY' ? 'ALIVE' : d.state} /> },
+        { head: w.state, width: '8.5rem', cell: (d) => <Chip of="DAEMON" state={d.state} /> },
         { head: w.name, cell: (d) => <span><strong>{d.name}</strong> {d.pid !== null && <span className="muted">{d.host} · {d.pid}</span>}</span> },
         { head: w.slots, width: '17rem', cell: (d) => <Slots busy={d.busy ?? 0} slots={d.slots ?? 0} /> },
         { head: w.memory, width: '6rem', right: true, cell: (d) => megabytes(d.memory_mb) },

@@ -108,7 +108,7 @@ function Sent({ id, word, onClose }: { id: number; word: string; onClose: () => 
   const batch = useOne<Batch>(`/batches/${id}`, {}, { every: 1_000, topic: `batch:${id}` })
   const cancel = useAction()
   const data = batch.data
-  const over = data !== undefined && ['DONE', 'REJECTED', 'CANCELLED', 'FAILED'].includes(data.state)
+  const over = data !== undefined && data.state !== 'NEW'
   useEffect(() => { if (over) void client.invalidateQueries() }, [over])
   const counted = (data?.done ?? 0) + (data?.failed ?? 0) + (data?.skipped ?? 0)
   return (

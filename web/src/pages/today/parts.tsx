@@ -88,7 +88,7 @@ export function Daemons({ daemons }: { daemons: DaemonItem[] }) {
         <ul className="lines">
           {daemons.map((d) => (
             <li key={d.name} data-row className="daemon">
-              <Chip state={d.state === 'READY' ? 'ALIVE' : d.state} small />
+              <Chip of="DAEMON" state={d.state} small />
               <span className="cut strong">{d.name}</span>
               <Slots busy={d.busy ?? 0} slots={d.slots ?? 0} />
               <span className="num muted">{megabytes(d.memory_mb)}</span>
