@@ -2,7 +2,7 @@
 import { focusManager, type Query, type QueryClient } from '@tanstack/react-query'
 import { alike, ASK, patched, summed, type Asked, type InstanceEvent } from './patches'
 import { isCarried, onBreak, onEvent, type LiveEvent } from './stream'
-import type { Instance } from './types'
+import type { InstanceDetail } from './types'
 
 /** The topic that tells of a query: its name, or by what has been answered. */
 export type TopicOf = string | null | ((data: any) => string | null)
@@ -68,7 +68,7 @@ const told = (client: QueryClient) =>
 function compared(client: QueryClient, event: LiveEvent): LiveEvent {
   if (event.kind !== 'snapshot' || !event.topic.startsWith('instance:')) return event
   const data = event.data as unknown as InstanceEvent
-  const shown = client.getQueryData<Instance>([`/instances/${event.topic.slice(9)}`, {}])
+  const shown = client.getQueryData<InstanceDetail>([`/instances/${event.topic.slice(9)}`, {}])
   const same = shown && shown.state === data.instance.state && alike(shown.counts, summed(data.counts))
   return { ...event, data: { ...event.data, changed: same ? [] : null } }
 }

@@ -1,6 +1,6 @@
 // What an event of the stream changes in what pages have asked for: patched in place, or asked again where it cannot be.
 import type { LiveEvent } from './stream'
-import type { Counts, GraphBox, GraphData, Instance, InstanceItem, Overview, Page } from './types'
+import type { Box, Counts, GraphData, InstanceDetail, InstanceItem, Overview, Page } from './types'
 
 /** It has to be asked for again. */
 export const ASK = Symbol('ask')
@@ -8,7 +8,7 @@ const ORDINALS = 1n << 20n
 
 export type Asked = Record<string, unknown>
 interface Node { counts: Counts; state: string; task_id: string; started_at: string | null; finished_at: string | null }
-export interface InstanceEvent { instance: Partial<Instance>; counts: Record<string, Counts>; nodes: Record<string, Node>; changed?: number[] | null }
+export interface InstanceEvent { instance: Partial<InstanceDetail>; counts: Record<string, Counts>; nodes: Record<string, Node>; changed?: number[] | null }
 type Rows = { pages: Page<InstanceItem>[]; pageParams: unknown[] }
 
 /** The data with what the event says; the same object if it says nothing of them. A snapshot may know what they do not. */
@@ -31,7 +31,7 @@ function fromOverview(path: string, data: unknown, change: Partial<Overview>): u
 function fromInstance(path: string, asked: Asked, data: unknown, event: InstanceEvent): unknown {
   const { changed = [] } = event
   const whole = `/instances/${event.instance.id}`
-  if (path === whole) return instanceWith(data as Instance, event)
+  if (path === whole) return instanceWith(data as InstanceDetail, event)
   if (path === `${whole}/graph`) return graphWith(data as GraphData, event.nodes)
   if (changed?.length === 0) return data
   if (path.startsWith('/tasks/')) return changed === null || changed.includes(Number(BigInt(path.slice(7)) % ORDINALS)) ? ASK : data
@@ -45,7 +45,7 @@ function fromInstance(path: string, asked: Asked, data: unknown, event: Instance
 }
 
 /** The run with its counts. Which failure comes first is no longer known where there are more of them, or fewer. */
-function instanceWith(data: Instance, event: InstanceEvent): Instance {
+function instanceWith(data: InstanceDetail, event: InstanceEvent): InstanceDetail {
   const counts = summed(event.counts)
   return { ...data, ...event.instance, counts, first_failure: counts.FAILED === data.counts.FAILED ? data.first_failure : undefined }
 }
@@ -54,7 +54,7 @@ function instanceWith(data: Instance, event: InstanceEvent): Instance {
 function graphWith(data: GraphData, nodes: Record<string, Node>): unknown {
   if (Object.keys(nodes).length === 0) return data
   if (data.folded) return ASK
-  return { ...data, boxes: data.boxes.map((box): GraphBox => (nodes[box.node] ? { ...box, ...nodes[box.node] } : box)) }
+  return { ...data, boxes: data.boxes.map((box): Box => (nodes[box.node] ? { ...box, ...nodes[box.node] } : box)) }
 }
 
 /** Rows that are shown change in place; the list is asked again for rows that may have come or gone. */

@@ -14,7 +14,7 @@ export interface Me {
   kind: string
   tenant: string
   role: 'none' | 'read' | 'submit' | 'operate' | 'define' | 'admin' | 'system'
-  tenants?: string[]
+  tenants: string[] | null
   csrf: string | null
   lang: string | null
   zone: string | null
@@ -49,13 +49,13 @@ export interface InstanceItem {
   tags?: string[] | null
 }
 
-export interface Instance extends InstanceItem {
+export interface InstanceDetail extends InstanceItem {
   params: unknown
   overrides: unknown
   counts: Counts
   /** The task that tells why it failed; left out once others have failed than when it was asked. */
   first_failure?: string | null | undefined
-  parent_instance: number | null
+  parent_instance: { instance_id: number; task_id: string | null } | null
   links: Record<string, string>
 }
 
@@ -83,7 +83,7 @@ export interface TaskItem {
   progress_message: string | null
 }
 
-export interface Attempt {
+export interface AttemptItem {
   id?: string
   attempt: number
   state: string
@@ -98,7 +98,7 @@ export interface Attempt {
   peak_memory_mb?: number | null
 }
 
-export interface LogLine {
+export interface LineItem {
   id: number
   task_id: string
   task: string
@@ -115,14 +115,14 @@ export interface LogLine {
 
 /** `next`: what comes later begins after it; `prev`: what came earlier, before it; null at the beginning. */
 export interface LogPage {
-  items: LogLine[]
+  items: LineItem[]
   next: number | null
   prev: number | null
   first_at: string | null
   lines: number | null
 }
 
-export interface GraphBox {
+export interface Box {
   node: number
   key: string
   title: string | null
@@ -149,7 +149,7 @@ export interface GraphEdge {
 }
 
 export interface GraphData {
-  boxes: GraphBox[]
+  boxes: Box[]
   edges: GraphEdge[]
   width: number
   height: number
@@ -213,22 +213,29 @@ export interface FailingTask {
   error_class: string | null
   error: string | null
   count: number
-  newest_at: string
+  first_at: string | null
+  newest_at: string | null
   instance_id: number
   task_id: string
 }
 
 export interface DaemonItem {
+  id: number
   name: string
   host: string | null
+  pid: number | null
   state: string
+  version: string
+  started_at: string
   busy: number | null
   slots: number | null
   memory_mb: number | null
   seen_at: string | null
+  jobs: number
+  faulty_files: number
 }
 
-export interface Fire {
+export interface NextFire {
   workflow: string
   schedule: string
   at: string
@@ -240,7 +247,7 @@ export interface Overview {
   failures: number
   more_failures: boolean
   running: InstanceItem[]
-  fires: Fire[]
+  fires: NextFire[]
   daemons: DaemonItem[]
   oldest_ready_s: number | null
   faulty_files: { file: string; error: string }[]

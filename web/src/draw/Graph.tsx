@@ -2,7 +2,7 @@
 import { Handle, Position, ReactFlowProvider, type Node, type NodeProps } from '@xyflow/react'
 import { Layers, UnfoldHorizontal } from 'lucide-react'
 import { memo, useEffect, useMemo, useState } from 'react'
-import type { GraphBox, GraphData } from '../api/types'
+import type { Box, GraphData } from '../api/types'
 import { count as number } from '../format'
 import { Button } from '../ui/Button'
 import { signOf } from '../ui/states'
@@ -15,7 +15,7 @@ interface Props {
   data: GraphData
   /** The node whose task is open beside the graph. */
   chosen?: number | null
-  open?: (box: GraphBox) => void
+  open?: (box: Box) => void
   label: string
   /** Where to look when it appears: at what needs a person, or at all of it. */
   look?: 'trouble' | 'all'
@@ -26,7 +26,7 @@ interface Props {
   marked?: ReadonlySet<string> | null
 }
 
-type BoxNode = Node<{ box: GraphBox; cursor: boolean; chosen: boolean; marked: boolean; open?: (box: GraphBox) => void }, 'box'>
+type BoxNode = Node<{ box: Box; cursor: boolean; chosen: boolean; marked: boolean; open?: (box: Box) => void }, 'box'>
 
 const nodeTypes = { box: memo(BoxView) }
 /** So many boxes are drawn at full speed; graphs of more come folded. */

@@ -3,7 +3,7 @@ import { Background, MarkerType, ReactFlow, useReactFlow, type EdgeTypes, type N
 import '@xyflow/react/dist/base.css'
 import { Maximize, ZoomIn, ZoomOut } from 'lucide-react'
 import { memo, useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react'
-import type { GraphBox, GraphData, GraphEdge } from '../api/types'
+import type { Box, GraphData, GraphEdge } from '../api/types'
 import { Button } from '../ui/Button'
 import { useWords } from '../words'
 import { LineView, type LineEdge } from './Line'
@@ -25,15 +25,15 @@ export const lineOf = (one: GraphEdge, lit: boolean): LineEdge => ({
 })
 
 /** Where the server has placed a box. */
-export const placed = (one: GraphBox) => ({ id: one.key, type: 'box' as const, position: { x: one.x, y: one.y }, width: one.width, height: one.height, draggable: false, selectable: false, focusable: false })
+export const placed = (one: Box) => ({ id: one.key, type: 'box' as const, position: { x: one.x, y: one.y }, width: one.width, height: one.height, draggable: false, selectable: false, focusable: false })
 
 interface Props<N extends Node> extends ReactFlowProps<N, LineEdge> {
   data: GraphData
   label: string
   /** What to look at if not all of it can be read; null: all of it. */
-  first: () => GraphBox | null
+  first: () => Box | null
   /** Walks in the direction of an arrow key: the box where one is then. */
-  walk: (arrow: string) => GraphBox | null
+  walk: (arrow: string) => Box | null
   keys?: Record<string, () => void>
   tools?: ReactNode
 }
@@ -71,7 +71,7 @@ export function Surface<N extends Node>({ data, label, first, walk, keys, tools,
     const timer = setTimeout(() => again.current(), 30)
     return () => clearTimeout(timer)
   }, [data.width, data.height, data.folded])
-  const look = (one: GraphBox | null) => {
+  const look = (one: Box | null) => {
     const size = room.current?.getBoundingClientRect()
     if (!one || !size) return
     moved.current = true

@@ -1,4 +1,4 @@
-import type { GraphBox as Box, GraphData } from '../api/types'
+import type { Box, GraphData } from '../api/types'
 import { describe, expect, it } from 'vitest'
 import { behind, firstOfInterest, isMany, neighbour, roundedPath, shares, startFor, stateOf } from './graphModel'
 

@@ -1,5 +1,5 @@
 // A graph as the API answers it, and what is asked of it: shares of a bar, neighbours, where to look first.
-import type { GraphBox as Box, GraphData } from '../api/types'
+import type { Box, GraphData } from '../api/types'
 import { ORDER } from '../ui/states'
 
 /** States by how much they need a person. */

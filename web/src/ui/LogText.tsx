@@ -1,6 +1,6 @@
 // Lines of a log: as one text that can be selected and searched, or as rows of which only the visible ones exist.
 import { memo, useLayoutEffect, useRef, useState, type RefObject } from 'react'
-import type { LogLine } from '../api/types'
+import type { LineItem } from '../api/types'
 import { count as number } from '../format'
 import { useWords } from '../words'
 import { fitted } from './columns'
@@ -12,16 +12,16 @@ import { visibleWindow } from './window'
 export const ROW = 20
 
 export interface LinesProps {
-  lines: LogLine[]
+  lines: LineItem[]
   gutter: Gutter
   wrap: boolean
   query: string
   /** The id of the line that is marked. */
   marked: number | null
   whole: ReadonlySet<number>
-  timeOf: (line: LogLine) => string
-  pick: (line: LogLine) => void
-  showWhole: (line: LogLine) => void
+  timeOf: (line: LineItem) => string
+  pick: (line: LineItem) => void
+  showWhole: (line: LineItem) => void
 }
 
 /** One `<pre>`: select-all, copying and the browser's search work as in a file. */
@@ -78,7 +78,7 @@ export function TallLines({ lines, gutter, wrap, scroll, rows, ...rest }: LinesP
   )
 }
 
-function Before({ line, gutter, timeOf, pick }: { line: LogLine; gutter: Gutter; timeOf: (line: LogLine) => string; pick: (line: LogLine) => void }) {
+function Before({ line, gutter, timeOf, pick }: { line: LineItem; gutter: Gutter; timeOf: (line: LineItem) => string; pick: (line: LineItem) => void }) {
   return (
     <>
       {gutter.times && <span className="log-time" onClick={() => pick(line)}>{fitted(timeOf(line), TIME_COLUMNS)}</span>}
@@ -100,7 +100,7 @@ function Marked({ text, query }: { text: string; query: string }) {
   return <>{parts}{text.slice(at)}</>
 }
 
-function More({ line, hidden, showWhole }: { line: LogLine; hidden: number; showWhole: (line: LogLine) => void }) {
+function More({ line, hidden, showWhole }: { line: LineItem; hidden: number; showWhole: (line: LineItem) => void }) {
   const w = useWords(words)
   return <button type="button" className="log-more" onClick={() => showWhole(line)}>… {w.cut(number(hidden))}</button>
 }

@@ -3,7 +3,7 @@ import { ArrowDownToLine, Clock, Copy as CopyIcon, Download, Filter, TriangleAle
 import { useCallback, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import { useQueryState } from '../api/address'
 import { text as fetchText } from '../api/call'
-import type { LogLine } from '../api/types'
+import type { LineItem } from '../api/types'
 import { count as number, zoneName } from '../format'
 import { useSettings } from '../settings'
 import { useWords } from '../words'
@@ -57,14 +57,14 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
   }
   const found = useMemo(() => (query ? lines.filter((line) => hits(lineText(line, true).text, query).length > 0).length : 0), [lines, query])
   const pick = useCallback(
-    (line: LogLine) => {
+    (line: LineItem) => {
       setLine(String(line.id))
       if (only) setOnly(false)
     },
     [only, setLine],
   )
-  const showWhole = useCallback((line: LogLine) => setWhole((old) => new Set(old).add(line.id)), [])
-  const go = (step: 1 | -1, wanted: (line: LogLine) => boolean) => {
+  const showWhole = useCallback((line: LineItem) => setWhole((old) => new Set(old).add(line.id)), [])
+  const go = (step: 1 | -1, wanted: (line: LineItem) => boolean) => {
     const from = marked === null ? (step === 1 ? -1 : lines.length) : lines.findIndex((line) => line.id === marked)
     const index = nextLine(lines, from, step, wanted)
     const line = lines[index]
@@ -72,8 +72,8 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
     setLine(String(line.id))
     place.to(line.id)
   }
-  const isHit = (line: LogLine) => query !== '' && hits(lineText(line, true).text, query).length > 0
-  const isError = (line: LogLine) => toneOf(line) === 'error'
+  const isHit = (line: LineItem) => query !== '' && hits(lineText(line, true).text, query).length > 0
+  const isError = (line: LineItem) => toneOf(line) === 'error'
   const asText = () => lines.map((line) => [times && timeOf(line), levelText(line), tasks && taskText(line), lineText(line, true).text].filter(Boolean).join(' ')).join('\n')
   const copy = () => void navigator.clipboard?.writeText(asText())
   const end = () => {
@@ -139,7 +139,7 @@ function summary(log: Log, shown: number, live: boolean, w: typeof words.en): st
 }
 
 /** Keeps the eye where it is: at the end while lines come, at its line while older ones are put above it. */
-function usePlace(scroll: React.RefObject<HTMLDivElement | null>, lines: LogLine[], rows: LogRows | null, log: Log) {
+function usePlace(scroll: React.RefObject<HTMLDivElement | null>, lines: LineItem[], rows: LogRows | null, log: Log) {
   const stuck = useRef(true)
   const before = useRef({ first: -1, height: 0 })
   // Where to look once its lines are there: a line by its id, or the beginning.
@@ -202,7 +202,7 @@ function useLineTime() {
     const format = new Intl.DateTimeFormat('en-GB', {
       timeZone: zoneName(zone), hourCycle: 'h23', hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3,
     })
-    return (line: LogLine) => format.format(new Date(line.at))
+    return (line: LineItem) => format.format(new Date(line.at))
   }, [zone])
 }
 

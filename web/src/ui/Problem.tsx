@@ -39,7 +39,7 @@ export function Problem({ error, again }: Props) {
 }
 
 /** What `useOne` gives: shows the data if there are any, however old; the problem if there are none. */
-interface Found<T> {
+interface Asked<T> {
   data: T | undefined
   error: Error | null
   isPending: boolean
@@ -47,7 +47,7 @@ interface Found<T> {
   refetch: () => unknown
 }
 
-export function Loaded<T>({ of, children, lines = 6 }: { of: Found<T>; children: (data: T) => ReactNode; lines?: number }) {
+export function Loaded<T>({ of, children, lines = 6 }: { of: Asked<T>; children: (data: T) => ReactNode; lines?: number }) {
   if (of.data !== undefined) {
     return (
       <>

@@ -1,8 +1,8 @@
-import type { LogLine } from '../api/types'
+import type { LineItem } from '../api/types'
 import { describe, expect, it } from 'vitest'
 import { hits, isPlain, LogRows, merged, nextLine, toneOf } from './logRows'
 
-function line(id: number, message: string, more: Partial<LogLine> = {}): LogLine {
+function line(id: number, message: string, more: Partial<LineItem> = {}): LineItem {
   return {
     id,
     task_id: '44040193',
@@ -85,7 +85,7 @@ it('finds hits without regard to case, and none for nothing', () => {
 
 it('goes to the next error and around the end', () => {
   const lines = [line(1, 'a'), line(2, 'b', { level: 'ERROR' }), line(3, 'c'), line(4, 'd', { level: 'error' })]
-  const severe = (one: LogLine) => toneOf(one) === 'error'
+  const severe = (one: LineItem) => toneOf(one) === 'error'
   expect(nextLine(lines, 1, 1, severe)).toBe(3)
   expect(nextLine(lines, 3, 1, severe)).toBe(1)
   expect(nextLine(lines, 1, -1, severe)).toBe(3)

@@ -1,5 +1,5 @@
 // A log as rows of one height: which record and which piece of it stands in which row. No drawing, no network.
-import type { LogLine } from '../api/types'
+import type { LineItem } from '../api/types'
 import { folded, foldedCount, untabbed } from './columns'
 
 /** Up to these two, a log is one text: selecting all of it and the browser's own search work. */
@@ -9,7 +9,7 @@ export const PLAIN_BYTES = 1_000_000
 export const LONGEST = 4_096
 
 /** Whether these lines are drawn as one plain text. */
-export function isPlain(lines: readonly LogLine[]): boolean {
+export function isPlain(lines: readonly LineItem[]): boolean {
   if (lines.length > PLAIN_LINES) return false
   let size = 0
   for (const line of lines) size += line.message.length
@@ -35,7 +35,7 @@ export function attributesText(attributes: unknown): string {
 }
 
 /** Message and attributes of a line as one text. */
-export function lineText(line: LogLine, whole: boolean): { text: string; hidden: number } {
+export function lineText(line: LineItem, whole: boolean): { text: string; hidden: number } {
   const cut = shown(line.message, whole)
   const more = attributesText(line.attributes)
   return more && !cut.hidden ? { text: cut.text === '' ? more : `${cut.text}  ${more}`, hidden: 0 } : cut
@@ -43,7 +43,7 @@ export function lineText(line: LogLine, whole: boolean): { text: string; hidden:
 
 /** One drawn row: a piece of a line. Only the first has time, level and task before it. */
 export interface Row {
-  line: LogLine
+  line: LineItem
   text: string
   first: boolean
   /** Of the last piece of a message that was cut: how many characters are not shown. */
@@ -56,7 +56,7 @@ export class LogRows {
   private readonly starts: Uint32Array
 
   constructor(
-    readonly lines: readonly LogLine[],
+    readonly lines: readonly LineItem[],
     readonly width: number,
     private readonly whole: ReadonlySet<number> = new Set(),
   ) {
@@ -115,7 +115,7 @@ export class LogRows {
   }
 }
 
-function rowCount(line: LogLine, width: number, whole: boolean): number {
+function rowCount(line: LineItem, width: number, whole: boolean): number {
   const { text } = lineText(line, whole)
   if (!text.includes('\n')) return foldedCount(untabbed(text), width)
   let count = 0
@@ -136,7 +136,7 @@ export function hits(text: string, query: string): [number, number][] {
 }
 
 /** The next line after `at` (or before it) that `wanted` says yes to, around the end; -1 if there is none. */
-export function nextLine(lines: readonly LogLine[], at: number, step: 1 | -1, wanted: (line: LogLine) => boolean): number {
+export function nextLine(lines: readonly LineItem[], at: number, step: 1 | -1, wanted: (line: LineItem) => boolean): number {
   for (let moved = 1; moved <= lines.length; moved++) {
     const index = (((at + step * moved) % lines.length) + lines.length) % lines.length
     if (wanted(lines[index]!)) return index
@@ -147,7 +147,7 @@ export function nextLine(lines: readonly LogLine[], at: number, step: 1 | -1, wa
 const SEVERE = new Set(['ERROR', 'CRITICAL', 'FATAL'])
 
 /** How a line is coloured: by its level, else by its stream. */
-export function toneOf(line: LogLine): 'error' | 'warning' | 'dim' | 'plain' {
+export function toneOf(line: LineItem): 'error' | 'warning' | 'dim' | 'plain' {
   const level = (line.level ?? '').toUpperCase()
   if (SEVERE.has(level)) return 'error'
   if (level === 'WARNING' || level === 'WARN') return 'warning'
@@ -172,19 +172,19 @@ export const gutterColumns = (of: Gutter): number =>
   (of.times ? TIME_COLUMNS : 0) + (of.levels ? LEVEL_COLUMNS : 0) + (of.tasks ? TASK_COLUMNS : 0)
 
 /** `ERROR`, in five letters at most; a line without level that went to stderr says so. */
-export function levelText(line: LogLine): string {
+export function levelText(line: LineItem): string {
   const level = (line.level ?? '').toUpperCase()
   return (SHORT[level] ?? level).slice(0, 5)
 }
 
 /** `bars[600519]`. */
-export function taskText(line: Pick<LogLine, 'task' | 'map_index' | 'label'>): string {
+export function taskText(line: Pick<LineItem, 'task' | 'map_index' | 'label'>): string {
   const item = line.label ?? (line.map_index === null ? null : String(line.map_index))
   return item === null ? (line.task ?? '') : `${line.task ?? ''}[${item}]`
 }
 
 /** Puts two pages together in the order (at, id), without the lines that both have. */
-export function merged(one: readonly LogLine[], other: readonly LogLine[]): LogLine[] {
+export function merged(one: readonly LineItem[], other: readonly LineItem[]): LineItem[] {
   if (one.length === 0) return [...other]
   if (other.length === 0) return [...one]
   const known = new Set(one.map((line) => line.id))

@@ -1,7 +1,7 @@
 // The lines of a log as far as they have been read: the newest page first, older and newer ones as they are asked for.
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { ApiProblem, call } from '../api/call'
-import type { LogLine, LogPage } from '../api/types'
+import type { LineItem, LogPage } from '../api/types'
 import { onEvent, useTopic, type LiveEvent } from '../api/stream'
 import { merged } from './logRows'
 
@@ -20,7 +20,7 @@ export const PAGE = 500
 const LOOK_MS = 5_000
 
 interface Log {
-  lines: LogLine[]
+  lines: LineItem[]
   /** All lines of the log, where the server said. */
   total: number | null
   /** What came earlier lies before it; null: nothing did. */
@@ -37,8 +37,8 @@ const nothing: Log = { lines: [], total: null, prev: 0, next: 0, atEnd: false, b
 const topicOfLog = (path: string) => path.replace(/^\/tasks\/(\d+)\/log$/, 'log:$1').replace(/^\/instances\/(\d+)\/log$/, 'instance:$1')
 
 /** The lines that an event brings whole; null if they have to be asked for: long ones were cut, or it brings none. */
-function linesOf({ kind, data }: LiveEvent): LogLine[] | null {
-  const lines = kind === 'log' ? (data.lines as LogLine[]) : []
+function linesOf({ kind, data }: LiveEvent): LineItem[] | null {
+  const lines = kind === 'log' ? (data.lines as LineItem[]) : []
   return lines.length > 0 && lines.every(({ message }) => !message.endsWith(' …')) ? lines : null
 }
 

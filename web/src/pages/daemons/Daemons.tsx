@@ -13,16 +13,7 @@ import { Time, Took } from '../../ui/Time'
 import { useWords } from '../../words'
 import { words } from './words'
 
-interface Daemon extends DaemonItem {
-  id: number
-  pid: number | null
-  version: string
-  started_at: string
-  jobs: number
-  faulty_files: number
-}
-
-interface Pool {
+interface PoolItem {
   pool: string
   daemon: string
   processes: number
@@ -33,8 +24,8 @@ interface Pool {
 
 export default function Daemons() {
   const w = useWords(words)
-  const daemons = useOne<Daemon[]>('/daemons', {}, { topic: 'overview' })
-  const pools = useOne<Pool[]>('/pools')
+  const daemons = useOne<DaemonItem[]>('/daemons', {}, { topic: 'overview' })
+  const pools = useOne<PoolItem[]>('/pools')
   const versions = new Set(daemons.data?.map((d) => d.version))
   return (
     <>
@@ -48,7 +39,7 @@ export default function Daemons() {
   )
 }
 
-function Alive({ daemons, versions }: { daemons: Daemon[]; versions: number }) {
+function Alive({ daemons, versions }: { daemons: DaemonItem[]; versions: number }) {
   const w = useWords(words)
   return (
     <Table
@@ -67,7 +58,7 @@ function Alive({ daemons, versions }: { daemons: Daemon[]; versions: number }) {
   )
 }
 
-function Pools({ pools }: { pools: Pool[] }) {
+function Pools({ pools }: { pools: PoolItem[] }) {
   const w = useWords(words)
   return (
     <Table

@@ -12,7 +12,7 @@ import { objectOf, pathOf, PATHS, textOf, type TaskDefinitionItem, type TaskType
 import { FileNote, type FormProps } from './TypeForm'
 import { words } from './words'
 
-interface Job {
+interface JobItem {
   job: string
   params_schema: Schema | null
 }
@@ -22,7 +22,7 @@ export function DefinitionForm({ of, etag, onClose, done }: FormProps<TaskDefini
   const form = useWords(formWords)
   const common = useCommon()
   const types = useList<TaskTypeItem>(PATHS.type, { limit: 500 }, { every: false })
-  const jobs = useOne<Job[]>('/jobs', {}, { every: false })
+  const jobs = useOne<JobItem[]>('/jobs', {}, { every: false })
   const [typed, setTyped] = useState({ key: of?.key ?? '', title: of?.title ?? '', settings: textOf(of?.settings ?? {}), reason: '' })
   const [base, setBase] = useState(of ? (of.type !== null ? `type:${of.type}` : `job:${of.job}`) : '')
   const [values, setValues] = useState<Record<string, Json>>(of?.params ?? {})
@@ -104,7 +104,7 @@ export function DefinitionForm({ of, etag, onClose, done }: FormProps<TaskDefini
 
 const names = (all: string[] | undefined, chosen: string) => [...new Set([...(chosen ? [chosen] : []), ...(all ?? [])])]
 
-function fieldsFor(kind: string, name: string, types: TaskTypeItem[] | undefined, jobs: Job[] | undefined): Field[] {
+function fieldsFor(kind: string, name: string, types: TaskTypeItem[] | undefined, jobs: JobItem[] | undefined): Field[] {
   if (kind === 'type') return fieldsOfParams(types?.find((one) => one.type === name)?.params_schema)
   const schema = jobs?.find((one) => one.job === name)?.params_schema
   return schema ? fieldsOf(schema) : []

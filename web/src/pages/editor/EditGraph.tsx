@@ -2,7 +2,7 @@
 import { Handle, Position, ReactFlowProvider, type Connection, type Edge, type Node, type NodeProps } from '@xyflow/react'
 import { Repeat, Trash2, TriangleAlert, X } from 'lucide-react'
 import { memo, useMemo, useState } from 'react'
-import type { GraphBox } from '../../api/types'
+import type { Box } from '../../api/types'
 import { neighbour } from '../../draw/graphModel'
 import { lineOf, placed, Surface } from '../../draw/Surface'
 import { Button } from '../../ui/Button'
@@ -22,7 +22,7 @@ interface Props {
   remove: (key: string) => void
 }
 
-type BoxNode = Node<{ box: GraphBox; chosen: boolean; faults: number; unknown: boolean; choose: (key: string) => void }, 'box'>
+type BoxNode = Node<{ box: Box; chosen: boolean; faults: number; unknown: boolean; choose: (key: string) => void }, 'box'>
 const nodeTypes = { box: memo(BoxView) }
 
 export default function EditGraph(props: Props) {

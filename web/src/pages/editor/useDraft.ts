@@ -1,23 +1,14 @@
 // The draft that a page edits: one for each address, which outlives the page, so that going away loses nothing.
 import { createContext, use, useEffect, useSyncExternalStore } from 'react'
-import { call, type Fault } from '../../api/call'
+import { call } from '../../api/call'
 import type { GraphData } from '../../api/types'
+import type { VersionDetail } from '../workflow/types'
 import { Draft, type DraftState, type Saved } from './draft'
 import type { Doc } from './document'
 
 /** A version as `GET …/versions/{version}` answers it. */
-export interface Version {
-  workflow: string
-  version: number
-  state: string
-  hash: string
-  file: string | null
-  source: string | null
-  faults: Fault[]
+export interface Version extends VersionDetail {
   document: Doc
-  format: string
-  text: string
-  as_written: boolean
 }
 
 const LOOK_MS = 10_000

@@ -15,7 +15,7 @@ import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
 import { nameOf } from '../run/ids'
 import { HandleDialog, MuteDialog, RetryDialog, type Chosen } from './dialogs'
-import { groupKey, groupQuery, spoken, type Failure, type FailureGroup } from './groups'
+import { groupKey, groupQuery, spoken, type FailingGroup, type FailureItem } from './groups'
 import { words } from './words'
 import './failures.css'
 
@@ -39,7 +39,7 @@ export default function Failures() {
 
 function Groups({ ask }: { ask: GroupProps['ask'] }) {
   const w = useWords(words)
-  const groups = useList<FailureGroup>('/failures', { group: 1 }, { topic: 'overview' })
+  const groups = useList<FailingGroup>('/failures', { group: 1 }, { topic: 'overview' })
   const [open, setOpen] = useQueryState('group')
   if (!groups.items) return groups.error ? <Problem error={groups.error} again={groups.again} /> : <Waiting />
   if (groups.items.length === 0) return <Empty title={w.none}>{w.noneWhat}</Empty>
@@ -59,7 +59,7 @@ function Groups({ ask }: { ask: GroupProps['ask'] }) {
 /** What somebody has taken care of: who, when, and how. */
 function Handled() {
   const w = useWords(words)
-  const rows = useList<Failure>('/failures', { handled: 1, limit: 50 }, { every: 15_000, topic: 'overview' })
+  const rows = useList<FailureItem>('/failures', { handled: 1, limit: 50 }, { every: 15_000, topic: 'overview' })
   if (!rows.items) return rows.error ? <Problem error={rows.error} again={rows.again} /> : <Waiting />
   if (rows.items.length === 0) return <Empty title={w.noneHandled} />
   return (
@@ -82,7 +82,7 @@ function Handled() {
 }
 
 interface GroupProps {
-  group: FailureGroup
+  group: FailingGroup
   open: boolean
   turn: () => void
   ask: (verb: Verb, of: Chosen) => void
@@ -125,9 +125,9 @@ function Group({ group, open, turn, ask }: GroupProps) {
   )
 }
 
-function Rows({ group, ask }: { group: FailureGroup; ask: GroupProps['ask'] }) {
+function Rows({ group, ask }: { group: FailingGroup; ask: GroupProps['ask'] }) {
   const w = useWords(words)
-  const rows = useList<Failure>('/failures', { ...groupQuery(group), limit: 50 }, { topic: 'overview' })
+  const rows = useList<FailureItem>('/failures', { ...groupQuery(group), limit: 50 }, { topic: 'overview' })
   if (rows.error) return <Problem error={rows.error} again={rows.again} />
   if (!rows.items) return <Waiting lines={3} />
   return (
@@ -138,7 +138,7 @@ function Rows({ group, ask }: { group: FailureGroup; ask: GroupProps['ask'] }) {
   )
 }
 
-function Row({ failure, ask }: { failure: Failure; ask: GroupProps['ask'] }) {
+function Row({ failure, ask }: { failure: FailureItem; ask: GroupProps['ask'] }) {
   const w = useWords(words)
   const may = useMay('operate')
   const name = nameOf(failure)

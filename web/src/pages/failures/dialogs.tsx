@@ -8,7 +8,7 @@ import { Dialog } from '../../ui/Dialog'
 import { Problem } from '../../ui/Problem'
 import { useCommon, useWords } from '../../words'
 import { BatchDialog } from '../runs/BatchDialog'
-import { groupQuery, muteGroup, type FailureGroup } from './groups'
+import { groupQuery, muteGroup, type FailingGroup } from './groups'
 import { words } from './words'
 
 /** One task, or all of a group. */
@@ -16,7 +16,7 @@ export interface Chosen {
   name: string
   count: number
   tasks?: string[]
-  group?: FailureGroup
+  group?: FailingGroup
 }
 
 export function RetryDialog({ of, onClose }: { of: Chosen; onClose: () => void }) {

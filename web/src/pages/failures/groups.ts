@@ -1,21 +1,14 @@
 // Failures and their groups as the API answers them, and how a group is named in addresses and questions. Pure.
+import type { FailingTask } from '../../api/types'
 
-export interface FailureGroup {
-  workflow: string | null
-  task: string
-  error_class: string | null
-  error: string | null
-  count: number
-  newest_at: string
-  first_at?: string | null
-  instance_id: number
-  task_id: string
+/** Failures of one task that have the same error. */
+export interface FailingGroup extends FailingTask {
   muted_until: string | null
   muted_by: string | null
   mute_reason: string | null
 }
 
-export interface Failure {
+export interface FailureItem {
   task_id: string
   instance_id: number
   workflow: string | null
@@ -32,16 +25,16 @@ export interface Failure {
 }
 
 /** Stands in the address: which group is open. */
-export const groupKey = (group: FailureGroup): string => [group.workflow ?? '', group.task, group.error_class ?? ''].join('|')
+export const groupKey = (group: FailingGroup): string => [group.workflow ?? '', group.task, group.error_class ?? ''].join('|')
 
 /** What a mute is about: names, not patterns. */
-export const muteGroup = (group: FailureGroup) => ({ workflow: group.workflow, task: group.task, error_class: group.error_class })
+export const muteGroup = (group: FailingGroup) => ({ workflow: group.workflow, task: group.task, error_class: group.error_class })
 
 /** Muted groups stand behind those that still speak. */
-export const spoken = (groups: readonly FailureGroup[]): FailureGroup[] => [...groups.filter((one) => !one.muted_until), ...groups.filter((one) => one.muted_until)]
+export const spoken = (groups: readonly FailingGroup[]): FailingGroup[] => [...groups.filter((one) => !one.muted_until), ...groups.filter((one) => one.muted_until)]
 
 /** The question for a group's failures, and the `group` of what is done to all of them. */
-export function groupQuery(group: FailureGroup): Record<string, string> {
+export function groupQuery(group: FailingGroup): Record<string, string> {
   const { workflow, task, error_class } = group
   return { ...(workflow !== null && { workflow }), task, ...(error_class !== null && { error_class }) }
 }

@@ -14,7 +14,7 @@ import { useCommon, useWords } from '../../words'
 import { words } from './words'
 import './jobs.css'
 
-interface Job {
+interface JobItem {
   job: string
   title: string
   doc: string
@@ -27,7 +27,7 @@ interface Job {
   error: string | null
 }
 
-interface Plugin {
+interface PluginFile {
   file: string | null
   daemon: string
   jobs: string[]
@@ -47,8 +47,8 @@ export default function Jobs() {
   const common = useCommon()
   const [q, setQ] = useQueryState('q')
   const [open, setOpen] = useQueryState('job')
-  const jobs = useOne<Job[]>('/jobs', {}, { every: 10_000 })
-  const plugins = useOne<Plugin[]>('/plugins', {}, { every: 10_000 })
+  const jobs = useOne<JobItem[]>('/jobs', {}, { every: 10_000 })
+  const plugins = useOne<PluginFile[]>('/plugins', {}, { every: 10_000 })
   const word = q.toLowerCase()
   const shown = jobs.data?.filter((x) => [x.job, x.title, x.file ?? ''].some((text) => text.toLowerCase().includes(word))) ?? []
   const chosen = jobs.data?.find((x) => x.job === open)
@@ -69,7 +69,7 @@ export default function Jobs() {
   )
 }
 
-function Faulty({ plugins }: { plugins: Plugin[] }) {
+function Faulty({ plugins }: { plugins: PluginFile[] }) {
   const w = useWords(words)
   if (plugins.length === 0) return null
   return (
@@ -91,7 +91,7 @@ function Faulty({ plugins }: { plugins: Plugin[] }) {
   )
 }
 
-function Listed({ jobs, chosen, open }: { jobs: Job[]; chosen: string; open: (name: string) => void }) {
+function Listed({ jobs, chosen, open }: { jobs: JobItem[]; chosen: string; open: (name: string) => void }) {
   const w = useWords(words)
   return (
     <Table
@@ -107,20 +107,20 @@ function Listed({ jobs, chosen, open }: { jobs: Job[]; chosen: string; open: (na
   )
 }
 
-function State({ of: x }: { of: Job }) {
+function State({ of: x }: { of: JobItem }) {
   const w = useWords(words)
   if (x.error) return <Tag tone="bad" title={x.error}>{w.error}</Tag>
   return x.state === 'WITHDRAWN' ? <Tag>{w.withdrawn}</Tag> : <Chip state={x.state} />
 }
 
-function Params({ of: x }: { of: Job }) {
+function Params({ of: x }: { of: JobItem }) {
   const w = useWords(words)
   const names = Object.keys(x.params_schema?.properties ?? {})
   if (names.length === 0) return <span className="muted">{w.noParams}</span>
   return <span className="params">{names.map((name) => <code key={name} data-required={x.params_schema?.required?.includes(name) || undefined} title={x.params_schema?.required?.includes(name) ? w.required : undefined}>{name}</code>)}</span>
 }
 
-function Detail({ of: x, onClose }: { of: Job; onClose: () => void }) {
+function Detail({ of: x, onClose }: { of: JobItem; onClose: () => void }) {
   const w = useWords(words)
   return (
     <Dialog title={x.job} onClose={onClose} place="side">

@@ -16,7 +16,7 @@ import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
 import { words } from './words'
 
-export interface Limit {
+export interface LimitItem {
   name: string
   slots: number
   used: number
@@ -41,7 +41,7 @@ type Doing = 'set' | 'pause' | 'resume' | 'open' | 'close'
 
 export default function Limits() {
   const w = useWords(words)
-  const found = useOne<Limit[]>('/limits')
+  const found = useOne<LimitItem[]>('/limits')
   return (
     <>
       <Head title={w.title} name={w.title}>{found.data && <span>{w.waitingNote(count(found.data.reduce((n, x) => n + x.waiting, 0)))}</span>}</Head>
@@ -50,10 +50,10 @@ export default function Limits() {
   )
 }
 
-function Listed({ limits }: { limits: Limit[] }) {
+function Listed({ limits }: { limits: LimitItem[] }) {
   const w = useWords(words)
   const operate = useMay('operate')
-  const [doing, setDoing] = useState<[Doing, Limit] | null>(null)
+  const [doing, setDoing] = useState<[Doing, LimitItem] | null>(null)
   return (
     <>
       <Table
@@ -73,24 +73,24 @@ function Listed({ limits }: { limits: Limit[] }) {
   )
 }
 
-function Paused({ of: x }: { of: Limit }) {
+function Paused({ of: x }: { of: LimitItem }) {
   const w = useWords(words)
   if (!x.paused_at && !(x.resumes_at && Date.parse(x.resumes_at) > Date.now())) return null
   return <Tag tone="held" title={[x.paused_by && `${w.by} ${x.paused_by}`, x.pause_reason].filter(Boolean).join(': ')}>{w.paused}{x.resumes_at && <> {w.until} <Time at={x.resumes_at} as="clock" /></>}</Tag>
 }
 
-function Rates({ of: x }: { of: Limit }) {
+function Rates({ of: x }: { of: LimitItem }) {
   const w = useWords(words)
   if (!x.rates?.length) return <span className="muted">–</span>
   return <span>{x.rates.join(', ')} {x.frees_at && Date.parse(x.frees_at) > Date.now() && <span className="muted">{w.freesAt} <Time at={x.frees_at} /></span>}</span>
 }
 
-function Breaker({ of: x }: { of: Limit }) {
+function Breaker({ of: x }: { of: LimitItem }) {
   if (!x.breaker_state) return <span className="muted">–</span>
   return <span className="row"><Chip state={x.breaker_state} title={x.trip_reason ?? undefined} />{x.breaker_state !== 'CLOSED' && <span className="muted cut"><Time at={x.tripped_at} /></span>}</span>
 }
 
-function Actions({ of: x, choose }: { of: Limit; choose: (what: Doing) => void }) {
+function Actions({ of: x, choose }: { of: LimitItem; choose: (what: Doing) => void }) {
   const w = useWords(words)
   return (
     <Menu
@@ -106,7 +106,7 @@ function Actions({ of: x, choose }: { of: Limit; choose: (what: Doing) => void }
   )
 }
 
-function Doings({ what, of: x, onClose }: { what: Doing; of: Limit; onClose: () => void }) {
+function Doings({ what, of: x, onClose }: { what: Doing; of: LimitItem; onClose: () => void }) {
   const w = useWords(words)
   const [slots, setSlots] = useState(x.slots)
   const path = `/limits/${encodeURIComponent(x.name)}`

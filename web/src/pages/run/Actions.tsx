@@ -2,6 +2,7 @@
 import { Ban, Pause, Play, RotateCcw } from 'lucide-react'
 import { useState } from 'react'
 import { useMay } from '../../api/me'
+import type { InstanceDetail } from '../../api/types'
 import { count as number } from '../../format'
 import { useKeys } from '../../keys'
 import { Act } from '../../ui/Act'
@@ -9,7 +10,6 @@ import { Button } from '../../ui/Button'
 import { isMap } from '../../ui/schemaFields'
 import { useWords } from '../../words'
 import { StartDialog } from '../start/StartDialog'
-import type { RunDetail } from './types'
 import { words } from './words'
 
 type Verb = 'start' | 'pause' | 'resume' | 'terminate' | 'retry'
@@ -22,7 +22,7 @@ const POSSIBLE: Record<string, Verb[]> = {
 }
 const ICONS = { start: Play, pause: Pause, resume: Play, terminate: Ban, retry: RotateCcw }
 
-export function Actions({ run }: { run: RunDetail }) {
+export function Actions({ run }: { run: InstanceDetail }) {
   const w = useWords(words)
   const may = useMay('operate')
   const mayStart = useMay('submit')

@@ -1,11 +1,11 @@
 // What went into a run, and what came out of the tasks that nothing else waits for.
+import type { InstanceDetail } from '../../api/types'
 import { Panel } from '../../ui/Panel'
 import { Json } from '../../ui/Json'
 import { useWords } from '../../words'
-import type { RunDetail } from './types'
 import { words } from './words'
 
-export function Data({ run }: { run: RunDetail }) {
+export function Data({ run }: { run: InstanceDetail }) {
   const w = useWords(words)
   const empty = (value: unknown) => value === null || value === undefined || (typeof value === 'object' && Object.keys(value as object).length === 0)
   return (

@@ -2,7 +2,7 @@
 import { useMemo } from 'react'
 import { useQueryState } from '../../api/address'
 import { useOne } from '../../api/queries'
-import type { GraphBox, GraphData, Timeline, TimelineRow } from '../../api/types'
+import type { Box, GraphData, InstanceDetail, Timeline, TimelineRow } from '../../api/types'
 import { Gantt } from '../../draw/Gantt'
 import { Graph } from '../../draw/Graph'
 import { behind } from '../../draw/graphModel'
@@ -10,14 +10,13 @@ import { LogView } from '../../ui/LogView'
 import { Loaded } from '../../ui/Problem'
 import { useWords } from '../../words'
 import { topicOfRun } from './ids'
-import type { RunDetail } from './types'
 import { words } from './words'
 
 interface Props {
-  run: RunDetail
+  run: InstanceDetail
   live: boolean
   chosen: number | null
-  open: (box: GraphBox | TimelineRow) => void
+  open: (box: Box | TimelineRow) => void
   /** The task that is about to run again, with all behind it. */
   again?: string | null
 }
@@ -45,6 +44,6 @@ export function GanttTab({ run, live, chosen, open }: Props) {
   return <Loaded of={timeline} lines={8}>{(data) => <div className="run-fill"><Gantt data={data} live={live} chosen={chosen} open={open} /></div>}</Loaded>
 }
 
-export function LogTab({ run, live }: { run: RunDetail; live: boolean }) {
+export function LogTab({ run, live }: { run: InstanceDetail; live: boolean }) {
   return <LogView path={`/instances/${run.id}/log`} live={live} tasks={run.workflow !== null} file={`${run.workflow ?? run.job ?? 'run'}-${run.id}.log`} />
 }

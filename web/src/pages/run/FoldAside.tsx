@@ -2,15 +2,14 @@
 import { X } from 'lucide-react'
 import { Link } from 'wouter'
 import { useOne } from '../../api/queries'
-import type { GraphData } from '../../api/types'
+import type { GraphData, InstanceDetail } from '../../api/types'
 import { count as number } from '../../format'
 import { Button } from '../../ui/Button'
 import { CountsBar } from '../../ui/Bar'
 import { useWords } from '../../words'
-import type { RunDetail } from './types'
 import { words } from './words'
 
-export function FoldAside({ run, node, close }: { run: RunDetail; node: number; close: () => void }) {
+export function FoldAside({ run, node, close }: { run: InstanceDetail; node: number; close: () => void }) {
   const w = useWords(words)
   const graph = useOne<GraphData>(`/instances/${run.id}/graph`, {}, { every: false })
   const box = graph.data?.boxes.find((one) => one.node === node)

@@ -4,7 +4,7 @@ import { useCallback, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useQuerySet, useQueryState } from '../../api/address'
 import { useOne } from '../../api/queries'
-import type { GraphBox, InstanceItem, Page, TaskItem, TimelineRow } from '../../api/types'
+import type { Box, InstanceDetail, InstanceItem, Page, TaskItem, TimelineRow } from '../../api/types'
 import { count as number, duration } from '../../format'
 import { useKeys } from '../../keys'
 import { Progress } from '../../ui/Bar'
@@ -24,7 +24,6 @@ import { GanttTab, GraphTab, LogTab } from './Drawings'
 import { ordinalOf, taskIdOf, median, tellingFailure, topicOfRun } from './ids'
 import { TaskAside } from './TaskAside'
 import { Tasks } from './Tasks'
-import type { RunDetail } from './types'
 import { words } from './words'
 import '../../ui/page.css'
 import './run.css'
@@ -33,7 +32,7 @@ type TabName = 'graph' | 'gantt' | 'tasks' | 'log' | 'data'
 const TABS: TabName[] = ['graph', 'gantt', 'tasks', 'log', 'data']
 
 export default function Run({ id }: { id: string }) {
-  const run = useOne<RunDetail>(`/instances/${encodeURIComponent(id)}`, {}, { topic: topicOfRun })
+  const run = useOne<InstanceDetail>(`/instances/${encodeURIComponent(id)}`, {}, { topic: topicOfRun })
   return (
     <Loaded of={run} lines={10}>
       {(data) => <Shown key={data.id} run={data} />}
@@ -41,7 +40,7 @@ export default function Run({ id }: { id: string }) {
   )
 }
 
-function Shown({ run }: { run: RunDetail }) {
+function Shown({ run }: { run: InstanceDetail }) {
   const w = useWords(words)
   const [at, setTab] = useQueryState('tab', 'graph')
   const [task] = useQueryState('task')
@@ -56,7 +55,7 @@ function Shown({ run }: { run: RunDetail }) {
   const close = useCallback(() => set({ task: 'none', fold: '', line: '' }), [set])
   const openTask = useCallback((taskId: string) => set({ task: taskId, fold: '', line: '' }), [set])
   const openBox = useCallback(
-    (box: GraphBox | TimelineRow) => {
+    (box: Box | TimelineRow) => {
       if ('fold' in box && box.fold) return setFold(String(box.node))
       const many = 'count' in box ? box.count > 1 : box.kind === 'head' && run.state !== 'READY'
       if (many) set({ tab: 'tasks', node: box.key, task: '', fold: '', state: '' })
@@ -87,20 +86,20 @@ function Shown({ run }: { run: RunDetail }) {
 }
 
 /** The failure to look at, and how many there are. The run knows the first; it is asked for once others fail while it is shown. */
-function useFailures(run: RunDetail): { first: string | null; count: number } {
+function useFailures(run: InstanceDetail): { first: string | null; count: number } {
   const count = run.counts.FAILED ?? 0
   const found = useOne<Page<TaskItem>>(count > 0 && run.first_failure === undefined ? `/instances/${run.id}/tasks` : null, { state: 'FAILED', limit: 20 }, { every: 15_000, keep: true, topic: topicOfRun(run) })
   const first = run.first_failure ?? tellingFailure(found.data?.items ?? [])?.task_id ?? null
   return { first: count > 0 ? first : null, count }
 }
 
-function TabWord({ name, run }: { name: TabName; run: RunDetail }) {
+function TabWord({ name, run }: { name: TabName; run: InstanceDetail }) {
   const w = useWords(words)
   const failed = run.counts.FAILED ?? 0
   return <>{w.tabs[name]}{name === 'tasks' && failed > 0 && <span className="run-count">{number(failed)}</span>}</>
 }
 
-function RunHead({ run }: { run: RunDetail }) {
+function RunHead({ run }: { run: InstanceDetail }) {
   const w = useWords(words)
   const lists = useWords(runsWords)
   const common = useCommon()
@@ -143,7 +142,7 @@ function RunHead({ run }: { run: RunDetail }) {
 }
 
 /** The runs before and after this one, and how long a good one usually takes. Asked once. */
-function useBeside(run: RunDetail) {
+function useBeside(run: InstanceDetail) {
   const list = useOne<Page<InstanceItem>>(run.workflow ? `/workflows/${encodeURIComponent(run.workflow)}/instances` : null, { limit: 40 }, { every: false })
   const items = list.data?.items ?? []
   const older = items.find((one) => one.id < run.id)?.id ?? null

@@ -5,7 +5,7 @@ import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
-import type { GraphData } from '../../api/types'
+import type { GraphData, InstanceDetail } from '../../api/types'
 import { behind } from '../../draw/graphModel'
 import { count as number, megabytes } from '../../format'
 import { Act } from '../../ui/Act'
@@ -20,12 +20,12 @@ import { ENDED } from '../../ui/states'
 import { Time, Took } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
 import { nameOf, topicOfRun } from './ids'
-import type { RunDetail, TaskDetail } from './types'
+import type { TaskDetail } from './types'
 import { words } from './words'
 
 interface Props {
   id: string
-  run: RunDetail
+  run: InstanceDetail
   close: () => void
   /** It was opened because it is the first of so many failures. */
   note: number | null
@@ -58,7 +58,7 @@ export function TaskAside({ id, run, close, note, showFailures, mark }: Props) {
   )
 }
 
-function Inside({ task, run, mark }: { task: TaskDetail; run: RunDetail; mark: Props['mark'] }) {
+function Inside({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; mark: Props['mark'] }) {
   const w = useWords(words)
   const common = useCommon()
   const [attempt, setAttempt] = useQueryState('attempt')
@@ -125,7 +125,7 @@ const Part = ({ title, children }: { title: string; children: ReactNode }) => <s
 type Verb = 'retry' | 'skip' | 'rerun' | 'terminate'
 
 /** What runs can be terminated; a failed row can be retried or skipped; a task of a workflow that has ended can run again with all behind it. */
-function verbsOf(task: TaskDetail, run: RunDetail): Verb[] {
+function verbsOf(task: TaskDetail, run: InstanceDetail): Verb[] {
   const alone = task.map_index === null && task.kind !== 'compensation' && task.kind !== 'spawned'
   const verbs: Verb[] = []
   if (['RESERVED', 'RUNNING'].includes(task.state) && task.kind !== 'compensation') verbs.push('terminate')
@@ -135,7 +135,7 @@ function verbsOf(task: TaskDetail, run: RunDetail): Verb[] {
   return verbs
 }
 
-function TaskActions({ task, run, mark }: { task: TaskDetail; run: RunDetail; mark: Props['mark'] }) {
+function TaskActions({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; mark: Props['mark'] }) {
   const w = useWords(words)
   const may = useMay('operate')
   const [asking, setAsking] = useState<Verb | null>(null)
@@ -156,7 +156,7 @@ function TaskActions({ task, run, mark }: { task: TaskDetail; run: RunDetail; ma
 }
 
 /** The tasks behind one, which run again with it. */
-function Behind({ run, task }: { run: RunDetail; task: string }) {
+function Behind({ run, task }: { run: InstanceDetail; task: string }) {
   const w = useWords(words)
   const graph = useOne<GraphData>(`/instances/${run.id}/graph`, {}, { every: false })
   const keys = graph.data && behind(graph.data, task)

@@ -4,7 +4,7 @@ import { useMemo, useState } from 'react'
 import { useQuerySet, useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
-import type { GraphData, TaskItem } from '../../api/types'
+import type { GraphData, InstanceDetail, TaskItem } from '../../api/types'
 import { count as number } from '../../format'
 import { Act } from '../../ui/Act'
 import { Button } from '../../ui/Button'
@@ -18,12 +18,11 @@ import { Time, Took } from '../../ui/Time'
 import { VirtualList, type ListColumn } from '../../ui/VirtualList'
 import { useCommon, useWords } from '../../words'
 import { nameOf } from './ids'
-import type { RunDetail } from './types'
 import { useTasks } from './useTasks'
 import { words } from './words'
 
 interface Props {
-  run: RunDetail
+  run: InstanceDetail
   open: (task: TaskItem) => void
   chosen: string | null
 }
@@ -90,7 +89,7 @@ function Note({ task }: { task: TaskItem }) {
 }
 
 /** The tasks of the workflow, to look at the rows of one. */
-function Nodes({ run, node, choose }: { run: RunDetail; node: string; choose: (node: string) => void }) {
+function Nodes({ run, node, choose }: { run: InstanceDetail; node: string; choose: (node: string) => void }) {
   const w = useWords(words)
   const graph = useOne<GraphData>(`/instances/${run.id}/graph`, {}, { every: false })
   const keys = (graph.data?.boxes ?? []).flatMap((box) => box.fold?.tasks ?? [box.key])

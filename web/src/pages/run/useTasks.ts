@@ -4,10 +4,9 @@ import { useCallback, useMemo, useState } from 'react'
 import { call, type ApiProblem } from '../../api/call'
 import { pause, useList } from '../../api/queries'
 import { useTopic } from '../../api/stream'
-import type { Page, TaskItem } from '../../api/types'
+import type { InstanceDetail, Page, TaskItem } from '../../api/types'
 import { ENDED } from '../../ui/states'
 import { ordinalOf, topicOfRun } from './ids'
-import type { RunDetail } from './types'
 
 export const PAGE = 200
 
@@ -27,7 +26,7 @@ export interface TaskRows {
 }
 
 /** Of a run that has not ended, rows that are seen are kept up to date. */
-export function useTasks({ id: run, state }: RunDetail, filter: Filter): TaskRows {
+export function useTasks({ id: run, state }: InstanceDetail, filter: Filter): TaskRows {
   const topic = topicOfRun({ id: run })
   const every = ENDED.has(state) ? (false as const) : 5_000
   const placed = filter.state === '' && filter.q === ''

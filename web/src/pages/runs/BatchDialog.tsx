@@ -24,15 +24,16 @@ interface Props {
   done: () => void
 }
 
+/** What a dry run tells: a batch that is not written. */
 interface DryRun {
-  instances: number
-  tasks: number
+  instances: number | null
+  tasks: number | null
   sample: { id: number; workflow: string | null; state: string }[] | null
   error: string | null
-  digest: string
+  digest: string | null
 }
 
-interface Batch {
+interface BatchItem {
   id: number
   state: string
   total: number | null
@@ -60,11 +61,11 @@ export function BatchDialog({ action, ids, where, title, what, onClose, done }: 
   const [sending, setSending] = useState(false)
   const word = w.actions[action]!
   const go = () => {
-    if (!set || set.instances === 0 || sending) return
+    if (!set?.instances || sending) return
     setSending(true)
     const expect = { instances: set.instances, digest: set.digest }
     // It is watched, not waited for: a batch may take minutes, and has a bar of its own.
-    send<Batch>('/batches', { query: { wait: 0 }, body: { ...body, expect, ...(reason.trim() && { reason: reason.trim() }) } })
+    send<BatchItem>('/batches', { query: { wait: 0 }, body: { ...body, expect, ...(reason.trim() && { reason: reason.trim() }) } })
       .then((reply) => { setSent(reply.data.id); done() }, (error: ApiProblem) => setProblem(error))
       .finally(() => setSending(false))
   }
@@ -73,7 +74,7 @@ export function BatchDialog({ action, ids, where, title, what, onClose, done }: 
     <Dialog title={title ? `${word}: ${title}` : word} onClose={onClose} onSubmit={go} foot={
       <>
         <Button onClick={onClose}>{common.do.cancel}</Button>
-        <Button type="submit" look={action === 'terminate' ? 'danger' : 'main'} disabled={!set || set.instances === 0 || sending}>{set && !title ? w.doIt(word, set.instances) : word}</Button>
+        <Button type="submit" look={action === 'terminate' ? 'danger' : 'main'} disabled={!set?.instances || sending}>{set && !title ? w.doIt(word, set.instances ?? 0) : word}</Button>
       </>
     }>
       <p>{what ?? w.what[action]}</p>
@@ -89,10 +90,10 @@ export function BatchDialog({ action, ids, where, title, what, onClose, done }: 
 
 function Meets({ set }: { set: DryRun }) {
   const w = useWords(words)
-  if (set.instances === 0) return <p><strong>{w.meetsNone}</strong></p>
+  if (!set.instances) return <p><strong>{w.meetsNone}</strong></p>
   return (
     <div className="stack">
-      <p><strong>{w.meets(set.instances, set.tasks)}</strong></p>
+      <p><strong>{w.meets(set.instances, set.tasks ?? 0)}</strong></p>
       <ul className="sample" aria-label={w.among}>
         {(set.sample ?? []).slice(0, 8).map((run) => <li key={run.id} className="row"><Chip state={run.state} small /> <span className="grow cut">{run.workflow} <span className="muted">#{run.id}</span></span></li>)}
         {set.instances > 8 && <li className="muted">…</li>}
@@ -105,7 +106,7 @@ function Meets({ set }: { set: DryRun }) {
 function Sent({ id, word, onClose }: { id: number; word: string; onClose: () => void }) {
   const w = useWords(words)
   const common = useCommon()
-  const batch = useOne<Batch>(`/batches/${id}`, {}, { every: 1_000, topic: `batch:${id}` })
+  const batch = useOne<BatchItem>(`/batches/${id}`, {}, { every: 1_000, topic: `batch:${id}` })
   const cancel = useAction()
   const data = batch.data
   const over = data !== undefined && data.state !== 'NEW'

@@ -13,15 +13,15 @@ import { Loaded } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
-import { type Schedule, type ScheduleFire } from './lanes'
+import { type FireItem, type ScheduleItem } from './lanes'
 import { words } from './words'
 
 interface ScheduleFires {
-  past: ScheduleFire[]
+  past: FireItem[]
   next: string[]
 }
 
-export function Detail({ of: one, onClose }: { of: Schedule; onClose: () => void }) {
+export function Detail({ of: one, onClose }: { of: ScheduleItem; onClose: () => void }) {
   const w = useWords(words)
   const operate = useMay('operate')
   const [asking, setAsking] = useState(false)

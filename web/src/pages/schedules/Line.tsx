@@ -6,15 +6,15 @@ import { useSettings } from '../../settings'
 import { Tag } from '../../ui/Chip'
 import { Time } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
-import { endOf, isDue, keyOf, marksOf, scale, type Mark, type Schedule, type ScheduleList } from './lanes'
+import { endOf, isDue, keyOf, marksOf, scale, type Mark, type ScheduleItem, type ScheduleList } from './lanes'
 import { words } from './words'
 
 interface Props {
-  schedules: Schedule[]
+  schedules: ScheduleItem[]
   of: ScheduleList
   now: number
   chosen: string
-  open: (one: Schedule) => void
+  open: (one: ScheduleItem) => void
 }
 
 export function Line({ schedules, of, now, chosen, open }: Props) {
@@ -43,7 +43,7 @@ export function Line({ schedules, of, now, chosen, open }: Props) {
   )
 }
 
-function Lane({ of: one, marks, now, chosen, open }: { of: Schedule; marks: Mark[]; now: number; chosen: boolean; open: () => void }) {
+function Lane({ of: one, marks, now, chosen, open }: { of: ScheduleItem; marks: Mark[]; now: number; chosen: boolean; open: () => void }) {
   const w = useWords(words)
   const end = endOf(marks)
   return (
@@ -72,7 +72,7 @@ function Sign({ of: { fire, x, look } }: { of: Mark }) {
 }
 
 /** When it fires next, for me and where the schedule lives; or why it does not. */
-function Next({ of: one, now }: { of: Schedule; now: number }) {
+function Next({ of: one, now }: { of: ScheduleItem; now: number }) {
   const w = useWords(words)
   const { zone } = useSettings()
   if (one.next_fire_at === null) return <Tag tone="held" title={one.wait_reason ?? undefined}>{w.off}</Tag>

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { endOf, isDue, keyOf, marksOf, scale, shownOf, spanOf, type Schedule, type ScheduleFire } from './lanes'
+import { endOf, isDue, keyOf, marksOf, scale, shownOf, spanOf, type FireItem, type ScheduleItem } from './lanes'
 
 const NOW = Date.parse('2026-11-30T08:03:00Z')
-const one = (workflow: string, next: string | null): Schedule => ({
+const one = (workflow: string, next: string | null): ScheduleItem => ({
   workflow, name: 'cron', cron: '0 9 * * *', timezone: 'UTC', catchup: 'none', enabled: next !== null, source: 'file', last_fire_at: null, next_fire_at: next, wait_reason: null,
 })
-const fire = (at: string, state: string): ScheduleFire => ({ workflow: 'a', schedule: 'cron', at, state, instance_id: null, error: null })
+const fire = (at: string, state: string): FireItem => ({ workflow: 'a', schedule: 'cron', at, state, instance_id: null, error: null })
 
 it('asks for the same time for ten minutes', () => {
   expect(spanOf('', NOW)).toEqual({ from: '2026-11-30T02:00:00.000Z', to: '2026-12-01T08:00:00.000Z' })

@@ -1,7 +1,7 @@
 // The line of time: what stands where on it, and which schedules are shown. Pure.
 import { axis, ticks, tickText } from '../../draw/time'
 
-export interface Schedule {
+export interface ScheduleItem {
   workflow: string
   name: string
   cron: string
@@ -14,7 +14,7 @@ export interface Schedule {
   wait_reason: string | null
 }
 
-export interface ScheduleFire {
+export interface FireItem {
   workflow: string
   schedule: string
   at: string
@@ -25,8 +25,8 @@ export interface ScheduleFire {
 }
 
 export interface ScheduleList {
-  schedules: Schedule[]
-  fires: ScheduleFire[]
+  schedules: ScheduleItem[]
+  fires: FireItem[]
   from: string
   to: string
 }
@@ -52,10 +52,10 @@ export function spanOf(name: string, now: number): { from: string; to: string } 
 
 export const keyOf = (one: { workflow: string; name?: string; schedule?: string }) => `${one.workflow} ${one.name ?? one.schedule ?? ''}`
 
-export const isDue = (one: Schedule, now: number) => one.next_fire_at !== null && Date.parse(one.next_fire_at) < now - GRACE_MS
+export const isDue = (one: ScheduleItem, now: number) => one.next_fire_at !== null && Date.parse(one.next_fire_at) < now - GRACE_MS
 
 /** What is shown: those of the view, whose workflow contains the words; what comes first stands first, what is off last. */
-export function shownOf(all: Schedule[], view: string, words: string, now: number): Schedule[] {
+export function shownOf(all: ScheduleItem[], view: string, words: string, now: number): ScheduleItem[] {
   const wanted = words.toLowerCase()
   return all
     .filter((one) => one.workflow.toLowerCase().includes(wanted))
@@ -64,7 +64,7 @@ export function shownOf(all: Schedule[], view: string, words: string, now: numbe
 }
 
 export interface Mark {
-  fire: ScheduleFire
+  fire: FireItem
   /** Percent of the line. */
   x: number
   look: 'next' | 'due' | 'good' | 'bad' | 'other'
@@ -73,7 +73,7 @@ export interface Mark {
 const LOOKS: Record<string, Mark['look']> = { NEXT: 'next', DUE: 'due', SUCCESS: 'good', FAILED: 'bad', REJECTED: 'bad' }
 
 /** The fires of each schedule, where they stand between `from` and `to`. */
-export function marksOf(fires: ScheduleFire[], from: number, to: number): Map<string, Mark[]> {
+export function marksOf(fires: FireItem[], from: number, to: number): Map<string, Mark[]> {
   const found = new Map<string, Mark[]>()
   for (const fire of fires) {
     const x = ((Date.parse(fire.at) - from) / (to - from)) * 100

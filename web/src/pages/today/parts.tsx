@@ -1,7 +1,7 @@
 // The panels of Today.
 import { CircleCheck, FileWarning } from 'lucide-react'
 import { Link } from 'wouter'
-import type { DaemonItem, FailingTask, Fire, InstanceItem, Overview } from '../../api/types'
+import type { DaemonItem, FailingTask, InstanceItem, NextFire, Overview } from '../../api/types'
 import { count, megabytes, shortPath } from '../../format'
 import { Progress } from '../../ui/Bar'
 import { Chip, Tag } from '../../ui/Chip'
@@ -61,7 +61,7 @@ export function Running({ runs }: { runs: InstanceItem[] }) {
   )
 }
 
-export function Fires({ fires }: { fires: Fire[] }) {
+export function Fires({ fires }: { fires: NextFire[] }) {
   const w = useWords(words)
   return (
     <Panel flush={fires.length > 0} title={w.next}>

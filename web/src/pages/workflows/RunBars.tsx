@@ -3,12 +3,12 @@ import { useLocation } from 'wouter'
 import { duration } from '../../format'
 import { signOf } from '../../ui/states'
 import { useCommon, useWords } from '../../words'
-import type { Run } from './types'
+import type { RunInShort } from './types'
 import { words } from './words'
 
 const HEIGHT = 22
 
-export function RunBars({ runs, places = 14 }: { runs: Run[]; places?: number }) {
+export function RunBars({ runs, places = 14 }: { runs: RunInShort[]; places?: number }) {
   const w = useWords(words)
   const common = useCommon()
   const [, go] = useLocation()

@@ -1,5 +1,5 @@
 // What the list of workflows and a workflow's own page are told.
-export interface Run {
+export interface RunInShort {
   id: number
   state: string
   business_date: string | null
@@ -27,7 +27,7 @@ export interface WorkflowItem {
   wait_reason: string | null
   updated_at: string
   archived_at: string | null
-  runs: Run[]
+  runs: RunInShort[]
   open: number
   next_fire_at: string | null
 }
