@@ -32,8 +32,7 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[S]) -> S:
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     values: dict[str, Any] = {}
     faults = []
-    for name, given in pairs:
-        text = jsontext.clean_text(given)
+    for name, text in pairs:
         if name not in fields:
             faults.append(Problem(where=name, message="unknown query parameter" + did_you_mean(name, fields)))
         elif name in values:
@@ -62,7 +61,12 @@ def read_body(body: bytes, content_type: str, kind: type[S]) -> S:
         what = f"not {content_type.partition(';')[0].strip()!r}" if content_type else "and Content-Type must say so"
         raise ApiFault(41501, f"the body must be application/json, {what}")
     try:
-        value = jsontext.parse(body, "the body", largest=2 * LARGEST_BODY) if body else {}
+        value = jsontext.parse(body, "the body", largest=2 * LARGEST_BODY, is_sent=True) if body else {}
+    except jsontext.UnstorableText as error:
+        where = error.place
+        raise ApiFault(
+            42202, f"{where or 'the body'} {error.fault}", [Problem(where=where, message=error.fault)]
+        ) from None
     except ValueError as error:
         raise ApiFault(40001, str(error)) from None
     try:

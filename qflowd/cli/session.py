@@ -104,7 +104,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, texts: Sequence[st
             raise click.BadParameter(f"{text!r} must be written as name=value")
         try:
             if value[:1] in ("[", "{", '"'):
-                pairs[name] = jsontext.parse(value)
+                pairs[name] = jsontext.parse(value, is_sent=True)
             else:
                 read = yaml_reader.scalar(value) if value else ""
                 jsontext.checked_number(read)
@@ -124,7 +124,7 @@ def _given(_context: click.Context, _option: click.Parameter, text: str | None) 
             return documents.read_file(Path(text[1:]), InvalidConfig).data
         if text == "-" or text.startswith("@"):
             text = sys.stdin.read() if text == "-" else Path(text[1:]).read_text("utf-8")
-        params = jsontext.parse(text, "--params")
+        params = jsontext.parse(text, "--params", is_sent=True)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise InvalidRequest(f"{error}") from None
     if not isinstance(params, dict):

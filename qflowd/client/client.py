@@ -16,7 +16,6 @@ from qflowd.client.views import Views
 from qflowd.client.why import Why, why
 from qflowd.define import rows
 from qflowd.define.documents import Format
-from qflowd.model import jsontext
 from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import DEFAULT_TENANT
@@ -137,7 +136,7 @@ class Client(Views):
             "task_id": task_id,
             "filter": requests.json_text(filter, "filter"),
             "args": requests.json_text(args, "args"),
-            "reason": None if reason is None else jsontext.clean_text(reason),
+            "reason": reason,
             "requested_by": requests.who(),
         }
         requests.refuse(rows.read_command(row)[1])

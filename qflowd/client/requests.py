@@ -36,13 +36,14 @@ def submission(
     Raises: InvalidRequest with every fault.
     """
     asked = {"business_date": business_date, "run_at": run_at, "idempotency_key": idempotency_key, **others}
+    asked["name"] = None if name is None else str(name)
     values, fields = rows.read_submission(asked)
     if isinstance(business_date, datetime):
         fields.fault("must be a date, not an instant", "business_date")
     if isinstance(run_at, datetime) and run_at.tzinfo is None:
         fields.fault("run_at needs a time zone, as in datetime.now(UTC) + timedelta(hours=1)", "run_at")
-    if values.get("idempotency_key") != idempotency_key:
-        fields.fault("must be a string that every database can hold: no NUL, no lone surrogates", "idempotency_key")
+    if values.get("idempotency_key", idempotency_key) != idempotency_key:
+        fields.fault("must be a string, not a number", "idempotency_key")
     refuse(fields)
     day = values.get("business_date")
     return asked | {
@@ -50,7 +51,6 @@ def submission(
         "overrides": json_text(overrides, "overrides"),
         "business_date": day and day.isoformat(),
         "run_at": values.get("run_at"),
-        "name": None if name is None else jsontext.clean_text(str(name)),
         "submitted_by": who(),
     }
 
@@ -130,6 +130,6 @@ def json_text(value: Mapping[str, Any] | None, what: str) -> str | None:
     if not isinstance(value, Mapping):
         raise InvalidRequest(f"{what} must be a mapping of names to values, not {type(value).__name__}")
     try:
-        return jsontext.dump(plain(value, what))
+        return jsontext.dump_sent(plain(value, what), what)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None

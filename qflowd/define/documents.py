@@ -76,8 +76,8 @@ def read(
         refuse("must hold keys and values at its top", 1)
     if jsontext.depth(data) > jsontext.DEEPEST:
         refuse(f"is nested more than {jsontext.DEEPEST} levels deep")
-    document = Document(jsontext.clean(data), file, lines)
-    _check_numbers(document, error)
+    document = Document(data, file, lines)
+    _check_values(document, error)
     return document
 
 
@@ -119,15 +119,20 @@ def _reader(format: Format) -> Callable[[str], tuple[Json, Lines]]:
     return text_reader.read_toml if format == "toml" else text_reader.read_json
 
 
-def _check_numbers(document: Document, error: type[FaultyDocument]) -> None:
-    if faults := document.faults(_bad_numbers(document.data, ())):
+def _check_values(document: Document, error: type[FaultyDocument]) -> None:
+    if faults := document.faults(_bad_values(document.data, ())):
         raise error(faults)
 
 
-def _bad_numbers(value: Json, path: KeyPath) -> Iterator[KeyFault]:
+def _bad_values(value: Json, path: KeyPath) -> Iterator[KeyFault]:
     if isinstance(value, dict | list):
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _bad_numbers(item, (*path, key))
+            if isinstance(key, str) and (fault := jsontext.fault_in_text(key)):
+                yield path, f"has the key {key!r}, which {fault}"
+            yield from _bad_values(item, (*path, key))
+    elif isinstance(value, str):
+        if fault := jsontext.fault_in_text(value):
+            yield path, fault
     elif isinstance(value, int | float):
         try:
             jsontext.checked_number(value)

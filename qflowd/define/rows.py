@@ -79,8 +79,15 @@ def _text(value: Any, wanted: str = "text") -> str:
         raise ValueError(f"is a blob of {len(value):,} bytes that are not UTF-8; write {wanted}") from None
 
 
+def _storable(value: Any) -> str:
+    string = _text(value)
+    if fault := jsontext.fault_in_text(string):
+        raise ValueError(fault)
+    return string
+
+
 def _name(value: Any) -> str:
-    return short_text(200)(jsontext.clean_text(_text(value)))
+    return short_text(200)(_storable(value))
 
 
 def _idempotency_key(value: Any) -> str:
@@ -91,7 +98,7 @@ def _idempotency_key(value: Any) -> str:
 
 def _json_object(what: str, hint: str) -> Callable[[Any], dict[str, Json]]:
     def read(value: Any) -> dict[str, Json]:
-        parsed = jsontext.parse(_text(value, f"JSON text{hint}"), what, LARGEST_PARAMS)
+        parsed = jsontext.parse(_text(value, f"JSON text{hint}"), what, LARGEST_PARAMS, is_sent=True)
         if not isinstance(parsed, dict):
             raise ValueError(f"must be a JSON object{hint}")  # noqa: TRY004 - a fault of the row, like the others
         return parsed
@@ -138,7 +145,7 @@ _SUBMISSION: Final[Mapping[str, Reader[Any]]] = {
 }
 _COMMAND: Final[Mapping[str, Reader[Any]]] = {
     **dict.fromkeys(("tenant", "action", "workflow", "task"), text),
-    **dict.fromkeys(("reason", "requested_by"), lambda value: jsontext.clean_text(_text(value))),
+    **dict.fromkeys(("reason", "requested_by"), _storable),
     "filter": lambda value: read_selection(_json_object("filter", ', such as {"state": "FAILED"}')(value)),
     "args": _json_object("args", ', such as {"version": 3}'),
     "instance_id": whole(1, LARGEST_INSTANCE),

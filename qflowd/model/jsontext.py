@@ -16,13 +16,29 @@ _UNWANTED: Final = re.compile("[\x00\ud800-\udfff]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def parse(text: str | bytes, what: str = "JSON", largest: int = LARGEST_TEXT, deepest: int = DEEPEST) -> Json:
+class UnstorableText(ValueError):
+    """A string or key inside a value that not every database can hold; `place` is where, such as `tags[0]`."""
+
+    def __init__(self, what: str, place: str, fault: str) -> None:
+        self.place, self.fault = place, fault
+        super().__init__(f"{what}{'' if not place or place.startswith('[') else '.'}{place} {fault}")
+
+
+def parse(
+    text: str | bytes,
+    what: str = "JSON",
+    largest: int = LARGEST_TEXT,
+    deepest: int = DEEPEST,
+    *,
+    is_sent: bool = False,
+) -> Json:
     """The value that `text` writes down; `what` names it in errors, as in "params".
 
     `largest` counts bytes of UTF-8. Refused: duplicate keys, NaN and Infinity, whole numbers over 64 bits,
-    more than `deepest` levels. NUL and lone surrogates inside strings are replaced.
+    more than `deepest` levels. NUL and lone surrogates inside strings are refused where a person or program has sent
+    them (`is_sent`), so that nothing is changed in silence; what jobs have made is kept, and they are replaced.
 
-    Raises: ValueError with a sentence that opens with `what`.
+    Raises: ValueError with a sentence that opens with `what`; UnstorableText is one.
     """
     text = _as_text(text, what, largest)
     try:
@@ -36,7 +52,12 @@ def parse(text: str | bytes, what: str = "JSON", largest: int = LARGEST_TEXT, de
     # A text with few brackets cannot be deep: spares the walk in nearly every case.
     if text.count("[") + text.count("{") > deepest and depth(value) > deepest:
         raise ValueError(f"{what} is nested more than {deepest} levels deep")
-    return clean(value) if "\\u" in text or _UNWANTED.search(text) else value
+    if "\\u" not in text and not _UNWANTED.search(text):
+        return value
+    if is_sent:
+        _refuse_unstorable(value, what)
+        return value
+    return clean(value)
 
 
 def dump(value: Json) -> str:
@@ -44,11 +65,18 @@ def dump(value: Json) -> str:
 
     Raises: ValueError where `value` is not JSON (NaN, other types, a loop).
     """
-    try:
-        text = _ENCODER.encode(value)
-    except (TypeError, RecursionError) as error:
-        raise ValueError(f"cannot be written as JSON: {error}") from None
-    return _SURROGATE.sub("\ufffd", text)
+    return _SURROGATE.sub("\ufffd", _encoded(value))
+
+
+def dump_sent(value: Json, what: str) -> str:
+    """As `dump`, of what a person or program sends; `what` names it in errors.
+
+    Raises: ValueError; UnstorableText for NUL and lone surrogates.
+    """
+    text = _encoded(value)
+    if "\\u0000" in text or _SURROGATE.search(text):
+        _refuse_unstorable(value, what)
+    return text
 
 
 def clipped(text: str, longest: int) -> str:
@@ -56,6 +84,14 @@ def clipped(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     return f"{text[: longest // 4]}\n… cut …\n{text[-longest // 4 * 3 :]}"
+
+
+def fault_in_text(text: str) -> str | None:
+    """Why not every database can hold `text`; None if each can."""
+    if (found := _UNWANTED.search(text)) is None:
+        return None
+    what = "NUL (U+0000)" if found[0] == "\0" else f"half a character (the surrogate U+{ord(found[0]):04X})"
+    return f"contains {what}, which databases cannot hold; leave it out"
 
 
 def clean_text(text: str) -> str:
@@ -94,6 +130,27 @@ def checked_number(value: Any) -> Any:
     if isinstance(value, int) and not SMALLEST_INT <= value <= LARGEST_INT:
         raise ValueError("contains a whole number of more than 64 bits; write it as text")
     return value
+
+
+def _encoded(value: Json) -> str:
+    try:
+        return _ENCODER.encode(value)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"cannot be written as JSON: {error}") from None
+
+
+def _refuse_unstorable(value: Json, what: str, place: str = "") -> None:
+    """Raises: UnstorableText."""
+    if isinstance(value, str) and (fault := fault_in_text(value)):
+        raise UnstorableText(what, place, fault)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if fault := fault_in_text(key):
+                raise UnstorableText(what, place, f"has the key {key!r}, which {fault}")
+            _refuse_unstorable(item, what, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _refuse_unstorable(item, what, f"{place}[{index}]")
 
 
 def _as_text(text: str | bytes, what: str, largest: int) -> str:

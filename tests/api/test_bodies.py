@@ -154,6 +154,37 @@ def test_a_caller_who_is_forgotten_while_it_is_looked_for_is_not_remembered(
     assert asked == [1]
 
 
+@pytest.mark.parametrize(
+    ("body", "where", "fault"),
+    [
+        (r'{"job": "hello", "params": {"a": [{"b": "x\u0000"}]}}', "params.a[0].b", "contains NUL"),
+        (r'{"job": "hello", "name": "\ud800"}', "name", "contains half a character"),
+        (r'{"job": "hello", "params": {"\u0000": 1}}', "params", r"has the key '\x00', which contains NUL"),
+        (
+            r'{"items": [{"job": "hello", "idempotency_key": "k\udfff"}]}',
+            "items[0].idempotency_key",
+            "half a character",
+        ),
+    ],
+)
+def test_what_no_database_holds_is_refused_with_its_place(api: ApiServer, body: str, where: str, fault: str) -> None:
+    refused = api.post("/submissions?wait=0", body.encode())
+    assert (refused.status, refused.code) == (422, 42202)
+    (problem,) = refused.data["errors"]
+    assert problem["where"] == where
+    assert fault in problem["message"]
+
+
+@pytest.mark.parametrize("text", ["%00", "a%ff", "%ed%a0%80"])
+def test_a_query_that_no_database_holds_is_refused(api: ApiServer, text: str) -> None:
+    for name in ("name", "tenant", "wait", "lang", "colour"):
+        refused = api.get(f"/instances?{name}={text}")
+        assert (refused.status, refused.code) == (400, 40002)
+        assert f"{name}: is not UTF-8, or contains NUL" in refused.message
+    assert api.get(f"/instances?{text}=1").code == 40002
+    assert api.get(f"/workflows/{text}").code == 40401
+
+
 def test_a_write_whose_client_left_before_it_was_read_is_not_done_by_halves(
     own_api: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -27,6 +27,7 @@ WORKFLOW = {
     "last": {"job": "work", "after": ["bars"]},
 }
 DRAFT = '{"workflow": "daily", "tasks": {"other": {"job": "work"}}}'
+UNSTORABLE = ("a\0", "\udcff")  # as the name of a file that is not UTF-8
 # Not asked of both, and why.
 LEFT_OUT: Mapping[str, str] = {
     "Client.close": "it ends the client",
@@ -207,6 +208,10 @@ FAULTS: Mapping[str, Look] = {
     "a state that there is not": lambda c, t: list(c.instances(state="DONE")),
     "a condition that there is not": lambda c, t: list(c.failures({"colour": "red"})),
     "params that are not JSON": lambda c, t: c.submit("daily", params={"a": object()}),
+    **{f"params with {v!r}": lambda c, t, v=v: c.submit("daily", params={"a": ["b", {v: 1}, v]}) for v in UNSTORABLE},
+    **{f"{k} with {v!r}": lambda c, t, k=k, v=v: c.submit("daily", **{k: v}) for k in ("name", "idempotency_key") for v in UNSTORABLE},
+    **{f"a reason with {v!r}": lambda c, t, v=v: c.instance(t.held).pause(reason=v, timeout=0) for v in UNSTORABLE},
+    **{f"a filter with {v!r}": lambda c, t, v=v: c.command("retry", filter={"workflow": v}, timeout=0) for v in UNSTORABLE},
     "neither workflow nor job": lambda c, t: c.submit(),
     **{f"an instance {value!r}": lambda c, t, v=value: c.instance(v) for value in ("1", None, 1.5, -1, 1 << 64)},
     **{f"why of {value!r}": lambda c, t, v=value: c.why(v) for value in ("1", None, 1.5, 1 << 64)},

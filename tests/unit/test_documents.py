@@ -146,6 +146,9 @@ def test_windows_line_ends_and_a_byte_order_mark_are_fine():
         ("a = nan", "toml", "NaN or Infinity"),
         ('{"a": 1e999}', "json", "NaN or Infinity"),
         ('{"a": NaN}', "json", "NaN or Infinity"),
+        ('b: 1\na: ["x\\0"]', "yaml", "file:2: a[0]: contains NUL (U+0000), which databases cannot hold"),
+        ('{"a": "\\ud800"}', "json", "file:1: a: contains half a character"),
+        ('{"a\\u0000": 1}', "json", "has the key 'a\\x00', which contains NUL"),
         ("a = " + "9" * 6000, "toml", "64 bits"),
     ],
 )

@@ -1,5 +1,7 @@
 """JSON text from strangers."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,26 @@ def test_what_databases_refuse_is_replaced():
     assert jsontext.parse(r'"\ud83d\ude00"') == "😀"
     assert jsontext.clean_text("a\0\udcff") == "a\ufffd\ufffd"
     assert jsontext.dump("\ud800") == '"\ufffd"'
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ({"a": [0, {"b": "x\0"}]}, "params.a[1].b contains NUL (U+0000), which databases cannot hold; leave it out"),
+        (["\udcff"], "params[0] contains half a character (the surrogate U+DCFF), "),
+        ({"k": {"a\0": 1}}, r"params.k has the key 'a\x00', which contains NUL"),
+        ("\0", "params contains NUL"),
+    ],
+)
+def test_what_is_sent_is_refused_where_databases_would_refuse_it(value, fault):
+    with pytest.raises(jsontext.UnstorableText) as written:
+        jsontext.dump_sent(value, "params")
+    with pytest.raises(jsontext.UnstorableText) as read:
+        jsontext.parse(json.dumps(value), "params", is_sent=True)
+    assert str(read.value) == str(written.value)
+    assert str(read.value).startswith(fault)
+    harmless = {"a": ["\\u0000", "\\ud800", "😀"]}
+    assert jsontext.parse(jsontext.dump_sent(harmless, "params"), is_sent=True) == harmless
 
 
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, object(), b"x"])

@@ -25,6 +25,7 @@ from qflowd.api.call import Call
 from qflowd.api.live.stream import STREAM_HEADERS, Live
 from qflowd.api.reading import quoted, read_body, read_path, read_query
 from qflowd.api.routing import Endpoint
+from qflowd.model import jsontext
 from qflowd.model.errors import QueryTooSlow, StoreUnavailable
 from qflowd.model.roles import Role
 
@@ -152,6 +153,8 @@ def _take_common(call: Call) -> list[tuple[str, str]]:
     """The query parameters without those that every route knows: `wait`, `tenant`, `lang`."""
     left = []
     for name, text in call.request.query:
+        if jsontext.fault_in_text(name + text):
+            raise ApiFault(40002, f"{jsontext.clean_text(name)}: is not UTF-8, or contains NUL, which is in no name")
         if name == "wait":
             call.wait_s = _seconds(text)
         elif name == "tenant":

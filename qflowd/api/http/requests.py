@@ -50,7 +50,7 @@ def request_of(scope: Scope, config: ApiConfig) -> HttpRequest:
     if _is_trusted(address, config):
         is_tls = headers.get("x-forwarded-proto", "https" if is_tls else "http").strip().lower() == "https"
         address = _behind_proxies(address, headers.get("x-forwarded-for", ""), config)
-    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="replace")
+    query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True, errors="surrogateescape")
     return HttpRequest(
         scope["method"],
         scope["path"],

@@ -13,7 +13,6 @@ from qflowd.client import requests
 from qflowd.client.records import from_json
 from qflowd.define import rows
 from qflowd.engine.access.audit import record
-from qflowd.model import jsontext
 from qflowd.model.workflow import Json
 from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import DataRefused, Tx
@@ -48,8 +47,6 @@ def command_row(call: Call, action: str, **columns: Any) -> dict[str, Any]:
     """
     for name in ("filter", "args"):
         columns[name] = requests.json_text(columns.get(name) or None, name)
-    if (reason := columns.get("reason")) is not None:
-        columns["reason"] = jsontext.clean_text(reason)
     row = COMMAND | columns | {"action": action, "tenant": call.tenant, "requested_by": call.caller.principal}
     requests.refuse(rows.read_command(row)[1])
     return row
