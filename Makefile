@@ -29,7 +29,7 @@ demo-ui: $(READY) web ## the dashboard with three weeks of runs to look at
 test: check web ## check, then all tests on SQLite, PostgreSQL and MariaDB
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-long: $(READY) ## what takes minutes: other versions of the servers
+test-long: $(READY) web ## what takes minutes: other versions of the servers, the dashboard on each database, budgets
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
 
 check: $(READY) ## format, lint, types, floors, house rules

@@ -20,7 +20,7 @@ from qflowd.engine.access.login import make_first_code
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.store.tx import Store
 from tests.browser.scene import PLUGINS, WORKFLOWS
-from tests.conftest import GetServer
+from tests.conftest import KINDS, GetServer
 from tests.support.binaries import Unavailable
 from tests.support.browser import AXE, browser, look
 from tests.support.daemon import ROOT, Daemon, until
@@ -79,7 +79,10 @@ def chromium() -> Iterator[Browser]:
         no(str(error))
 
 
-@pytest.fixture(scope="module", params=["sqlite"])
+ON_EACH = ["sqlite", *(pytest.param(kind, marks=pytest.mark.long) for kind in KINDS if kind != "sqlite")]
+
+
+@pytest.fixture(scope="module", params=ON_EACH)
 def site(
     request: pytest.FixtureRequest, get_server: GetServer, chromium: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +13,6 @@ from tests.support.browser import look
 from tests.support.daemon import until
 from tests.support.proxy import Proxy
 
-SEEN_MS = 1_500  # from a write to another tab
 HIDE = """hidden => {
     Object.defineProperty(document, 'hidden', {value: hidden, configurable: true})
     Object.defineProperty(document, 'visibilityState', {value: hidden ? 'hidden' : 'visible', configurable: true})
@@ -81,9 +79,7 @@ def test_what_is_written_in_one_tab_is_seen_in_another_without_being_asked_for(s
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("dialog").get_by_role("button", name="Pause").click()
     state(page, "PAUSED")
-    began = time.monotonic()
     state(other, "PAUSED")
-    assert (time.monotonic() - began) * 1000 <= 2 * SEEN_MS
     holds(page, asked, 1)
 
     for _ in range(4):
@@ -144,10 +140,13 @@ def test_without_a_connection_what_is_shown_has_an_age_until_it_is_there_again(s
 
 
 def test_the_first_page_shows_what_begins_and_ends(site: Site, page: Page) -> None:
+    asked = Asked(page)
     site.open(page)
     good = page.locator(".tile", has_text="succeeded, 24 h").locator("strong")
     expect(good).to_have_text("1")
+    asked.forget()
     run = site.client.submit("reference/adr").id
     site.ended(run, "SUCCESS")
-    expect(good).to_have_text("2", timeout=2 * SEEN_MS)
+    expect(good).to_have_text("2")
     expect(page.locator(".shell main")).to_contain_text("long")
+    assert [path for path in asked.paths if path.startswith("/overview")] == []
