@@ -1,6 +1,7 @@
 """The description of the API, OpenAPI 3.1, made of the table of routes."""
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
@@ -11,10 +12,11 @@ from qflowd import __version__
 from qflowd.api.answers import ApiAnswer, Faults, Text, Wait
 from qflowd.api.codes import CODES, status_of
 from qflowd.api.live.stream import Live
-from qflowd.api.routing import PREFIX, Endpoint, endpoints
+from qflowd.api.routing import PREFIX, Endpoint, common_codes, endpoints
 from qflowd.model.roles import Role
 
 REFERENCE: Final = "#/components/schemas/{name}"
+FAULT: Final = "#/components/responses/"
 NEVER_NAMED: Final = (ApiAnswer, Text, Live, Wait, Any, None, type(None))
 ALWAYS: Final = (50001, 50301)  # of every route
 
@@ -31,6 +33,7 @@ def description() -> bytes:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, by_kind, components)
+    faults = {tuple(codes) for route in routes for codes in _faults(route).values()}
     document = {
         "openapi": "3.1.0",
         "info": {
@@ -43,6 +46,7 @@ def description() -> bytes:
         "paths": paths,
         "components": {
             "schemas": components,
+            "responses": {"-".join(map(str, codes)): _fault(codes, by_kind[str(Faults)]) for codes in faults},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "qflowd"},
@@ -71,8 +75,6 @@ def _operation(route: Endpoint, schemas: dict[str, Any], components: dict[str, A
         found["security"] = []
     if route.does:
         found["x-does"] = route.does
-    if route.source:
-        found["x-source"] = route.source
     if route.body is not None:
         found["requestBody"] = {"content": {"application/json": {"schema": schemas[str(route.body)]}}}
     return found
@@ -102,22 +104,27 @@ def _responses(route: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         str(status): {"description": meaning, "content": shown} for status, meaning in _successes(route).items()
     }
-    by_status: dict[int, list[int]] = {}
-    for code in (*_common_codes(route), *route.errors, *ALWAYS):
-        by_status.setdefault(status_of(code), []).append(code)
-    for status, codes in sorted(by_status.items()):
-        fault = {
-            "type": "object",
-            "properties": {
-                "code": {"enum": sorted(set(codes))},
-                "message": {"type": "string"},
-                "data": schemas[str(Faults)],
-            },
-            "required": ["code", "message", "data"],
-        }
-        meaning = "; ".join(f"{code}: {CODES[code]}" for code in sorted(set(codes)))
-        found[str(status)] = {"description": meaning, "content": {"application/json": {"schema": fault}}}
+    found |= {status: {"$ref": FAULT + "-".join(map(str, codes))} for status, codes in _faults(route).items()}
     return found
+
+
+def _faults(route: Endpoint) -> dict[str, list[int]]:
+    """The codes of a route by their status."""
+    found: dict[str, list[int]] = {}
+    for code in sorted({*common_codes(route), *route.errors, *ALWAYS}):
+        found.setdefault(str(status_of(code)), []).append(code)
+    return found
+
+
+def _fault(codes: Sequence[int], data: Any) -> dict[str, Any]:
+    """The answer that has one of these codes."""
+    fault = {
+        "type": "object",
+        "properties": {"code": {"enum": codes}, "message": {"type": "string"}, "data": data},
+        "required": ["code", "message", "data"],
+    }
+    meaning = "; ".join(f"{code}: {CODES[code]}" for code in codes)
+    return {"description": meaning, "content": {"application/json": {"schema": fault}}}
 
 
 def _successes(route: Endpoint) -> dict[int, str]:
@@ -128,25 +135,6 @@ def _successes(route: Endpoint) -> dict[int, str]:
     if route.is_write and Wait in get_args(route.answer):
         found[202] = "it is written, and has not been answered yet"
     return found
-
-
-def _common_codes(route: Endpoint) -> list[int]:
-    """Codes that follow from what a route is, not from what it does."""
-    codes = [40002]
-    if route.role > Role.NONE:
-        codes += [40101, 40102, 40103, 40301, 42901]
-    if route.is_write:
-        codes += [40303, 40305]
-    if route.body is not None:
-        codes += [40001, 40801, 41301, 41501, 42202]
-    if route.path_types:
-        codes.append(40401)
-    names = () if route.query is None else route.query.__struct_fields__
-    if "cursor" in names:
-        codes.append(40003)
-    if "page" in names:
-        codes.append(42206)
-    return codes
 
 
 def _data_type(answer: Any) -> Any:

@@ -28,7 +28,8 @@ _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 class Endpoint:
     """A method of a path, and the handler that answers it.
 
-    `does`: the statement, command or verb behind it, for readers; `source`: its number in the documents that it keeps to.
+    `does`: the command, submission or view of the SQL contract that does the same, for readers.
+    `errors`: the codes that do not follow from what the route is (see common_codes).
     """
 
     method: str
@@ -41,7 +42,6 @@ class Endpoint:
     answer: Any
     errors: Sequence[int]
     does: str
-    source: str
     largest_body: int
 
     @property
@@ -67,6 +67,25 @@ class Endpoint:
         return tuple(segment.startswith("{") for segment in self.path.split("/"))
 
 
+def common_codes(route: Endpoint) -> list[int]:
+    """Codes that follow from what a route is, not from what it does."""
+    codes = [40002]
+    if route.role > Role.NONE:
+        codes += [40101, 40102, 40103, 40301, 42901]
+    if route.is_write:
+        codes += [40303, 40305]
+    if route.body is not None:
+        codes += [40001, 40801, 41301, 41501, 42202]
+    if route.path_types:
+        codes.append(40401)
+    names = () if route.query is None else route.query.__struct_fields__
+    if "cursor" in names:
+        codes.append(40003)
+    if "page" in names:
+        codes.append(42206)
+    return codes
+
+
 ENDPOINTS: list[Endpoint] = []
 
 
@@ -77,12 +96,11 @@ def route(
     *,
     errors: Sequence[int] = (),
     does: str = "",
-    source: str = "",
     largest_body: int = LARGEST_BODY,
 ) -> Callable[[F], F]:
     """Answer `method` of `path` (below /api/v1, unless it is one of BARE) by the function that is decorated.
 
-    Raises: TypeError where path and signature do not fit, or a code is unknown.
+    Raises: TypeError where path and signature do not fit, or a code is unknown, or follows from the route anyway.
     """
 
     def register(handler: F) -> F:
@@ -93,22 +111,22 @@ def route(
             raise TypeError(f"{method} {path}: {handler.__name__}() takes {', '.join(names)}")
         if unknown := set(errors) - CODES.keys():
             raise TypeError(f"{method} {path}: there are no codes {unknown}")
-        ENDPOINTS.append(
-            Endpoint(
-                method=method,
-                path=path if path.startswith(BARE) else PREFIX + path,
-                role=role,
-                handler=handler,
-                path_types={name: hints[name] for name in in_path},
-                query=hints.get("query"),
-                body=hints.get("body"),
-                answer=hints.get("return", Any),
-                errors=errors,
-                does=does,
-                source=source,
-                largest_body=largest_body,
-            )
+        endpoint = Endpoint(
+            method=method,
+            path=path if path.startswith(BARE) else PREFIX + path,
+            role=role,
+            handler=handler,
+            path_types={name: hints[name] for name in in_path},
+            query=hints.get("query"),
+            body=hints.get("body"),
+            answer=hints.get("return", Any),
+            errors=errors,
+            does=does,
+            largest_body=largest_body,
         )
+        if needless := set(errors) & set(common_codes(endpoint)):
+            raise TypeError(f"{method} {path}: {needless} follow from the route; leave them out of its errors")
+        ENDPOINTS.append(endpoint)
         return handler
 
     return register

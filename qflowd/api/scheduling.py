@@ -145,7 +145,6 @@ def _endpoint(alias: Alias, target: Endpoint) -> Endpoint:
         path_types=types,
         query=query,
         answer=NumberedPage if is_list else target.answer,
-        source=f"002-{alias.number}",
         does=f"{target.method} {target.path}",
     )
 

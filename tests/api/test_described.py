@@ -23,6 +23,7 @@ from tests.support.http import Reply
 
 DOCUMENT: Final = json.loads(description())
 COMPONENTS: Final = DOCUMENT["components"]["schemas"]
+FAULTS: Final = DOCUMENT["components"]["responses"]
 ENDLESS: Final = ("/api/v1/stream",)
 OPERATIONS: Final = [
     (method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods if path not in ENDLESS
@@ -182,7 +183,8 @@ def _try(house: House, things: Mapping[str, Any], method: str, path: str, number
 
 def _check(reply: Reply, responses: Mapping[str, Any], said: str) -> None:
     assert str(reply.status) in responses, said
-    content = responses[str(reply.status)]["content"]
+    response = responses[str(reply.status)]
+    content = (FAULTS[response["$ref"].rpartition("/")[2]] if "$ref" in response else response)["content"]
     kind = reply.headers.get("content-type", "").partition(";")[0]
     assert kind in content or "*/*" in content, said
     if kind in content and kind == "application/json":

@@ -9,9 +9,10 @@ import socket
 import pytest
 
 from qflowd.api.cache import TtlCache
+from qflowd.api.call import Call
 from qflowd.api.codes import CODES
 from qflowd.api.resources import me, meta
-from qflowd.api.routing import PREFIX, Endpoint, endpoints
+from qflowd.api.routing import PREFIX, Endpoint, endpoints, route
 from qflowd.model.errors import SchemaOutdated, StoreUnavailable
 from qflowd.model.roles import Role
 from tests.docs.pages import ROOT
@@ -166,3 +167,11 @@ def _raw(api: ApiServer, path: str, header: str = "Accept: */*") -> str:
         while part := connection.recv(65536):
             parts.append(part)
     return b"".join(parts).decode()
+
+
+def test_a_route_does_not_say_what_follows_from_what_it_is() -> None:
+    def show(call: Call, id: int) -> None:
+        """Nothing."""
+
+    with pytest.raises(TypeError, match=r"\{40401\} follow from the route"):
+        route("GET", "/nothing/{id}", Role.READ, errors=(40401,))(show)

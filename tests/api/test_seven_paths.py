@@ -15,22 +15,21 @@ from tests.support.house import House
 PATHS = [line.split() for line in (Path(__file__).parent / "seven_paths.txt").read_text("utf-8").splitlines()]
 
 
-def test_each_is_in_the_table_under_its_number() -> None:
-    table = {route.source: (route.method, route.path) for route in endpoints() if route.source.startswith("000-")}
-    assert table == {number: (method, PREFIX + path) for number, method, path in PATHS}
+def test_each_is_in_the_table() -> None:
+    assert {(method, PREFIX + path) for method, path in PATHS} <= {(route.method, route.path) for route in endpoints()}
 
 
-@pytest.mark.parametrize(("number", "method", "path"), PATHS, ids=[number for number, _, _ in PATHS])
-def test_each_answers(house: House, number: str, method: str, path: str) -> None:
+@pytest.mark.parametrize(("method", "path"), PATHS, ids=[" ".join(each) for each in PATHS])
+def test_each_answers(house: House, method: str, path: str) -> None:
     instance = house.started("greet")
     house.ended(instance)
     names = {"/workflows/": "greet", "/tasks/": str(instance * ORDINALS), "/plugins/": "hello"}
     value = next((value for prefix, value in names.items() if path.startswith(prefix)), "")
     body = {"workflow": "greet"} if path == "/workflows" else {} if method == "POST" else None
-    if number == "000-5":
+    if path.endswith("/resume"):
         house.post("/workflows/greet/pause?wait=30")
     reply = house.api.request(method, path.replace("{id}", value).replace("{name}", value) + "?wait=30", body)
-    if number == "000-4":
+    if path.endswith("/pause"):
         house.post("/workflows/greet/resume?wait=30")
     assert reply.status in (200, 201), reply.body
     assert reply.code == 0

@@ -10,9 +10,9 @@ from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.model.refusals import Refusal
 
 NEW: Final = "NEW"
-# Why a command, and why a submission may be rejected.
-REFUSALS: Final = (40302, 40401, 40901, 40905, 42201, 42202)
-REJECTIONS: Final = (40302, 40401, 40901, 40905, 42201, 42202, 42204, 42205, 42902)
+# Why a command, and why a submission may be rejected, besides what follows from the route.
+REFUSALS: Final = (40302, 40901, 40905, 42201)
+REJECTIONS: Final = (*REFUSALS, 42204, 42205, 42902)
 
 
 class SubmissionAnswer(Item):

@@ -95,7 +95,7 @@ class BatchItem(Item):
     sample: Any
 
 
-@route("GET", "/batches", Role.READ, does="commands")
+@route("GET", "/batches", Role.READ)
 def list_batches(call: Call, query: PageQuery) -> ListPage[BatchItem]:
     """Batches, the newest first."""
     [before] = read_cursor(query) or [ABOVE_ALL_IDS]
@@ -103,7 +103,7 @@ def list_batches(call: Call, query: PageQuery) -> ListPage[BatchItem]:
     return page_of(query, rows, "id", make=_item)
 
 
-@route("POST", "/batches", Role.SUBMIT, errors=(*REFUSALS, 40907), does="command with filter")
+@route("POST", "/batches", Role.SUBMIT, errors=(*REFUSALS, 40401, 40907), does="command with filter")
 def create_batch(call: Call, body: BatchBody) -> Wait | BatchItem:
     """Do something to many instances, or tell what it would come to (`dry_run`)."""
     refuse_action(call, body.action)
@@ -125,7 +125,7 @@ def create_batch(call: Call, body: BatchBody) -> Wait | BatchItem:
     return answered(call, Awaited.COMMAND, number, new, lambda: _read(call, number), f"batches/{number}")
 
 
-@route("GET", "/batches/{id}", Role.READ, errors=(40401,), does="commands")
+@route("GET", "/batches/{id}", Role.READ)
 def show_batch(call: Call, id: int) -> Wait | BatchItem:
     """How far a batch has come; `?wait=` waits for its end."""
     return shown(call, Awaited.COMMAND, id, lambda: _read(call, id))

@@ -62,7 +62,7 @@ class UndoItem(TaskItem):
     task_state: str | None
 
 
-@route("GET", "/instances/{id}/breakpoint", Role.READ, errors=(40401,), does="view breakpoints")
+@route("GET", "/instances/{id}/breakpoint", Role.READ, does="view breakpoints")
 def show_breakpoint(call: Call, id: int) -> BreakpointView:
     """Where an instance stands: what is done, runs and waits, with checkpoints, and what would start."""
     info = call.one("show_instance_item", id=id)
@@ -91,7 +91,7 @@ def _entry(row: Any) -> BreakpointEntry:
     return BreakpointEntry(**fields_of(row, BreakpointEntry) | {"task_id": str(row.id)})
 
 
-@route("GET", "/instances/{id}/saga", Role.READ, errors=(40003, 40401), does="view compensations")
+@route("GET", "/instances/{id}/saga", Role.READ, does="view compensations")
 def list_undone(call: Call, id: int, query: PageQuery) -> ListPage[UndoItem]:
     """What undoes the tasks of an instance, in the order in which it was added; nothing where nothing is undone."""
     if call.one("show_timeline_head", instance_id=id) is None:

@@ -52,7 +52,7 @@ class ClientRows(Item):
     rows: Sequence[Any]
 
 
-@route("GET", "/rows/{name}", Role.READ, errors=(40002, 40401), does="R views")
+@route("GET", "/rows/{name}", Role.READ)
 def list_client_rows(call: Call, name: str, query: ClientRowsQuery) -> ClientRows:
     """Rows for the Python client, which turns them into its records. Programs in other languages have the other routes.
 

@@ -37,7 +37,7 @@ class CommandRows(CommandRow):
     items: Annotated[list[CommandRow], msgspec.Meta(min_length=1, max_length=MOST_ROWS)] | None = None
 
 
-@route("POST", "/commands", Role.SUBMIT, errors=REFUSALS, does="commands", largest_body=4_000_000)
+@route("POST", "/commands", Role.SUBMIT, errors=(*REFUSALS, 40401), largest_body=4_000_000)
 def create_commands(call: Call, body: CommandRows) -> CommandResult | CommandList:
     """Ask for any action, or for many at once (`items`): all rows are written, or none. The role needed is the action's.
 
@@ -53,7 +53,7 @@ def create_commands(call: Call, body: CommandRows) -> CommandResult | CommandLis
     return all_asked(call, ask_all(call, of_all(rows, lambda row: _row_of(call, row))))
 
 
-@route("GET", "/commands/{id}", Role.READ, errors=(40401,), does="commands")
+@route("GET", "/commands/{id}", Role.READ)
 def show_command(call: Call, id: int) -> CommandResult:
     """A command; `?wait=` waits until it is answered."""
     return shown(call, Awaited.COMMAND, id, lambda: read_command(call, id))

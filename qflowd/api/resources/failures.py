@@ -31,7 +31,7 @@ class FailuresQuery(PageQuery):
     muted: bool | None = None
 
 
-@route("GET", "/failures", Role.READ, errors=(40002, 40003), does="views failures, handled_failures")
+@route("GET", "/failures", Role.READ, does="views failures, handled_failures")
 def list_failures(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
     """What has failed, that of the newest instances first. Groups are those of the newest 5,000 failures, all on one page."""
     if query.muted is not None and (query.handled or not query.group):

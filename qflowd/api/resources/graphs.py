@@ -23,7 +23,7 @@ class GraphQuery(Query):
     fold: Literal["auto", "none"] = "auto"
 
 
-@route("GET", "/workflows/{id}/versions/{version}/graph", Role.READ, does="R versions, model.layout")
+@route("GET", "/workflows/{id}/versions/{version}/graph", Role.READ)
 def show_version_graph(call: Call, id: str, version: str, query: GraphQuery) -> ApiAnswer | Graph:
     """The graph of a version: `{version}` is a number, `active` or `draft`."""
     found = version_of(call, workflow_of(call, id), version)
@@ -34,7 +34,7 @@ def show_version_graph(call: Call, id: str, version: str, query: GraphQuery) -> 
     return ApiAnswer(graph, headers=IMMUTABLE if is_fixed else {}, etag=f"{found.hash}-{query.fold}")
 
 
-@route("GET", "/instances/{id}/graph", Role.READ, does="R version graph and one GROUP BY")
+@route("GET", "/instances/{id}/graph", Role.READ)
 def show_instance_graph(call: Call, id: int, query: GraphQuery) -> Graph:
     """The graph of an instance: each box with its counts by state, its state, first start and last end."""
     head = call.one("show_instance_head", id=id)

@@ -69,7 +69,7 @@ class GridQuery(Query):
     before: Annotated[int, msgspec.Meta(ge=1, le=LARGEST_INSTANCE)] = LARGEST_INSTANCE
 
 
-@route("GET", "/workflows/{id}/grid", Role.READ, does="R instances, tasks by key range")
+@route("GET", "/workflows/{id}/grid", Role.READ)
 def show_grid(call: Call, id: str, query: GridQuery) -> Grid:
     """The latest instances of a workflow, and where each of their tasks stands or how it ended."""
     workflow = workflow_of(call, id)

@@ -85,25 +85,25 @@ class FaultyFile(Item):
     error: str
 
 
-@route("GET", "/daemons", Role.READ, does="R daemons")
+@route("GET", "/daemons", Role.READ)
 def list_daemons(call: Call) -> list[DaemonItem]:
     """The daemons that live, with what they have to do."""
     return daemons_of(call)
 
 
-@route("GET", "/pools", Role.READ, does="R pools")
+@route("GET", "/pools", Role.READ)
 def list_pools(call: Call) -> list[PoolItem]:
     """The pools of all daemons that live."""
     return items_of(hide_hosts(call, "list_pools", call.read("list_pools")), PoolItem)
 
 
-@route("GET", "/jobs", Role.READ, does="R jobs")
+@route("GET", "/jobs", Role.READ)
 def list_jobs(call: Call) -> list[JobItem]:
     """The jobs that the caller may run."""
     return _jobs(call)
 
 
-@route("GET", "/jobs/{name}", Role.READ, does="R jobs")
+@route("GET", "/jobs/{name}", Role.READ)
 def show_job(call: Call, name: str) -> JobItem:
     """One job, with the schema of its params."""
     jobs = {job.job: job for job in _jobs(call)}
@@ -112,13 +112,13 @@ def show_job(call: Call, name: str) -> JobItem:
     return jobs[name]
 
 
-@route("GET", "/plugins", Role.READ, does="R plugins of live daemons")
+@route("GET", "/plugins", Role.READ)
 def list_plugins(call: Call) -> list[PluginFile]:
     """The plugin files of live daemons, with the jobs in each."""
     return _plugins(call)
 
 
-@route("GET", "/plugins/{name}", Role.READ, does="R plugins of live daemons")
+@route("GET", "/plugins/{name}", Role.READ)
 def show_plugin(call: Call, name: str) -> list[PluginFile]:
     """One plugin, as each live daemon sees it: by its file, the file's name without `.py`, or a job in it."""
     found = [plugin for plugin in _plugins(call) if name in (plugin.file, _stem(plugin.file), *plugin.jobs)]

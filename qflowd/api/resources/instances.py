@@ -76,20 +76,20 @@ class InstancesQuery(InstancesOfQuery):
     tag: str | None = None
 
 
-@route("GET", "/instances", Role.READ, errors=(40002, 40003), does="view instances")
+@route("GET", "/instances", Role.READ, does="view instances")
 def list_instances(call: Call, query: InstancesQuery) -> ListPage[InstanceItem]:
     """Instances, newest first. A page may be shorter than `limit`: only a `next` of null is the end."""
     more = {"workflow": query.workflow, "job": query.job, "domain": query.domain, "tag": query.tag}
     return _page(call, query, more)
 
 
-@route("GET", "/workflows/{id}/instances", Role.READ, errors=(40002, 40003, 40401), does="view instances")
+@route("GET", "/workflows/{id}/instances", Role.READ, does="view instances")
 def list_instances_of_workflow(call: Call, id: str, query: InstancesOfQuery) -> ListPage[InstanceItem]:
     """Instances of one workflow, newest first; as `GET /instances`."""
     return _page(call, query, {"workflow": workflow_of(call, id).workflow})
 
 
-@route("GET", "/instances/{id}", Role.READ, errors=(40401,), does="view instances")
+@route("GET", "/instances/{id}", Role.READ, does="view instances")
 def show_instance(call: Call, id: int, query: InstanceQuery) -> Wait | ApiAnswer | InstanceDetail:
     """One instance. With `wait` the answer comes when it has ended or changed (`until`), or after so many seconds."""
     if query.until == "change" and call.wait_s:

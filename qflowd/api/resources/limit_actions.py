@@ -36,7 +36,7 @@ def set_limit(call: Call, key: str, body: LimitSettings) -> CommandResult:
     return _do(call, key, "set_limit", body.reason, **wanted, **_matched(call, key))
 
 
-@route("DELETE", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42801), does="command unset_limit")
+@route("DELETE", "/limits/{key}", Role.OPERATE, errors=(*REFUSALS, 41201, 42202, 42801), does="command unset_limit")
 def unset_limit(call: Call, key: str) -> CommandResult:
     """Let a limit be what the configuration says. In another tenant than default: for system."""
     return _do(call, key, "unset_limit", None, **_matched(call, key))

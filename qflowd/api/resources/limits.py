@@ -42,7 +42,7 @@ class LimitItem(Item):
     etag: str
 
 
-@route("GET", "/limits", Role.READ, does="R limits")
+@route("GET", "/limits", Role.READ)
 def list_limits(call: Call) -> list[LimitItem]:
     """All limits by their names; of those that a quota makes, the tenant's own."""
     return limits_of(call)

@@ -38,14 +38,14 @@ class TaskLogQuery(LogQuery):
     attempt: Annotated[int, msgspec.Meta(ge=1, le=32767)] | None = None
 
 
-@route("GET", "/instances/{id}/log", Role.READ, errors=(40002, 40401), does="view logs")
+@route("GET", "/instances/{id}/log", Role.READ, does="view logs")
 def show_log_of_instance(call: Call, id: int, query: LogQuery) -> LogPage | Text:
     """What all tasks of an instance have written. With `Accept: text/plain` all of it, as text."""
     rows_of(call, id)
     return _answer(call, LinesWanted(id, level=query.level, search=query.q), query)
 
 
-@route("GET", "/tasks/{id}/log", Role.READ, errors=(40002, 40401), does="view logs")
+@route("GET", "/tasks/{id}/log", Role.READ, does="view logs")
 def show_log_of_task(call: Call, id: int, query: TaskLogQuery) -> LogPage | Text:
     """What a task has written. With `Accept: text/plain` all of it, as text."""
     task_row(call, "show_task_place", id)

@@ -73,33 +73,19 @@ class ChangedMe(Body):
     old_password: str | None = None
 
 
-@route(
-    "POST",
-    "/login",
-    Role.NONE,
-    errors=(40102, 40303, 42202, 42901),
-    does="access sign_in_by_password",
-    largest_body=LARGEST_LOGIN,
-)
+@route("POST", "/login", Role.NONE, errors=(40102, 42901), largest_body=LARGEST_LOGIN)
 def log_in(call: Call, body: LoginByPassword) -> ApiAnswer | Me:
     """Sign in by a password; the answer sets the cookie of a session."""
     return _signed_in(call, partial(login.sign_in_by_password, call.store, body.name, body.password))
 
 
-@route(
-    "POST",
-    "/login/code",
-    Role.NONE,
-    errors=(40102, 40303, 42202, 42901),
-    does="access sign_in_by_code",
-    largest_body=LARGEST_LOGIN,
-)
+@route("POST", "/login/code", Role.NONE, errors=(40102, 42901), largest_body=LARGEST_LOGIN)
 def log_in_by_code(call: Call, body: LoginByCode) -> ApiAnswer | Me:
     """Sign in by a link that works once; the answer sets the cookie of a session."""
     return _signed_in(call, partial(login.sign_in_by_code, call.store, body.code))
 
 
-@route("POST", "/logout", Role.READ, errors=(40303, 40901), does="access end_session")
+@route("POST", "/logout", Role.READ, errors=(40901,))
 def log_out(call: Call) -> ApiAnswer | None:
     """End the session that the cookie names."""
     if (number := call.caller.session) is None:
@@ -109,13 +95,13 @@ def log_out(call: Call) -> ApiAnswer | None:
     return ApiAnswer(None, cookies=[no_session_cookie(call.request)])
 
 
-@route("GET", "/me", Role.READ, does="R principal")
+@route("GET", "/me", Role.READ)
 def show_me(call: Call) -> Me:
     """The caller: name, tenant, role, and how they want the dashboard."""
     return _me(call, call.caller.secret)
 
 
-@route("PUT", "/me", Role.READ, errors=(40102, 40301, 40303, 40901, 42202), does="access set_preferences, set_password")
+@route("PUT", "/me", Role.READ, errors=(40901,))
 def update_me(call: Call, body: ChangedMe) -> Me:
     """Change how the dashboard looks to the caller, and their password."""
     row = call.store.read(lambda tx: principals.find_by_name(tx, call.caller.principal))

@@ -35,13 +35,13 @@ class UnmuteBody(Body):
     reason: str | None = None
 
 
-@route("POST", "/failures/mute", Role.OPERATE, errors=REFUSALS, does="command mute")
+@route("POST", "/failures/mute", Role.OPERATE, errors=(*REFUSALS, 40401), does="command mute")
 def mute_failures(call: Call, body: MuteBody) -> CommandResult:
     """Leave a group of failures out of `/overview` and `/notifications` for a while. It is still listed, and says so."""
     return _do(call, "mute", body.group, body.reason, {"for": body.for_})
 
 
-@route("POST", "/failures/unmute", Role.OPERATE, errors=REFUSALS, does="command unmute")
+@route("POST", "/failures/unmute", Role.OPERATE, errors=(*REFUSALS, 40401), does="command unmute")
 def unmute_failures(call: Call, body: UnmuteBody) -> CommandResult:
     """End the mute of a group of failures."""
     return _do(call, "unmute", body.group, body.reason, {})

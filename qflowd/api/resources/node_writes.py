@@ -19,7 +19,7 @@ from qflowd.model.roles import Role
 
 NODES: Final = "/workflows/{id}/versions/{version}/nodes"
 EDGES: Final = "/workflows/{id}/versions/{version}/edges"
-OF_DRAFTS: Final = (40302, 40401, 40904, 41201, 42202, 42203, 42801)
+OF_DRAFTS: Final = (40302, 40904, 41201, 42203, 42801)
 
 
 class NodeBody(Body):
@@ -73,13 +73,13 @@ class EdgeBody(Body, rename={"from_": "from"}):
 _FIELDS: Final = ("job", "task", "workflow", "title", "after", "params")
 
 
-@route("POST", NODES, Role.DEFINE, errors=(*OF_DRAFTS, 40902), does="edits.add_task")
+@route("POST", NODES, Role.DEFINE, errors=(*OF_DRAFTS, 40902))
 def create_node(call: Call, id: str, version: str, body: NewNode) -> ApiAnswer | DraftItem:
     """Add a task to a draft."""
     return edit_draft(call, id, version, lambda data: edits.add_task(data, body.key, body.document()), status=201)
 
 
-@route("PUT", f"{NODES}/{{node}}", Role.DEFINE, errors=(*OF_DRAFTS, 40902), does="edits.set_task")
+@route("PUT", f"{NODES}/{{node}}", Role.DEFINE, errors=(*OF_DRAFTS, 40902))
 def update_node(call: Call, id: str, version: str, node: str, body: ChangedNode) -> ApiAnswer | DraftItem:
     """Change a task of a draft, or its key."""
 
@@ -90,7 +90,7 @@ def update_node(call: Call, id: str, version: str, node: str, body: ChangedNode)
     return edit_draft(call, id, version, change)
 
 
-@route("DELETE", f"{NODES}/{{node}}", Role.DEFINE, errors=OF_DRAFTS, does="edits.remove_task")
+@route("DELETE", f"{NODES}/{{node}}", Role.DEFINE, errors=(*OF_DRAFTS, 42202))
 def delete_node(call: Call, id: str, version: str, node: str) -> ApiAnswer | DraftItem:
     """Remove a task of a draft, and its edges."""
 
@@ -100,7 +100,7 @@ def delete_node(call: Call, id: str, version: str, node: str) -> ApiAnswer | Dra
     return edit_draft(call, id, version, change)
 
 
-@route("POST", EDGES, Role.DEFINE, errors=OF_DRAFTS, does="edits.put_edge")
+@route("POST", EDGES, Role.DEFINE, errors=OF_DRAFTS)
 def create_edge(call: Call, id: str, version: str, body: EdgeBody) -> ApiAnswer | DraftItem:
     """Add an edge to a draft, or give one that is there another condition."""
     if body.condition is False:
@@ -115,7 +115,7 @@ def create_edge(call: Call, id: str, version: str, body: EdgeBody) -> ApiAnswer 
     return edit_draft(call, id, version, change, status=201)
 
 
-@route("DELETE", f"{EDGES}/{{edge}}", Role.DEFINE, errors=OF_DRAFTS, does="edits.remove_edge")
+@route("DELETE", f"{EDGES}/{{edge}}", Role.DEFINE, errors=(*OF_DRAFTS, 42202))
 def delete_edge(call: Call, id: str, version: str, edge: str) -> ApiAnswer | DraftItem:
     """Remove an edge of a draft: `FROM:TO`, or its position among the edges as they are written."""
 

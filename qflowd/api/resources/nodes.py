@@ -49,35 +49,35 @@ class DepthQuery(Query):
     deep: bool = False
 
 
-@route("GET", "/workflows/{id}/versions/{version}/nodes", Role.READ, does="R versions")
+@route("GET", "/workflows/{id}/versions/{version}/nodes", Role.READ)
 def list_nodes(call: Call, id: str, version: str) -> list[NodeItem]:
     """The tasks of a version in topological order."""
     graph = _graph(call, id, version)
     return [_node(graph, task.key) for task in graph.nodes]
 
 
-@route("GET", "/workflows/{id}/versions/{version}/nodes/{node}", Role.READ, does="R versions")
+@route("GET", "/workflows/{id}/versions/{version}/nodes/{node}", Role.READ)
 def show_node(call: Call, id: str, version: str, node: str) -> NodeItem:
     """One task, by its key or its number."""
     graph = _graph(call, id, version)
     return _node(graph, key_of(call, graph, node))
 
 
-@route("GET", "/workflows/{id}/versions/{version}/nodes/{node}/up", Role.READ, does="R versions")
+@route("GET", "/workflows/{id}/versions/{version}/nodes/{node}/up", Role.READ)
 def list_nodes_before(call: Call, id: str, version: str, node: str, query: DepthQuery) -> list[NodeItem]:
     """What a task waits for."""
     graph = _graph(call, id, version)
     return _around(graph, key_of(call, graph, node), graph.parents, deep=query.deep)
 
 
-@route("GET", "/workflows/{id}/versions/{version}/nodes/{node}/down", Role.READ, does="R versions")
+@route("GET", "/workflows/{id}/versions/{version}/nodes/{node}/down", Role.READ)
 def list_nodes_behind(call: Call, id: str, version: str, node: str, query: DepthQuery) -> list[NodeItem]:
     """What waits for a task."""
     graph = _graph(call, id, version)
     return _around(graph, key_of(call, graph, node), graph.children, deep=query.deep)
 
 
-@route("GET", "/workflows/{id}/versions/{version}/edges", Role.READ, does="R versions")
+@route("GET", "/workflows/{id}/versions/{version}/edges", Role.READ)
 def list_edges(call: Call, id: str, version: str) -> list[EdgeItem]:
     """The edges of a version."""
     return [

@@ -33,7 +33,7 @@ class Notification(Item):
     link: str
 
 
-@route("GET", "/notifications", Role.READ, does="R failures, plugins, tokens, daemons")
+@route("GET", "/notifications", Role.READ)
 def list_notifications(call: Call) -> list[Notification]:
     """What waits for a person, what is worst first: of the tenant, and tokens of the caller, of an administrator's tenant all."""
     return notifications_of(call)

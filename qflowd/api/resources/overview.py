@@ -72,7 +72,7 @@ class OverviewQuery(Query):
     since: datetime | None = None
 
 
-@route("GET", "/overview", Role.READ, does="R instances, failures, schedules, daemons; kept for a second")
+@route("GET", "/overview", Role.READ)
 def show_overview(call: Call, query: OverviewQuery) -> Overview:
     """What fails, runs and comes next; the same for all who ask within a second."""
     return recent_overview(call, query)

@@ -63,7 +63,7 @@ class PlanQuery(Query):
     version: str = "active"
 
 
-@route("GET", "/workflows/{id}/plan", Role.READ, errors=(42202,), does="R versions, jobs, model.cron")
+@route("GET", "/workflows/{id}/plan", Role.READ, errors=(42202,))
 def show_plan(call: Call, id: str, query: PlanQuery) -> WorkflowPlan:
     """The tasks of a version in their order, with the params and settings that they would run with."""
     found = workflow_of(call, id)

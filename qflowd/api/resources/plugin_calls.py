@@ -43,7 +43,7 @@ class HookAnswer(Item):
     error: str | None = None
 
 
-@route("POST", "/plugins/{name}", Role.OPERATE, errors=REJECTIONS, does="submission of a job", source="000-7")
+@route("POST", "/plugins/{name}", Role.OPERATE, errors=REJECTIONS, does="submission of a job")
 def call_plugin(call: Call, name: str, body: HookCall) -> Wait | HookAnswer:
     """Run a job. Its output if it ends in time, else 202 and where to look."""
     refuse_unlisted(call, job=name)

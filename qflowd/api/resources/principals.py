@@ -65,7 +65,7 @@ class PrincipalsQuery(PageQuery):
     """By name."""
 
 
-@route("GET", "/principals", Role.ADMIN, errors=(40002, 40003), does="R principal")
+@route("GET", "/principals", Role.ADMIN)
 def list_principals(call: Call, query: PrincipalsQuery) -> ListPage[PrincipalItem]:
     """Principals of the tenant, by name; those of a role above the caller's are left out."""
     after = (read_cursor(query) or [""])[0]
@@ -73,7 +73,7 @@ def list_principals(call: Call, query: PrincipalsQuery) -> ListPage[PrincipalIte
     return page_of(query, rows, "name", make=_item)
 
 
-@route("POST", "/principals", Role.ADMIN, errors=(40301, 40902, 42202), does="access add_principal")
+@route("POST", "/principals", Role.ADMIN, errors=(40902,))
 def create_principal(call: Call, body: NewPrincipal) -> ApiAnswer | PrincipalItem:
     """Make a principal."""
 
@@ -85,20 +85,14 @@ def create_principal(call: Call, body: NewPrincipal) -> ApiAnswer | PrincipalIte
     return answer_once(call, work)
 
 
-@route("GET", "/principals/{id}", Role.ADMIN, errors=(40401,), does="R principal")
+@route("GET", "/principals/{id}", Role.ADMIN)
 def show_principal(call: Call, id: int) -> ApiAnswer | PrincipalItem:
     """One principal."""
     item = _item(call.store.read(lambda tx: principals.show_principal(tx, call.actor, id)))
     return ApiAnswer(item, etag=_etag(item))
 
 
-@route(
-    "PUT",
-    "/principals/{id}",
-    Role.ADMIN,
-    errors=(40301, 40401, 40901, 41201, 42202, 42801),
-    does="access change_principal",
-)
+@route("PUT", "/principals/{id}", Role.ADMIN, errors=(40901, 41201, 42801))
 def update_principal(call: Call, id: int, body: ChangedPrincipal) -> ApiAnswer | PrincipalItem:
     """Change what a principal is and may do; disabled, it can do nothing, and its sessions end."""
 
@@ -119,13 +113,7 @@ def update_principal(call: Call, id: int, body: ChangedPrincipal) -> ApiAnswer |
     return ApiAnswer(item, etag=_etag(item))
 
 
-@route(
-    "DELETE",
-    "/principals/{id}",
-    Role.ADMIN,
-    errors=(40301, 40401, 40901, 41201, 42801),
-    does="access delete_principal",
-)
+@route("DELETE", "/principals/{id}", Role.ADMIN, errors=(40901, 41201, 42801))
 def delete_principal(call: Call, id: int) -> None:
     """Delete a principal with its tokens and sessions; what it has done stays in the audit."""
 
@@ -137,7 +125,7 @@ def delete_principal(call: Call, id: int) -> None:
     call.forget_callers()
 
 
-@route("POST", "/principals/{id}/login-link", Role.ADMIN, errors=(40301, 40401), does="access make_login_code")
+@route("POST", "/principals/{id}/login-link", Role.ADMIN)
 def make_login_link(call: Call, id: int) -> ApiAnswer | LoginLink:
     """A link that signs the principal in once within 15 minutes."""
 

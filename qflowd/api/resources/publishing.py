@@ -65,15 +65,7 @@ class SentWorkflow(NamedTuple):
     format: Format
 
 
-@route(
-    "POST",
-    "/workflows",
-    Role.SUBMIT,
-    errors=(*REJECTIONS, 40906, 42203),
-    does="registry.put_version, submission",
-    source="000-1",
-    largest_body=LARGEST_DOCUMENT,
-)
+@route("POST", "/workflows", Role.SUBMIT, errors=(*REJECTIONS, 40401, 40906, 42203), largest_body=LARGEST_DOCUMENT)
 def publish_workflow(call: Call, body: PublishBody) -> Wait | ApiAnswer | Published:
     """Store a workflow, live at once if it is new or changed, and run it: both are done, or neither."""
     if (body.definition is None) == (body.workflow is None):

@@ -40,7 +40,7 @@ class QueueQuery(Query):
     by: Literal["pool", "job", "reason"] = "pool"
 
 
-@route("GET", "/queue", Role.READ, does="lanes, lane_wait")
+@route("GET", "/queue", Role.READ)
 def show_queue(call: Call, query: QueueQuery) -> Queue:
     """Tasks that are ready, by pool, job or reason. Those of paused instances and tasks count until they are held."""
     lanes, now = call.read("list_queue", batch=MOST_LANES), call.store.clock.now()

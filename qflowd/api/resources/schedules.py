@@ -79,7 +79,7 @@ class FiresQuery(Query):
     past: Annotated[int, msgspec.Meta(ge=0, le=MOST_FIRES)] = 20
 
 
-@route("GET", "/schedules", Role.READ, does="R schedules, fires, model.cron")
+@route("GET", "/schedules", Role.READ)
 def list_schedules(call: Call, query: SpanQuery) -> ScheduleList:
     """The schedules of all workflows, and when they fire between two instants."""
     now = call.store.clock.now().astimezone(UTC)
@@ -97,13 +97,13 @@ def list_schedules(call: Call, query: SpanQuery) -> ScheduleList:
     return ScheduleList(schedules=items_of(schedules, ScheduleItem), fires=fires, from_=first, to=last)
 
 
-@route("GET", "/workflows/{id}/schedules", Role.READ, does="R schedules")
+@route("GET", "/workflows/{id}/schedules", Role.READ)
 def list_schedules_of_workflow(call: Call, id: str) -> list[ScheduleItem]:
     """The schedules of one workflow."""
     return items_of(_schedules_of(call, workflow_of(call, id).workflow), ScheduleItem)
 
 
-@route("GET", "/workflows/{id}/schedules/{name}/fires", Role.READ, does="R fires, model.cron")
+@route("GET", "/workflows/{id}/schedules/{name}/fires", Role.READ)
 def list_fires(call: Call, id: str, name: str, query: FiresQuery) -> ScheduleFires:
     """When a schedule has fired and what came of it, and when it fires next."""
     workflow = workflow_of(call, id).workflow

@@ -70,7 +70,7 @@ class SearchQuery(Query):
     q: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
-@route("GET", "/search", Role.READ, does="R workflows, nodes, instances, jobs")
+@route("GET", "/search", Role.READ)
 def search(call: Call, query: SearchQuery) -> Found:
     """Workflows, tasks, instances and jobs that begin with these words; an instance by its number, too."""
     text = query.q.strip()

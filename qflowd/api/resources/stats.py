@@ -69,7 +69,7 @@ class StatsQuery(Query):
     zone: str = "UTC"
 
 
-@route("GET", "/workflows/{id}/stats", Role.READ, does="R instances, tasks by key range; kept for a minute")
+@route("GET", "/workflows/{id}/stats", Role.READ)
 def show_workflow_stats(call: Call, id: str, query: StatsQuery) -> WorkflowStats:
     """How many runs there were each day, how long they and their tasks took, and how late they were."""
     workflow = workflow_of(call, id)

@@ -20,7 +20,7 @@ class StreamQuery(Query):
     topics: tuple[str, ...]
 
 
-@route("GET", "/stream", Role.READ, errors=(40401, 42903), does="the hub")
+@route("GET", "/stream", Role.READ, errors=(40401, 42903))
 def open_stream(call: Call, query: StreamQuery) -> Live:
     """Server-sent events: of each topic a snapshot, then what changes. One stream serves many topics."""
     names = tuple(dict.fromkeys(query.topics))

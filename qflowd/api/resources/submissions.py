@@ -59,7 +59,7 @@ class SubmissionRows(SubmissionRow):
     items: Annotated[list[SubmissionRow], msgspec.Meta(min_length=1, max_length=MOST_ROWS)] | None = None
 
 
-@route("POST", "/workflows/{id}/start", Role.SUBMIT, errors=REJECTIONS, does="submission", source="000-3")
+@route("POST", "/workflows/{id}/start", Role.SUBMIT, errors=REJECTIONS, does="submission")
 def start_workflow(call: Call, id: str, body: StartBody) -> Wait | SubmissionAnswer:
     """Run a workflow."""
     return submitted(call, submit(call, _row_for(call, id, body)))
@@ -72,7 +72,7 @@ def create_instance(call: Call, id: str, body: StartBody) -> Wait | SubmissionAn
     return submitted(call, submit(call, _row_for(call, id, body)))
 
 
-@route("POST", "/submissions", Role.SUBMIT, errors=REJECTIONS, does="submissions", largest_body=4_000_000)
+@route("POST", "/submissions", Role.SUBMIT, errors=(*REJECTIONS, 40401), largest_body=4_000_000)
 def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAnswer | SubmissionList:
     """Run a workflow or a single job, or many at once (`items`): all rows are written, or none.
 
@@ -91,7 +91,7 @@ def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAns
     return all_submitted(call, list(map(int, write_once(call, write)["submissions"])))
 
 
-@route("GET", "/submissions/{id}", Role.READ, errors=(40401,), does="submissions")
+@route("GET", "/submissions/{id}", Role.READ)
 def show_submission(call: Call, id: int) -> Wait | SubmissionAnswer:
     """A submission; `?wait=` waits until it is answered."""
     return shown(call, Awaited.SUBMISSION, id, lambda: read_submission(call, id))

@@ -76,13 +76,13 @@ class NodeQuery(Query):
     map_index: Annotated[int, msgspec.Meta(ge=0, le=ORDINALS)] | None = None
 
 
-@route("GET", "/tasks/{id}", Role.READ, errors=(40401,), does="view tasks", source="000-6")
+@route("GET", "/tasks/{id}", Role.READ, does="view tasks")
 def show_task(call: Call, id: int, query: TaskQuery) -> Wait | ApiAnswer | TaskDetail:
     """One row of a task. With `wait` the answer comes when it has ended or changed (`until`), or after so many seconds."""
     return _answer(call, id, query.tail, is_until_change=query.until == "change")
 
 
-@route("GET", "/instances/{id}/tasks/{node}", Role.READ, errors=(40401,), does="view tasks")
+@route("GET", "/instances/{id}/tasks/{node}", Role.READ, does="view tasks")
 def show_task_of_instance(call: Call, id: int, node: str, query: NodeQuery) -> Wait | ApiAnswer | TaskDetail:
     """A task of an instance by its key, or by its place in the version; with `map_index` an item of it."""
     of = rows_of(call, id, node)
@@ -97,7 +97,7 @@ def show_task_of_instance(call: Call, id: int, node: str, query: NodeQuery) -> W
     return _answer(call, task_id(id, of.first_item + query.map_index), 200)
 
 
-@route("GET", "/tasks/{id}/output", Role.READ, errors=(40401,), does="task_instance.output, large_value")
+@route("GET", "/tasks/{id}/output", Role.READ)
 def show_task_output(call: Call, id: int) -> Text:
     """What a task returned, as JSON outside the envelope, up to 16 MB."""
     row = task_row(call, "show_output", id)
@@ -109,14 +109,14 @@ def show_task_output(call: Call, id: int) -> Text:
     return Text(itertools.chain([next(parts, "null")], parts), JSON)
 
 
-@route("GET", "/tasks/{id}/params", Role.READ, errors=(40401,), does="view tasks")
+@route("GET", "/tasks/{id}/params", Role.READ, does="view tasks")
 def show_task_params(call: Call, id: int) -> Text:
     """What a task is given, as JSON outside the envelope; before it runs, expressions stand as they were written."""
     row = task_row(call, "show_params", id)
     return Text(row.as_text or "{}", JSON)
 
 
-@route("GET", "/tasks/{id}/attempts", Role.READ, errors=(40003, 40401), does="view attempts")
+@route("GET", "/tasks/{id}/attempts", Role.READ, does="view attempts")
 def list_attempts(call: Call, id: int, query: PageQuery) -> ListPage[AttemptItem]:
     """The attempts of a task, newest first."""
     key = read_cursor(query)
@@ -126,7 +126,7 @@ def list_attempts(call: Call, id: int, query: PageQuery) -> ListPage[AttemptItem
     return page_of(query, found, "fence")
 
 
-@route("GET", "/attempts/{id}", Role.READ, errors=(40401,), does="view attempts")
+@route("GET", "/attempts/{id}", Role.READ, does="view attempts")
 def show_attempt(call: Call, id: str) -> AttemptItem:
     """One attempt, by its task and fence: `44040193-2`."""
     task, _, fence = id.partition("-")

@@ -70,7 +70,7 @@ def handle_failure(call: Call, task: int, body: HandleBody) -> CommandResult:
     return _do(call, task, "handle", _note(body))
 
 
-@route("POST", "/failures/handle", Role.OPERATE, errors=REFUSALS, does="command handle")
+@route("POST", "/failures/handle", Role.OPERATE, errors=(*REFUSALS, 40401), does="command handle")
 def handle_failures(call: Call, body: HandleMany) -> CommandResult | CommandList:
     """Say of many failures that they are taken care of: by the ids of their tasks, or all that are alike."""
     if (body.tasks is None) == (body.group is None):

@@ -59,20 +59,20 @@ class DefinitionParams(Item):
     json_schema: Mapping[str, Any] | None
 
 
-@route("GET", "/task-definitions", Role.READ, errors=(40003,), does="R task_definitions")
+@route("GET", "/task-definitions", Role.READ)
 def list_task_definitions(call: Call, query: DefinitionsQuery) -> ListPage[TaskDefinitionItem]:
     """The task definitions by their keys."""
     return page_of_definitions(call, "definition", query)
 
 
-@route("GET", "/task-definitions/{id}", Role.READ, errors=(40401,), does="R task_definitions")
+@route("GET", "/task-definitions/{id}", Role.READ)
 def show_task_definition(call: Call, id: str) -> ApiAnswer | TaskDefinitionDetail:
     """A task definition, with the workflows that use it."""
     row = one_definition(call, "definition", id)
     return ApiAnswer(definition_detail(call, row), etag=row.hash)
 
 
-@route("GET", "/task-definitions/{id}/params", Role.READ, errors=(40401,), does="R task_definitions")
+@route("GET", "/task-definitions/{id}/params", Role.READ)
 def show_definition_params(call: Call, id: str) -> DefinitionParams:
     """The params that a task definition gives to its job, and their schema: that of its type, else of its job."""
     row = one_definition(call, "definition", id)
@@ -85,26 +85,20 @@ def show_definition_params(call: Call, id: str) -> DefinitionParams:
     return DefinitionParams(key=row.name, values=defaults | given, json_schema=workflow_schema(schemas))
 
 
-@route("POST", "/task-definitions", Role.DEFINE, errors=(40901, 40902, 42202), does="command define_task")
+@route("POST", "/task-definitions", Role.DEFINE, errors=(40901, 40902), does="command define_task")
 def create_task_definition(call: Call, body: NewDefinition) -> ApiAnswer | MadeDefinition:
     """Make a task definition."""
     return create(call, "definition", body.key, body.document(body.key), body.reason)
 
 
-@route("PUT", "/task-definitions/{id}", Role.DEFINE, errors=(40401, 41201, 42202, 42801), does="command define_task")
+@route("PUT", "/task-definitions/{id}", Role.DEFINE, errors=(41201, 42801), does="command define_task")
 def update_task_definition(call: Call, id: str, body: ChangedDefinition) -> ApiAnswer | MadeDefinition:
     """Change a task definition: workflows that use it get a new version, which is active."""
     row = one_definition(call, "definition", id)
     return update(call, row, body.document(row.name), body.reason)
 
 
-@route(
-    "DELETE",
-    "/task-definitions/{id}",
-    Role.DEFINE,
-    errors=(40401, 40903, 40906, 41201, 42801),
-    does="registry.remove_definition",
-)
+@route("DELETE", "/task-definitions/{id}", Role.DEFINE, errors=(40903, 40906, 41201, 42801))
 def delete_task_definition(call: Call, id: str) -> GoneDefinition:
     """Remove a task definition that no workflow uses."""
     return delete(call, one_definition(call, "definition", id))

@@ -51,39 +51,33 @@ class NewType(ChangedType, kw_only=True):
     type: str
 
 
-@route("GET", "/task-types", Role.READ, errors=(40003,), does="R task_definitions")
+@route("GET", "/task-types", Role.READ)
 def list_task_types(call: Call, query: DefinitionsQuery) -> ListPage[TaskTypeItem]:
     """The task types by their names."""
     return page_of_definitions(call, "type", query)
 
 
-@route("GET", "/task-types/{id}", Role.READ, errors=(40401,), does="R task_definitions")
+@route("GET", "/task-types/{id}", Role.READ)
 def show_task_type(call: Call, id: str) -> ApiAnswer | TaskTypeDetail:
     """A task type, with what is made of it."""
     row = one_definition(call, "type", id)
     return ApiAnswer(type_detail(call, row), etag=row.hash)
 
 
-@route("POST", "/task-types", Role.DEFINE, errors=(40901, 40902, 42202), does="command define_task")
+@route("POST", "/task-types", Role.DEFINE, errors=(40901, 40902), does="command define_task")
 def create_task_type(call: Call, body: NewType) -> ApiAnswer | MadeDefinition:
     """Make a task type."""
     return create(call, "type", body.type, body.document(body.type), body.reason)
 
 
-@route("PUT", "/task-types/{id}", Role.DEFINE, errors=(40401, 41201, 42202, 42801), does="command define_task")
+@route("PUT", "/task-types/{id}", Role.DEFINE, errors=(41201, 42801), does="command define_task")
 def update_task_type(call: Call, id: str, body: ChangedType) -> ApiAnswer | MadeDefinition:
     """Change a task type: workflows that are made of it get a new version, which is active."""
     row = one_definition(call, "type", id)
     return update(call, row, body.document(row.name), body.reason)
 
 
-@route(
-    "DELETE",
-    "/task-types/{id}",
-    Role.DEFINE,
-    errors=(40401, 40903, 40906, 41201, 42801),
-    does="registry.remove_definition",
-)
+@route("DELETE", "/task-types/{id}", Role.DEFINE, errors=(40903, 40906, 41201, 42801))
 def delete_task_type(call: Call, id: str) -> GoneDefinition:
     """Remove a task type that nothing is made of."""
     return delete(call, one_definition(call, "type", id))

@@ -100,7 +100,7 @@ class TenantsQuery(PageQuery):
     """By their names."""
 
 
-@route("GET", "/tenants", Role.SYSTEM, does="V access.list_tenants")
+@route("GET", "/tenants", Role.SYSTEM)
 def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
     """Tenants that have a row; one without has no quotas and is not counted."""
     [after] = read_cursor(query) or [""]
@@ -108,7 +108,7 @@ def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
     return page_of(query, rows, "name", make=lambda row: TenantItem(**_fields(row)))
 
 
-@route("POST", "/tenants", Role.SYSTEM, errors=(40902, 42202), does="V access.create_tenant")
+@route("POST", "/tenants", Role.SYSTEM, errors=(40902,))
 def create_tenant(call: Call, body: NewTenant) -> ApiAnswer | TenantDetail:
     """Give a tenant its row: from now on what it uses is counted, and it may get quotas."""
     refuse_bound(call)
@@ -117,14 +117,14 @@ def create_tenant(call: Call, body: NewTenant) -> ApiAnswer | TenantDetail:
     )
 
 
-@route("GET", "/tenants/{id}", Role.ADMIN, errors=(40401,), does="V access.find_tenant")
+@route("GET", "/tenants/{id}", Role.ADMIN)
 def show_tenant(call: Call, id: str) -> ApiAnswer | TenantDetail:
     """A tenant with its quotas."""
     _refuse_other(call, id)
     return _answer(*call.store.read(lambda tx: _found(tx, id)))
 
 
-@route("PUT", "/tenants/{id}", Role.SYSTEM, errors=(40401, 41201, 42801), does="V access.set_tenant")
+@route("PUT", "/tenants/{id}", Role.SYSTEM, errors=(41201, 42801))
 def update_tenant(call: Call, id: str, body: ChangedTenant) -> ApiAnswer | TenantDetail:
     """Change its title, suspend it, or make it active again."""
 
@@ -136,7 +136,7 @@ def update_tenant(call: Call, id: str, body: ChangedTenant) -> ApiAnswer | Tenan
     return _answer(*call.change(change))
 
 
-@route("DELETE", "/tenants/{id}", Role.SYSTEM, errors=(40401, 40903, 41201, 42801), does="V access.delete_tenant")
+@route("DELETE", "/tenants/{id}", Role.SYSTEM, errors=(40903, 41201, 42801))
 def delete_tenant(call: Call, id: str) -> None:
     """Take its row and its quotas away, once nothing of it is open; what it used is kept."""
 
@@ -147,7 +147,7 @@ def delete_tenant(call: Call, id: str) -> None:
     call.change(delete)
 
 
-@route("GET", "/tenants/{id}/quotas", Role.ADMIN, errors=(40401,), does="V access.list_quotas")
+@route("GET", "/tenants/{id}/quotas", Role.ADMIN)
 def list_quotas(call: Call, id: str) -> ApiAnswer | ListPage[QuotaItem]:
     """Its quotas, with how much of each is used."""
     _refuse_other(call, id)
@@ -155,7 +155,7 @@ def list_quotas(call: Call, id: str) -> ApiAnswer | ListPage[QuotaItem]:
     return _quotas(tenant, quotas)
 
 
-@route("PUT", "/tenants/{id}/quotas", Role.SYSTEM, errors=(40401, 41201, 42202, 42801), does="V access.replace_quotas")
+@route("PUT", "/tenants/{id}/quotas", Role.SYSTEM, errors=(41201, 42801))
 def replace_quotas(call: Call, id: str, body: QuotasRequest) -> ApiAnswer | ListPage[QuotaItem]:
     """Let it have these quotas and no others; they hold for whatever is admitted from now on."""
 
@@ -167,7 +167,7 @@ def replace_quotas(call: Call, id: str, body: QuotasRequest) -> ApiAnswer | List
     return _quotas(*call.change(replace))
 
 
-@route("GET", "/tenants/{id}/usage", Role.ADMIN, errors=(40401,), does="R usage_day")
+@route("GET", "/tenants/{id}/usage", Role.ADMIN)
 def list_usage(call: Call, id: str, query: UsageQuery) -> ListPage[UsageItem]:
     """What its instances used that have ended, by day and workflow."""
     _refuse_other(call, id)

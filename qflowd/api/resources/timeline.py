@@ -58,7 +58,7 @@ class TimelineQuery(Query):
     bins: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
 
 
-@route("GET", "/instances/{id}/timeline", Role.READ, errors=(40401,), does="view tasks, by node")
+@route("GET", "/instances/{id}/timeline", Role.READ, does="view tasks, by node")
 def show_timeline(call: Call, id: int, query: TimelineQuery) -> Timeline:
     """When the tasks of an instance ran."""
     head = call.one("show_timeline_head", instance_id=id)

@@ -101,7 +101,7 @@ class SessionsEnded(Item):
     ended: int
 
 
-@route("GET", "/tokens", Role.READ, errors=(40002, 40003), does="R token")
+@route("GET", "/tokens", Role.READ)
 def list_tokens(call: Call, query: TokensQuery) -> ListPage[TokenItem]:
     """Tokens, the newest first: the caller's own, for an administrator those of the tenant."""
     at, after = read_cursor(query) or [None, ""]
@@ -117,7 +117,7 @@ def list_tokens(call: Call, query: TokensQuery) -> ListPage[TokenItem]:
     return page_of(query, rows, "created_at", "id", make=_item)
 
 
-@route("POST", "/tokens", Role.READ, errors=(40301, 40401, 42202), does="access make_token")
+@route("POST", "/tokens", Role.READ, errors=(40401,))
 def make_token(call: Call, body: TokenRequest) -> ApiAnswer | MadeToken:
     """Make a token: for the caller, by an administrator for somebody else. The secret is in this answer alone."""
     scope = tokens.Scope(
@@ -140,7 +140,7 @@ def make_token(call: Call, body: TokenRequest) -> ApiAnswer | MadeToken:
     return answer_once(call, work, secret=shown_once)
 
 
-@route("DELETE", "/tokens/{id}", Role.READ, errors=(40401,), does="access revoke_token")
+@route("DELETE", "/tokens/{id}", Role.READ)
 def revoke_token(call: Call, id: str) -> AccessEnded:
     """Revoke a token; every server takes notice within ten seconds."""
     owner = _number(_owner(call))
@@ -149,7 +149,7 @@ def revoke_token(call: Call, id: str) -> AccessEnded:
     return AccessEnded(id=id, ended=ended)
 
 
-@route("GET", "/sessions", Role.READ, errors=(40002, 40003), does="R session")
+@route("GET", "/sessions", Role.READ)
 def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
     """Sessions under way, the newest first: the caller's own, for an administrator those of the tenant."""
     before = (read_cursor(query) or [ABOVE_ALL_IDS])[0]
@@ -165,7 +165,7 @@ def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
     )
 
 
-@route("DELETE", "/sessions/{id}", Role.READ, errors=(40401,), does="access end_session")
+@route("DELETE", "/sessions/{id}", Role.READ)
 def end_session(call: Call, id: int) -> AccessEnded:
     """End a session."""
     owner = _number(_owner(call))
@@ -174,7 +174,7 @@ def end_session(call: Call, id: int) -> AccessEnded:
     return AccessEnded(id=id, ended=ended)
 
 
-@route("DELETE", "/sessions", Role.READ, errors=(40901,), does="access end_other_sessions")
+@route("DELETE", "/sessions", Role.READ, errors=(40901,))
 def end_other_sessions(call: Call) -> SessionsEnded:
     """End all sessions of the caller but the one that asks."""
     if (owner := call.caller.principal_id) is None:

@@ -62,7 +62,7 @@ class TotalsQuery(Query):
     zone: str = "UTC"
 
 
-@route("GET", "/stats", Role.READ, errors=(40002,), does="R instances, tasks by key range; kept for a minute")
+@route("GET", "/stats", Role.READ)
 def show_stats(call: Call, query: TotalsQuery) -> StatsOfAll:
     """How many runs there were, what failed, and how long they took: of each workflow, task or day."""
     checked_zone(query.zone)

@@ -87,14 +87,7 @@ class GoneVersion(Item):
     version: int
 
 
-@route(
-    "POST",
-    VERSIONS,
-    Role.DEFINE,
-    errors=(40302, 40401, 40902, 42202, 42203),
-    does="registry.add_draft",
-    largest_body=LARGEST_DOCUMENT,
-)
+@route("POST", VERSIONS, Role.DEFINE, errors=(40302, 40902, 42203), largest_body=LARGEST_DOCUMENT)
 def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
     """Store a draft: the next version of a workflow, with its faults if it has some."""
     key = id if body.new else key_to_write(call, id)
@@ -114,14 +107,7 @@ def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftIt
     return answer_once(call, work)
 
 
-@route(
-    "PUT",
-    VERSION,
-    Role.DEFINE,
-    errors=(40302, 40401, 40901, 40904, 41201, 42202, 42203, 42801),
-    does="registry.replace_draft, activate, archive_draft",
-    largest_body=LARGEST_DOCUMENT,
-)
+@route("PUT", VERSION, Role.DEFINE, errors=(40302, 40901, 40904, 41201, 42203, 42801), largest_body=LARGEST_DOCUMENT)
 def update_version(call: Call, id: str, version: str, body: ChangedVersion) -> ApiAnswer | DraftItem | VersionOutcome:
     """Replace the document of a draft; or activate a version, or archive it, by its `state`."""
     key = key_to_write(call, id)
@@ -148,14 +134,7 @@ def update_version(call: Call, id: str, version: str, body: ChangedVersion) -> A
     return draft_answer(key, stored, data)
 
 
-@route(
-    "DELETE",
-    VERSION,
-    Role.DEFINE,
-    errors=(40302, 40401, 40904, 41201, 42801),
-    does="registry.drop_version",
-    source="000",
-)
+@route("DELETE", VERSION, Role.DEFINE, errors=(40302, 40904, 41201, 42801))
 def delete_version(call: Call, id: str, version: str) -> GoneVersion:
     """Remove a draft that nothing has run."""
     key = key_to_write(call, id)
@@ -170,13 +149,13 @@ def delete_version(call: Call, id: str, version: str) -> GoneVersion:
     return GoneVersion(workflow=key, version=call.change(work))
 
 
-@route("POST", f"{VERSION}/activate", Role.DEFINE, errors=(40302, 40401, 40901, 42202), does="command activate, canary")
+@route("POST", f"{VERSION}/activate", Role.DEFINE, errors=(40302, 40901), does="command activate, canary")
 def activate_version(call: Call, id: str, version: str, body: Activation) -> ApiAnswer | VersionOutcome:
     """Let new instances run a version, all or a share of them; an older version: roll back."""
     return _activate(call, key_to_write(call, id), version, body, is_matched=False)
 
 
-@route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="registry.archive_draft")
+@route("POST", f"{VERSION}/archive", Role.DEFINE, errors=(40302, 40901))
 def archive_version(call: Call, id: str, version: str, body: ReasonBody) -> ApiAnswer | VersionOutcome:
     """Archive a draft: it stays readable and can be activated, but is edited no more."""
     return _archive(call, key_to_write(call, id), version, body.reason, is_matched=False)

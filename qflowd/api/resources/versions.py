@@ -94,14 +94,14 @@ class DiffQuery(Query):
     to: str = "active"
 
 
-@route("GET", "/workflows/{id}/versions", Role.READ, does="R versions")
+@route("GET", "/workflows/{id}/versions", Role.READ)
 def list_versions(call: Call, id: str) -> list[VersionItem]:
     """The versions of a workflow, newest first."""
     rows = call.read("list_versions", workflow=workflow_of(call, id).workflow)
     return [VersionItem(**fields_of(row, VersionItem) | _faults(row)) for row in hide_files(call, rows)]
 
 
-@route("GET", "/workflows/{id}/versions/{version}", Role.READ, errors=(42202,), does="R versions")
+@route("GET", "/workflows/{id}/versions/{version}", Role.READ, errors=(42202,))
 def show_workflow_version(call: Call, id: str, version: str, query: VersionQuery) -> ApiAnswer | VersionDetail:
     """One version: `{version}` is a number, `active` or `draft`. Its ETag is what a change names in If-Match."""
     workflow = workflow_of(call, id)
@@ -120,7 +120,7 @@ def show_workflow_version(call: Call, id: str, version: str, query: VersionQuery
     )
 
 
-@route("GET", "/workflows/{id}/versions/{version}/diff", Role.READ, errors=(42202,), does="R versions")
+@route("GET", "/workflows/{id}/versions/{version}/diff", Role.READ, errors=(42202,))
 def show_diff(call: Call, id: str, version: str, query: DiffQuery) -> VersionDiff:
     """What changes from a version to the one that `to` names. A draft with faults is refused with these."""
     workflow = workflow_of(call, id)

@@ -34,7 +34,7 @@ class OfNode(Body):
     reason: str | None = None
 
 
-@route("POST", "/workflows/{id}/pause", Role.OPERATE, errors=REFUSALS, does="command pause", source="000-4")
+@route("POST", "/workflows/{id}/pause", Role.OPERATE, errors=REFUSALS, does="command pause")
 def pause_workflow(call: Call, id: str, body: PauseBody) -> CommandResult:
     """Let the schedule and all open instances of a workflow stand still."""
     if body.running != "finish":
@@ -42,7 +42,7 @@ def pause_workflow(call: Call, id: str, body: PauseBody) -> CommandResult:
     return _do(call, id, "pause", reason=body.reason)
 
 
-@route("POST", "/workflows/{id}/resume", Role.OPERATE, errors=REFUSALS, does="command resume", source="000-5")
+@route("POST", "/workflows/{id}/resume", Role.OPERATE, errors=REFUSALS, does="command resume")
 def resume_workflow(call: Call, id: str, body: ReasonBody) -> CommandResult:
     """Let a paused workflow continue, with the instances that were paused with it."""
     return _do(call, id, "resume", reason=body.reason)

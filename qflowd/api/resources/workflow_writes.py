@@ -90,13 +90,7 @@ class Judged(Item):
     document: Mapping[str, Any] | None
 
 
-@route(
-    "PUT",
-    "/workflows/{id}",
-    Role.DEFINE,
-    errors=(40302, 40401, 40901, 40906, 41201, 42202, 42801),
-    does="registry.draft_with_head, set_enabled",
-)
+@route("PUT", "/workflows/{id}", Role.DEFINE, errors=(40302, 40901, 40906, 41201, 42801))
 def update_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | WorkflowHead:
     """Change the head of a workflow, or switch it on or off; the head of one that a file describes is changed there."""
     key = key_to_write(call, id)
@@ -118,13 +112,7 @@ def update_workflow(call: Call, id: str, body: ChangedHead) -> ApiAnswer | Workf
     return ApiAnswer(_head_item(key, definition), etag=head_etag(definition))
 
 
-@route(
-    "DELETE",
-    "/workflows/{id}",
-    Role.DEFINE,
-    errors=(40302, 40401, 40901, 40906),
-    does="registry.remove_workflow, archive",
-)
+@route("DELETE", "/workflows/{id}", Role.DEFINE, errors=(40302, 40901, 40906))
 def delete_workflow(call: Call, id: str) -> ArchivedWorkflow:
     """Remove a workflow that nothing has run; archive one that has a history and no open instances."""
     key = key_to_write(call, id)
@@ -146,14 +134,14 @@ def delete_workflow(call: Call, id: str) -> ArchivedWorkflow:
     return call.change(work)
 
 
-@route("POST", "/workflows/{id}/archive", Role.DEFINE, errors=(40302, 40401, 40901), does="command archive")
+@route("POST", "/workflows/{id}/archive", Role.DEFINE, errors=(40302, 40901), does="command archive")
 def archive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | ArchivedWorkflow:
     """Take no more submissions and fire no more; open instances run to their end."""
     key = key_to_write(call, id)
     return answer_once(call, lambda tx: ApiAnswer(_archive(tx, call, key, body.reason)))
 
 
-@route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40302, 40401, 40901), does="command unarchive")
+@route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40302, 40901), does="command unarchive")
 def unarchive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | ArchivedWorkflow:
     """Take submissions again, and fire from now on."""
     key = key_to_write(call, id)
@@ -166,7 +154,7 @@ def unarchive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | Arc
     return answer_once(call, work)
 
 
-@route("POST", "/workflows/validate", Role.READ, does="define", largest_body=LARGEST_DOCUMENT)
+@route("POST", "/workflows/validate", Role.READ, largest_body=LARGEST_DOCUMENT)
 def validate_workflow(call: Call, body: DocumentBody) -> Judged:
     """Judge a workflow as its file would hold it; nothing is stored."""
     draft = body.draft("")

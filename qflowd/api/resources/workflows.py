@@ -95,7 +95,7 @@ class WorkflowsQuery(PageQuery):
     archived: bool = False
 
 
-@route("GET", "/workflows", Role.READ, errors=(40003,), does="R workflows, last runs, schedules", source="000")
+@route("GET", "/workflows", Role.READ)
 def list_workflows(call: Call, query: WorkflowsQuery) -> ListPage[WorkflowItem]:
     """The workflows by their keys, each with its last 14 runs, how many are open, and its next fire."""
     after = read_cursor(query) or [""]
@@ -116,7 +116,7 @@ def list_workflows(call: Call, query: WorkflowsQuery) -> ListPage[WorkflowItem]:
     return page
 
 
-@route("GET", "/workflows/{id}", Role.READ, does="R workflows, last runs, schedules", source="000-2")
+@route("GET", "/workflows/{id}", Role.READ)
 def show_workflow(call: Call, id: str) -> WorkflowDetail:
     """A workflow: by its key, or by its number where no key is like that."""
     found = workflow_of(call, id)

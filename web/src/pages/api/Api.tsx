@@ -42,7 +42,7 @@ function Calls({ document, q, clear }: { document: Document; q: string; clear: (
   const w = useWords(words)
   const all = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]): Line => ({ path, method, operation })))
   const wanted = q.toLowerCase().split(/\s+/).filter(Boolean)
-  const shown = all.filter((x) => wanted.every((word) => `${x.method} ${x.path} ${x.operation.summary} ${x.operation['x-does']}`.toLowerCase().includes(word)))
+  const shown = all.filter((x) => wanted.every((word) => `${x.method} ${x.path} ${x.operation.summary} ${x.operation['x-does'] ?? ''}`.toLowerCase().includes(word)))
   const groups = [...new Set(shown.map(groupOf))]
   if (shown.length === 0) return <Empty title={w.none} onClear={clear} />
   return (
