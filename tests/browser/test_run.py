@@ -74,6 +74,21 @@ def test_a_run_opens_on_its_first_failure_with_error_and_log(site: Site, lang: s
         expect(page).to_have_url(re.compile("task=none"))
 
 
+@pytest.mark.parametrize("more", ["", "&tab=log", "&tab=tasks", "&tab=tasks&node=bars"])
+def test_what_a_page_shows_is_asked_for_once_and_before_its_code_is_here(site: Site, more: str) -> None:
+    run = site.runs["eod.cn"]
+    with site.look() as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url.partition("/api/v1")[2]))
+        page.goto(f"{site.url}instances/{run}?task=none{more}")
+        page.locator(".box, .log-line, .list-row .chip").first.wait_for()
+    shell = asked.index("/notifications")
+    first = [url for url in asked[:shell] if url]
+    assert first[:2] == ["/me", f"/instances/{run}"]
+    assert len(first) == 3
+    assert [asked.count(url) for url in first] == [1, 1, 1], "what is asked ahead is not what the page asks"
+
+
 def test_the_graph_is_walked_by_arrows_and_opened_by_enter(site: Site) -> None:
     with site.look() as page:
         page.goto(f"{site.url}instances/{site.runs['reference/adr']}")

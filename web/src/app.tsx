@@ -1,11 +1,12 @@
 // The whole: who looks, then the shell with one page in it.
 import { QueryClientProvider } from '@tanstack/react-query'
-import { Suspense, useEffect, useState } from 'react'
+import { useEffect, useState } from 'react'
 import { Route, Router, Switch, useLocation } from 'wouter'
 import { ApiProblem, basePath, call, keepCsrf, onSignedOut, tenant } from './api/call'
 import { MeProvider } from './api/me'
 import { client } from './api/queries'
 import type { Me } from './api/types'
+import { codeOf, loadPage, loads, type Load } from './loads'
 import { pages } from './pages'
 import { settings } from './settings'
 import { Login, takeCode } from './shell/Login'
@@ -65,15 +66,23 @@ function Inside() {
   return (
     <Shell>
       <Fence name={at}>
-        <Suspense fallback={<Waiting />}>
-          <Switch>
-            {pages.map(({ path, page: Page }) => <Route key={path} path={path}>{(params) => <Page {...decoded(params)} />}</Route>)}
-            <Route><Empty title={w.problem.noPage} /></Route>
-          </Switch>
-        </Suspense>
+        <Switch>
+          {pages.map(({ path }) => <Route key={path} path={path}>{(params) => <Page load={loads[path]} params={decoded(params)} />}</Route>)}
+          <Route><Empty title={w.problem.noPage} /></Route>
+        </Switch>
       </Fence>
     </Shell>
   )
+}
+
+/** `lazy` would do, but React shows what was suspended at the earliest 0.3 s after it has shown that it waits. */
+function Page({ load, params }: { load: Load; params: Record<string, string | undefined> }) {
+  const [, tell] = useState<Load>()
+  const Code = codeOf(load)
+  useEffect(() => {
+    if (!Code) loadPage(load).then(() => tell(load), (error: unknown) => tell(() => { throw error }))
+  }, [load, Code])
+  return Code ? <Code {...params} /> : <Waiting />
 }
 
 // Keys may hold a slash, which stands as %2F in an address.

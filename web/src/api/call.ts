@@ -1,10 +1,10 @@
 // The one door to the API: envelope, CSRF, sessions, ETags, requests that take longer.
 
+import { taken } from './ahead'
 import { ApiProblem, isPassing, type Fault } from './problem'
+import { address, basePath, root, tenant, type Query } from './where'
 
-export { ApiProblem, isPassing, type Fault }
-
-export type Query = Record<string, string | number | boolean | null | undefined>
+export { address, ApiProblem, basePath, isPassing, root, tenant, type Fault, type Query }
 
 export interface Ask {
   method?: string
@@ -24,13 +24,6 @@ export interface Reply<T> {
   location: string | null
 }
 
-/** Where the dashboard lives: `/` or `/qflowd/`. The server writes it into the page. */
-export const root = new URL('.', document.baseURI)
-export const basePath = root.pathname.replace(/\/$/, '')
-
-/** Of a system person who looks at another tenant: its name, as the page's address says; else empty. */
-export const tenant = new URLSearchParams(location.search).get('tenant') ?? ''
-
 let csrf: string | null = null
 export const keepCsrf = (value: string | null) => void (csrf = value)
 
@@ -39,15 +32,6 @@ const ears = new Set<(problem: ApiProblem) => void>()
 export function onSignedOut(ear: (problem: ApiProblem) => void) {
   ears.add(ear)
   return () => void ears.delete(ear)
-}
-
-export function address(path: string, query: Query = {}): string {
-  const url = new URL(`api/v1${path}`, root)
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== '') url.searchParams.set(name, String(value))
-  }
-  if (tenant !== '') url.searchParams.set('tenant', tenant)
-  return url.pathname + url.search
 }
 
 /** Asks once. Raises `ApiProblem` for whatever is not a success. */
@@ -62,7 +46,8 @@ export async function call<T>(path: string, ask: Ask = {}): Promise<Reply<T>> {
   const body = method === 'GET' ? undefined : JSON.stringify(ask.body ?? {})
   let response: Response
   try {
-    response = await fetch(address(path, ask.query), { method, headers, body, signal: ask.signal, credentials: 'same-origin' })
+    const url = address(path, ask.query)
+    response = await ((method === 'GET' && taken(url)) || fetch(url, { method, headers, body, signal: ask.signal, credentials: 'same-origin' }))
   } catch (error) {
     if (ask.signal?.aborted) throw error
     throw new ApiProblem(0, '')

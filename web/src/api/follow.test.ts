@@ -10,7 +10,13 @@ vi.mock('./stream', () => ({
   isCarried: () => true,
 }))
 
-beforeEach(() => { vi.useFakeTimers() })
+let early = false
+vi.mock('./ahead', () => ({ isEarly: () => early }))
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  early = false
+})
 afterEach(() => {
   vi.useRealTimers()
   told.length = 0
@@ -45,4 +51,16 @@ it('a snapshot that comes after the answer has it asked for again once', async (
   for (const ear of told) ear(event)
   await vi.advanceTimersByTimeAsync(3_000)
   expect(answers).toHaveLength(2)
+})
+
+it('what was told before the first answer was taken up, which may have been asked ahead, is asked for again once', async () => {
+  early = true
+  const client = new QueryClient()
+  followStream(client)
+  await vi.advanceTimersByTimeAsync(10)
+  for (const ear of told) ear(event)
+  let asked = 0
+  new QueryObserver(client, { queryKey: ['/batches/5', {}], queryFn: async () => ({ state: String(++asked) }), meta: { topic: 'batch:5' } }).subscribe(() => undefined)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(asked).toBe(2)
 })

@@ -1,5 +1,6 @@
 // What pages have asked for follows the stream: each event changes it, and a stream that breaks off leaves it with its age.
 import { focusManager, type Query, type QueryClient } from '@tanstack/react-query'
+import { isEarly } from './ahead'
 import { alike, ASK, patched, summed, type Asked, type InstanceEvent } from './patches'
 import { isCarried, onBreak, onEvent, type LiveEvent } from './stream'
 import type { InstanceDetail } from './types'
@@ -49,7 +50,8 @@ export function followStream(client: QueryClient) {
   client.getQueryCache().subscribe((change) => {
     if (change.type !== 'updated') return
     const { action, query } = change
-    if (action.type === 'fetch') begun.set(query, performance.now())
+    // The first question may have been asked before anyone listened.
+    if (action.type === 'fetch') begun.set(query, isEarly() && query.state.dataUpdateCount === 0 ? 0 : performance.now())
     if (action.type !== 'success' || action.manual) return
     const topic = topicOf(query.meta?.topic as TopicOf, action.data)
     if (topic !== null && (toldAt.get(topic) ?? 0) > (begun.get(query) ?? Infinity)) again(query)

@@ -1,6 +1,6 @@
 // One run: what failed and why, where it stands, what it waits for. Opens on the first failure; everything is in the address.
 import { ChevronLeft, ChevronRight } from 'lucide-react'
-import { useCallback, useState } from 'react'
+import { useCallback, useEffect, useState } from 'react'
 import { Link, useLocation } from 'wouter'
 import { useQuerySet, useQueryState } from '../../api/address'
 import { useOne } from '../../api/queries'
@@ -141,9 +141,14 @@ function RunHead({ run }: { run: InstanceDetail }) {
   )
 }
 
-/** The runs before and after this one, and how long a good one usually takes. Asked once. */
+/** The runs before and after this one, and how long a good one usually takes. Asked once, after what the page is opened for. */
 function useBeside(run: InstanceDetail) {
-  const list = useOne<Page<InstanceItem>>(run.workflow ? `/workflows/${encodeURIComponent(run.workflow)}/instances` : null, { limit: 40 }, { every: false })
+  const [isTurn, setTurn] = useState(false)
+  useEffect(() => {
+    const timer = setTimeout(() => setTurn(true), 300)
+    return () => clearTimeout(timer)
+  }, [])
+  const list = useOne<Page<InstanceItem>>(run.workflow && isTurn ? `/workflows/${encodeURIComponent(run.workflow)}/instances` : null, { limit: 40 }, { every: false })
   const items = list.data?.items ?? []
   const older = items.find((one) => one.id < run.id)?.id ?? null
   const newer = items.filter((one) => one.id > run.id).at(-1)?.id ?? null
