@@ -43,7 +43,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble', unfolded = false,
     () => data.boxes.map((box) => ({ ...placed(box), connectable: false, data: { box, cursor: box.key === cursor, chosen: box.node === chosen, marked: marked?.has(box.key) ?? false, open } })),
     [data.boxes, cursor, chosen, marked, open],
   )
-  const edges = useMemo(() => data.edges.map((one) => lineOf(one, one.from === cursor || one.to === cursor)), [data.edges, cursor])
+  const edges = useMemo(() => data.edges.map((one) => ({ ...lineOf(one, one.from === cursor || one.to === cursor), interactionWidth: 0 })), [data.edges, cursor])
   useEffect(() => setCursor(null), [data.folded])
   const boxOf = (key: string | null | undefined) => data.boxes.find((one) => one.key === key) ?? null
   const at = cursor ?? data.boxes.find((one) => one.node === chosen)?.key ?? null

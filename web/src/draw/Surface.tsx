@@ -1,5 +1,5 @@
 // What boxes and lines stand on, in the run's graph and in the editor's: where one looks, its buttons, its keys. Nothing is moved here.
-import { Background, MarkerType, ReactFlow, useReactFlow, type EdgeTypes, type Node, type ReactFlowProps } from '@xyflow/react'
+import { MarkerType, ReactFlow, useReactFlow, useStore, type EdgeTypes, type Node, type ReactFlowProps } from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
 import { Maximize, ZoomIn, ZoomOut } from 'lucide-react'
 import { memo, useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react'
@@ -15,6 +15,11 @@ const edgeTypes: EdgeTypes = { line: memo(LineView) }
 /** A box with less than this is not read any more. */
 const LEGIBLE = 0.55
 const CLOSE = 0.85
+/** With less, its letters are dust: a box is drawn as a block in the colour of its state. */
+const FAR = 0.3
+/** Pixels between dots, and the zoom below which they would be noise. */
+const GAP = 24
+const SPARSE = 0.5
 const STEP = { duration: 150 }
 
 /** `lit`: it leads to or from where one is. */
@@ -41,6 +46,7 @@ interface Props<N extends Node> extends ReactFlowProps<N, LineEdge> {
 export function Surface<N extends Node>({ data, label, first, walk, keys, tools, className = '', children, ...flow }: Props<N>) {
   const w = useWords(words)
   const view = useReactFlow<N, LineEdge>()
+  const isFar = useStore(({ transform }) => transform[2] < FAR)
   const room = useRef<HTMLDivElement>(null)
   const moved = useRef(false)
   const fit = (duration = 200) => void view.fitView({ duration, padding: 0.08, maxZoom: 1.1 })
@@ -90,13 +96,13 @@ export function Surface<N extends Node>({ data, label, first, walk, keys, tools,
     act()
   }
   return (
-    <div ref={room} className={`graph ${className}`} role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
+    <div ref={room} className={`graph ${className}`} data-far={isFar || undefined} role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
       <ReactFlow
         nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} nodesFocusable={false} edgesFocusable={false} disableKeyboardA11y
         minZoom={0.05} maxZoom={1.6} panOnScroll zoomOnPinch zoomOnDoubleClick={false} onlyRenderVisibleElements={data.boxes.length > 120}
         edgeTypes={edgeTypes} onInit={begin} onMoveStart={(event) => { if (event) moved.current = true }} {...flow}
       >
-        <Background gap={24} size={1} color="var(--line)" />
+        <Dots />
       </ReactFlow>
       <div className="graph-tools">
         {tools}
@@ -107,4 +113,12 @@ export function Surface<N extends Node>({ data, label, first, walk, keys, tools,
       {children}
     </div>
   )
+}
+
+/** The ground. It lies on a layer of its own that is only pushed: a pattern in SVG would be painted again for each step. */
+function Dots() {
+  const [x, y, zoom] = useStore(({ transform }) => transform)
+  if (zoom < SPARSE) return null
+  const gap = GAP * zoom
+  return <div className="graph-dots" style={{ right: -gap, bottom: -gap, backgroundSize: `${gap}px ${gap}px`, transform: `translate(${(x % gap) - (x < 0 ? 0 : gap)}px, ${(y % gap) - (y < 0 ? 0 : gap)}px)` }} />
 }
