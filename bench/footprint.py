@@ -8,6 +8,7 @@ from statistics import median
 
 from bench.builds import Build
 from bench.rig import MakeRig, Rig, cpu_s, nursery_and_workers, resident_mb
+from bench.served import served
 
 IDLE_S = 20.0
 HELPS = 9
@@ -18,6 +19,9 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
     _compile(build)
     help_s = median(_seconds([build.python, "-m", "qflowd", "--help"]) for _ in range(HELPS))
     rig = make(build)
+    with served(rig) as api:
+        time.sleep(2.0)
+        api_mb = resident_mb(api.pid)
     start_s = rig.start()
     _count_statements(rig)
     time.sleep(2.0)
@@ -28,6 +32,7 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
     return {
         "qflowd --help, ms": help_s * 1e3,
         "start to ready, s": start_s,
+        "API nobody asks, MB": api_mb,
         "daemon, MB": resident_mb(rig.pid),
         "nursery, MB": resident_mb(nursery),
         "worker, MB": max(map(resident_mb, workers)),

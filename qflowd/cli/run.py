@@ -13,6 +13,6 @@ def run(*, until_idle: bool) -> int:
     On SIGTERM or Ctrl-C it takes no more, lets running tasks finish and gives back the rest; on a second one it stops
     at once.
     """
-    from qflowd.daemon import main
+    from qflowd.daemon.main import main
 
     return main(configuration(), until_idle=until_idle)

@@ -10,7 +10,7 @@ import click
 
 from qflowd.config import load
 from qflowd.config.records import Config
-from qflowd.define import documents, yaml_reader
+from qflowd.define import documents
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidConfig, InvalidRequest
 
@@ -97,6 +97,8 @@ def merged(given: dict[str, Any] | None, pairs: dict[str, Any]) -> dict[str, Any
 
 def _pairs(_context: click.Context, _option: click.Parameter, texts: Sequence[str]) -> dict[str, Any]:
     """Values as a YAML file would read them unquoted, but TRUE and ~ are strings; `[…]`, `{…}`, `"…"` are JSON."""
+    from qflowd.define.yaml_reader import scalar
+
     pairs = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -106,7 +108,7 @@ def _pairs(_context: click.Context, _option: click.Parameter, texts: Sequence[st
             if value[:1] in ("[", "{", '"'):
                 pairs[name] = jsontext.parse(value, is_sent=True)
             else:
-                read = yaml_reader.scalar(value) if value else ""
+                read = scalar(value) if value else ""
                 jsontext.checked_number(read)
                 is_word = isinstance(read, bool | None) and value not in ("true", "false", "null")
                 pairs[name] = value if is_word else read

@@ -1,5 +1,1 @@
 """The daemon: `qflowd run` and the embedded `Engine` put store, plugins, workers and services together here."""
-
-from qflowd.daemon.main import main
-
-__all__ = ["main"]

@@ -3,18 +3,13 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
-
-import yaml
+from typing import Final
 
 from qflowd.define.documents import Format
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.workflow import Json
 
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
-
-_PLAIN_TEXT: Final = re.compile(r"[^\W\d][\w ./()*-]*")
-_WORDS: Final = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity"}
 
 
 def write_text(document: Mapping[str, Json], format: Format) -> str:
@@ -25,24 +20,10 @@ def write_text(document: Mapping[str, Json], format: Format) -> str:
     if format == "json":
         return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
     if format == "yaml":
-        text = yaml.dump(dict(document), Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
-        return str(text)
+        from qflowd.define.yaml_writer import write
+
+        return write(document)
     return "\n".join(_toml_lines(document, ())).lstrip("\n") + "\n"
-
-
-class _Plain(yaml.SafeDumper):
-    """Writes a value that stands in two places twice, not as an alias."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-    def represent_text(self, text: str) -> yaml.ScalarNode:
-        """With quotes wherever a reader might take it for another value: `1e3`, `NO`."""
-        style = "|" if "\n" in text else None if _PLAIN_TEXT.fullmatch(text) and text.lower() not in _WORDS else '"'
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Plain.add_representer(str, _Plain.represent_text)
 
 
 def _toml_lines(table: Mapping[str, Json], path: tuple[str, ...]) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Fields: typed keys read out of a document; every fault is noted, so that all are reported at once."""
 
-import difflib
 from bisect import bisect
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final, TypeVar
@@ -90,12 +89,14 @@ class Fields:
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     """The end of a message about an unknown `word`: what comes near it, else `otherwise`, else what there is."""
+    from difflib import get_close_matches  # seldom needed, and large
+
     choices = sorted(known, key=str.casefold)
     if len(choices) > 1000:  # only those beside it in the alphabet are compared
         place = bisect(choices, word.casefold(), key=str.casefold)
         choices = choices[max(0, place - 50) : place + 50]
     folded = {choice.casefold(): choice for choice in choices}
-    near = difflib.get_close_matches(word.casefold(), folded, 1, 0.6)
+    near = get_close_matches(word.casefold(), folded, 1, 0.6)
     if near:
         return f"; did you mean {folded[near[0]]}?"
     if otherwise:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import qflowd.daemon
+import qflowd.daemon.main
 from qflowd.cli import main
 from qflowd.engine.commands import sweep
 from qflowd.store.dialects.base import Retryable
@@ -57,5 +57,5 @@ def _read(text: str) -> Callable[[str, str], None]:
 
 if __name__ == "__main__":
     sweep.PART = int(os.environ.get("QFLOWD_FAULTY_SWEEP_PART", sweep.PART))
-    qflowd.daemon.main = partial(qflowd.daemon.main, fault=fault_from_environment())
+    qflowd.daemon.main.main = partial(qflowd.daemon.main.main, fault=fault_from_environment())
     sys.exit(main())

@@ -9,11 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qflowd.api.access.credentials import Credentials
@@ -70,18 +69,15 @@ class Api:
         """As `find_answered`, in a thread."""
         return await self.in_thread(partial(find_answered, self.store, rows))  # type: ignore[no-any-return]
 
-    def app(self, is_crowded: Callable[[], bool] = lambda: False) -> Starlette:
+    def app(self, is_crowded: Callable[[], bool] = lambda: False) -> ASGIApp:
         """The application; its errors are enveloped as well. `is_crowded`: are there too many connections for another request?"""
         routes = [Route(endpoint.path, _Answers(self, endpoint), methods=[endpoint.method]) for endpoint in endpoints()]
-        return Starlette(
-            routes=[*routes, Route("/{path:path}", self._page, methods=["GET"])],
-            middleware=[
-                Middleware(_Crowd, api=self, is_crowded=is_crowded),
-                Middleware(LingeringClose),
-                Middleware(BasePath, base_path=self.config.base_path),
-            ],
-            exception_handlers={HTTPException: self._no_route},
-        )
+        router = Router([*routes, Route("/{path:path}", self._page, methods=["GET"])])
+        # Not `Starlette`, which loads pages of tracebacks; what nobody handles uvicorn logs and answers.
+        app: ASGIApp = ExceptionMiddleware(router, {HTTPException: self._no_route})
+        for wrap in (partial(BasePath, base_path=self.config.base_path), LingeringClose):
+            app = wrap(app)
+        return _Crowd(app, self, is_crowded)
 
     async def in_thread(self, work: Callable[[], Any]) -> Any:
         """What a blocking function returns.
@@ -233,6 +229,7 @@ class _Crowd:
         self._app, self._api, self._is_crowded = app, api, is_crowded
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self  # where there is an application, routes raise what they refuse
         if scope["path"].endswith(ALIVE) or not self._is_crowded():
             await self._app(scope, receive, send)
             return

@@ -52,9 +52,12 @@ def serve(
     """
     listening = listen(config.api.bind)
     store = Store(config.database.url, read_s=config.api.query_timeout)
+    is_new = False  # nobody can sign in yet
     try:
         with contextlib.suppress(StoreUnavailable):
             migrate.check(store)
+            is_new = config.api.trusted_header is None and not store.read(is_any)
+        store.disconnect()  # the loop's thread asks nothing more
         api = Api(store, config.api)
         is_near = config.api.bind.is_local and config.api.bind.socket is None
         address = address_of(listening, config)
@@ -62,9 +65,11 @@ def serve(
         def greet() -> None:
             log.info("serving %s", address)
             when_ready(address)
-            if config.api.trusted_header is None:
+            if is_new and (show_link is None or not is_near):  # a log is kept, and read by others
+                log.info("nobody can sign in yet; `qflowd login-link admin --role system` makes a link that does")
+            elif is_new and show_link is not None:
                 # Not here: a database that stands still would keep the loop from its requests, and from SIGTERM.
-                api.threads.submit(_invite, store, address, show_link if is_near else None)
+                api.threads.submit(_invite, store, address, show_link)
 
         server = Server(api, config, greet, ends_with)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -123,13 +128,10 @@ def _ended(_number: int, _frame: object) -> None:
     """Uvicorn raises the signal that ended it once more, which would kill the process."""
 
 
-def _invite(store: Store, address: str, show_link: Callable[[str], None] | None) -> None:
-    """Say how somebody signs in, while nobody can. A log is read by others, and kept: it never has the link itself."""
+def _invite(store: Store, address: str, show_link: Callable[[str], None]) -> None:
+    """Show the link by which the administrator signs in, while nobody can."""
     with contextlib.suppress(StoreUnavailable):
-        if show_link is None:
-            if not store.read(is_any):
-                log.info("nobody can sign in yet; `qflowd login-link admin --role system` makes a link that does")
-        elif code := store.transact(lambda tx: make_first_code(tx, Actor(who()))):
+        if code := store.transact(lambda tx: make_first_code(tx, Actor(who()))):
             why = "nobody can sign in yet; this link makes the administrator, once, within 15 minutes"
             show_link(f"{why}:\n{address}#code={code}")
 
@@ -160,7 +162,8 @@ def listen(bind: Bind) -> socket.socket:
     try:
         if bind.socket is not None:
             return _listen_locally(bind)
-        family, _, _, _, address = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM)[0]
+        host = bind.host.encode() if bind.host.isascii() else bind.host  # for a str Python loads its tables of Unicode
+        family, _, _, _, address = socket.getaddrinfo(host, bind.port, type=socket.SOCK_STREAM)[0]
         listening = socket.create_server(address, family=family, backlog=BACKLOG)
         # Connections inherit it; asyncio sets it only where the protocol is named. Without it an answer waits 40 ms for an ACK.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

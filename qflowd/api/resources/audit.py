@@ -1,6 +1,5 @@
 """The audit of a tenant: who did what, when, to which object."""
 
-import csv
 import io
 import json
 from collections.abc import Iterator
@@ -107,8 +106,10 @@ def _lines(call: Call, wanted: WantedEntries) -> Iterator[str]:
 
 
 def _line(cells: list[str]) -> str:
+    from csv import writer
+
     text = io.StringIO()
-    csv.writer(text).writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+    writer(text).writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
     return text.getvalue()
 
 

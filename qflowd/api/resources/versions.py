@@ -1,6 +1,5 @@
 """Versions of workflows, read: their list, one as a file would hold it, and what differs between two."""
 
-import difflib
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -123,6 +122,8 @@ def show_workflow_version(call: Call, id: str, version: str, query: VersionQuery
 @route("GET", "/workflows/{id}/versions/{version}/diff", Role.READ, errors=(42202,))
 def show_diff(call: Call, id: str, version: str, query: DiffQuery) -> VersionDiff:
     """What changes from a version to the one that `to` names. A draft with faults is refused with these."""
+    from difflib import unified_diff
+
     workflow = workflow_of(call, id)
     before, after = (version_of(call, workflow, each) for each in (version, query.to))
     for each in (before, after):
@@ -136,7 +137,7 @@ def show_diff(call: Call, id: str, version: str, query: DiffQuery) -> VersionDif
         for each in changes.differences(old, new)
     ]
     was, now = (write_text(dump(each), "yaml").splitlines() for each in (old, new))
-    lines = difflib.unified_diff(was, now, f"version {before.version}", f"version {after.version}", lineterm="")
+    lines = unified_diff(was, now, f"version {before.version}", f"version {after.version}", lineterm="")
     text = "\n".join(line for line, _ in zip(lines, range(LONGEST_DIFF), strict=False))
     return VersionDiff(before=before.version, after=after.version, changes=found, text=text)
 
