@@ -3,6 +3,7 @@
 python -m bench                                   everything
 python -m bench throughput --db sqlite            one benchmark, one database
 python -m bench throughput --tasks 60000 --runs 5
+python -m bench api --db postgres --only "by label"
 python -m bench latency --versus 4198d74          beside the build of that git revision, in turn
 """
 
@@ -58,6 +59,7 @@ def main() -> None:
     parser.add_argument("--db", default=",".join(DATABASES), help="databases, separated by commas")
     parser.add_argument("--tasks", type=int, default=30_000, help="tasks of a throughput run")
     parser.add_argument("--instances", type=int, default=1_000_000, help="instances stored before reads are measured")
+    parser.add_argument("--only", metavar="TEXT", default="", help="of `api`: requests whose names have this in them")
     parser.add_argument("--runs", type=int, default=3, help="runs of each figure; medians are shown")
     parser.add_argument("--versus", metavar="REVISION", help="measure this git revision too, run by run in turn")
     args = parser.parse_args()

@@ -14,6 +14,7 @@
 {instant: a}                 instant a as the contract shows it (SQLite keeps whole microseconds, shows text)
 {utc_text: a}                the same as text, in UTC whatever the session's zone
 {concat: a, b} {names: c}    text of several values; of a column's values, with commas
+{contains: a, b}             text b is part of text a, the empty text of any
 {until_colon: a}             text a up to its first colon, or all of it
 {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
 {excluded: c}                the refused row's column c, in an upsert
@@ -54,6 +55,7 @@ TEMPLATES: dict[str, str] = {
     "upsert": "ON CONFLICT ({0}) DO UPDATE SET",
     "instant": "{0}",
     "concat": "CONCAT({0})",
+    "contains": "INSTR({0}) > 0",
 }
 # Words as most databases say them; one that limits an indexed string has its own for those types.
 WORDS: dict[str, str] = {

@@ -80,6 +80,31 @@ def test_lines_are_found_by_level_text_and_attempt(api: ApiServer, rows: Rows) -
     assert (line["task_id"], line["task"], line["logger"], line["attributes"]) == (str(TASK), "t0", "app", {"n": 11})
 
 
+@pytest.mark.parametrize(
+    ("query", "is_wanted"),
+    [
+        ("level=ERROR", lambda i: i % 4 == 3),
+        ("q=LINE%2011", lambda i: str(i).startswith("11")),
+        ("attempt=2", lambda i: i >= 800),
+    ],
+)
+def test_few_lines_are_looked_for_a_part_of_the_log_at_a_time(
+    api: ApiServer, rows: Rows, query: str, is_wanted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for bound in ("LOOKED_AT", "GLANCED_AT"):
+        monkeypatch.setattr(lines, bound, 70)
+    wanted = [f"line {i}" for i in range(LINES) if is_wanted(i)]
+    path, found, after = f"/tasks/{TASK}/log?limit=40&{query}", list[str](), 0
+    while (data := api.get(f"{path}&after={after}").data)["next"] != after:
+        found, after = found + messages(data), data["next"]
+    assert found == wanted
+    found, data = [], {"prev": 1 << 40}
+    while data["prev"] is not None:
+        data = api.get(f"{path}&before={data['prev']}").data
+        found = messages(data) + found
+    assert found == wanted
+
+
 def test_the_log_of_an_instance_is_that_of_all_its_tasks(api: ApiServer, rows: Rows) -> None:
     data = api.get("/instances/1/log?tail=3").data
     far = api.get(f"/instances/1/log?before={1 << 40}&limit=3").data  # as if others had written much since then

@@ -33,7 +33,7 @@ GIVEN: dict[str, Any] = {
     "before": INSTANCES, "lowest": INSTANCES - 100, "after": 0, "batch": 50, "states": "6", "trigger_type": "", "job": "",
     "definition_id": 3, "is_dated": 0, "date_from": "0001-01-01", "date_to": "9999-12-31", "date": "2026-11-20",
     "created_from_at": datetime(1970, 1, 1, tzinfo=UTC), "created_to_at": datetime(9000, 1, 1, tzinfo=UTC), "workflow": "%",
-    "name": "%", "domain": "", "tag": "%", "search": "%", "node": -1, "map_index": -1, "place": -1, "task": "", "pool": "",
+    "name": "%", "domain": "", "tag": "%", "search": "%", "node": -1, "place": -1, "task": "", "pool": "",
     "lane": 1, "priority": -32768, "part": 0, "fence": 1, "attempt": 0, "levels": "", "error_class": "%",
     "since": datetime(1970, 1, 1, tzinfo=UTC), "before_fence": 1, "version_id": 1, "width": 1.0, "in_any_state": 1,
     "handled_since_at": datetime(1970, 1, 1, tzinfo=UTC), "from_at": datetime(2026, 1, 1, tzinfo=UTC),
@@ -47,6 +47,9 @@ OF_TASKS = {
     "find_ids_held": {"before": MAPPED << 20, "states": "34"},
     "find_last_lines": {"before": 1 << 40},
     "find_last_lines_of_task": {"before": 1 << 40},
+    "find_start_of_lines": {"before": 1 << 40},
+    "find_wanted_lines_of_task": {"before": 1 << 40},
+    "find_last_wanted_lines_of_task": {"before": 1 << 40},
     "list_attempts_of_task": {"before": 1 << 20},
 }
 LINES_OF_AN_INSTANCE = ("find_lines", "find_last_lines", "find_ends_of_lines", "count_lines")

@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.finding.patterns import containing
 from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import ABOVE_ALL_IDS, instance_of, key_range
 from qflowd.model.names import item_name
 
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-LOOKED_AT: Final = 2_000  # lines at once, where few of them are wanted
+LOOKED_AT: Final = 2_000  # lines at once, where few of them are wanted; each may have a megabyte
+GLANCED_AT: Final = 20_000  # where their messages need not be read
 AT_ONCE: Final = 20_000  # ids of a log that is sent whole
 PIECE: Final = 500  # lines of it that are in memory
-PATIENCE_S: Final = 0.25  # for a page of lines that are looked for
+PATIENCE_S: Final = 0.15  # for a page of lines that are looked for
 MOST_COUNTED: Final = 200_000
 LARGEST_PART: Final = 8 << 20  # bytes of lines that are read at once; the last of them may exceed it
 NEAR: Final = 16  # the last lines of an instance are looked for among so many times as many ids
@@ -69,10 +69,15 @@ class LinesWanted:
         return bool(self.attempt or self.level or self.search)
 
     @property
+    def at_once(self) -> int:
+        """How many lines of a task are looked at together."""
+        return LOOKED_AT if self.search else GLANCED_AT
+
+    @property
     def conditions(self) -> dict[str, Any]:
         """Parameters that tell which lines of those looked at are meant."""
         levels = "" if self.level is None else f",{','.join(LEVELS[LEVELS.index(self.level) :])},"
-        return {"attempt": self.attempt, "levels": levels, "search": containing(self.search)}
+        return {"attempt": self.attempt, "levels": levels, "search": (self.search or "").lower()}
 
     @property
     def range(self) -> dict[str, int]:
@@ -86,13 +91,12 @@ def later(call: Call, wanted: LinesWanted, after: int, limit: int) -> LogPage:
     """The first lines after an id."""
     found, until, reached, left = list[Any](), time.monotonic() + PATIENCE_S, after, LARGEST_PART
     while len(found) < limit and left > 0:
-        batch = LOOKED_AT if wanted.is_narrow else limit
-        ids = _ids(call, wanted, reached, None, batch)
-        part = fitting(call, wanted, ids, left)
+        looked = _look_ahead(call, wanted, reached, limit - len(found))
+        part = fitting(call, wanted, looked.ids, left)
         found += _lines(call, wanted, part.ids)
         left -= part.bytes
-        reached = part.ids[-1] if part.is_cut else ids[-1] if ids else reached
-        if part.is_cut or len(ids) < batch or time.monotonic() > until:
+        reached = part.ids[-1] if part.is_cut else looked.reached
+        if part.is_cut or not looked.has_more or time.monotonic() > until:
             break
     found = found[:limit]
     follows = found[-1].id if len(found) == limit else reached
@@ -104,13 +108,12 @@ def earlier(call: Call, wanted: LinesWanted, before: int, limit: int) -> LogPage
     found, until, reached, left = list[Any](), time.monotonic() + PATIENCE_S, before, LARGEST_PART
     has_more = True
     while len(found) <= limit and has_more and left > 0:
-        batch = LOOKED_AT if wanted.is_narrow else limit + 1
-        ids = _ids(call, wanted, None, reached, batch)
-        part = fitting(call, wanted, ids[::-1], left)
+        looked = _look_back(call, wanted, reached, limit + 1 - len(found))
+        part = fitting(call, wanted, looked.ids, left)
         found = _lines(call, wanted, part.ids) + found
         left -= part.bytes
-        has_more = part.is_cut or len(ids) == batch
-        reached = part.ids[-1] if part.is_cut else ids[0] if ids else reached
+        has_more = part.is_cut or looked.has_more
+        reached = part.ids[-1] if part.is_cut else looked.reached
         if part.is_cut or time.monotonic() > until:
             break
     has_more = has_more or len(found) > limit
@@ -179,6 +182,46 @@ def count_fitting(sizes: Iterable[int], most: int) -> int:
             break
         count, most = count + 1, most - size
     return count
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """Ids of lines that may be wanted, in the order in which they were looked at, and the last id that was."""
+
+    ids: Sequence[int]
+    reached: int
+    has_more: bool
+
+
+def _look_ahead(call: Call, wanted: LinesWanted, after: int, limit: int) -> LookedAt:
+    """Lines after an id, up to `limit` of those that are wanted. Of a task the database looks which ones these are."""
+    if wanted.task_id is None or not wanted.is_narrow:
+        batch = LOOKED_AT if wanted.is_narrow else limit
+        ids = _ids(call, wanted, after, None, batch)
+        return LookedAt(ids, ids[-1] if ids else after, has_more=len(ids) == batch)
+    of: dict[str, Any] = {"instance_id": wanted.instance_id, "task_id": wanted.task_id}
+    end = call.one("find_end_of_lines", **of, after=after, batch=wanted.at_once)
+    # Known before the lines are looked at, since others may be written meanwhile.
+    last = end.id if end else max([after, *_ids(call, wanted, None, ABOVE_ALL_IDS, 1)])
+    within = {"after": after, "before": last + 1, "batch": limit} | wanted.conditions
+    ids = [row.id for row in call.read("find_wanted_lines_of_task", **of, **within)]
+    is_full = len(ids) == limit
+    return LookedAt(ids, ids[-1] if is_full else last, has_more=is_full or end is not None)
+
+
+def _look_back(call: Call, wanted: LinesWanted, before: int, limit: int) -> LookedAt:
+    """As `_look_ahead`, before an id: the last one first."""
+    if wanted.task_id is None or not wanted.is_narrow:
+        batch = LOOKED_AT if wanted.is_narrow else limit
+        ids = _ids(call, wanted, None, before, batch)[::-1]
+        return LookedAt(ids, ids[-1] if ids else before, has_more=len(ids) == batch)
+    of: dict[str, Any] = {"instance_id": wanted.instance_id, "task_id": wanted.task_id}
+    start = call.one("find_start_of_lines", **of, before=before, batch=wanted.at_once)
+    first = start.id if start else 1
+    within = {"after": first - 1, "before": before, "batch": limit} | wanted.conditions
+    ids = [row.id for row in call.read("find_last_wanted_lines_of_task", **of, **within)]
+    is_full = len(ids) == limit
+    return LookedAt(ids, ids[-1] if is_full else first, has_more=is_full or start is not None)
 
 
 def _ids(call: Call, wanted: LinesWanted, after: int | None, before: int | None, batch: int) -> list[int]:

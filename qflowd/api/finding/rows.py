@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.api.finding.patterns import containing
 from qflowd.api.named import no_such_instance
 from qflowd.model.ids import ORDINALS, key_range, task_id
 from qflowd.model.numbers import whole_number
@@ -94,7 +93,7 @@ def in_order(
     if states == frozenset(TaskState) and search is None and of.node < 0:
         del where["node"]
         return _cut(call.read("find_rows", **where), limit)
-    where |= _conditions(of, states, search) | {"map_index": -1}
+    where |= _conditions(of, states, search)
     return _cut(call.read("find_rows_like", **where), limit)
 
 
@@ -118,7 +117,7 @@ def count(call: Call, of: RowsOfInstance, states: frozenset[TaskState], search: 
 
 def _conditions(of: RowsOfInstance, states: frozenset[TaskState], search: str | None) -> dict[str, Any]:
     where = {"states": of.stored(states), "in_any_state": int(states == frozenset(TaskState))}
-    return where | {"search": containing(search), "version_id": of.version, "node": of.node}
+    return where | {"search": (search or "").lower(), "version_id": of.version, "node": of.node}
 
 
 def _cut(rows: Sequence[Any], limit: int) -> Rows:

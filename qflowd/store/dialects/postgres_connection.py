@@ -70,6 +70,8 @@ class PostgresConnection(Connection):
                 # Plans that are kept outside of transactions stay on the indexes as well.
                 self.script("SET plan_cache_mode = force_generic_plan")
                 self.script("SET enable_seqscan = off")
+                # A reading of milliseconds would wait for processes that the server starts to share it.
+                self.script("SET max_parallel_workers_per_gather = 0")
                 self.driver.prepare_threshold, self._prepares_reads = PREPARE_READS_AFTER, True
 
     def begin(self) -> None:

@@ -30,6 +30,7 @@ class PostgresRenderer(Renderer):
         "elapsed": "ROUND(CAST(EXTRACT(EPOCH FROM ({1} - {0})) AS numeric), 3)",
         "utc_text": "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
         "names": "string_agg({0}, ', ' ORDER BY {0})",
+        "contains": "STRPOS({0}) > 0",
         "until_colon": "split_part({0}, ':', 1)",
         "each": "LATERAL (SELECT unnest(CAST(translate({0}, '[]', '{{}}') AS integer[])) AS value)",
     }
