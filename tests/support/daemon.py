@@ -19,7 +19,9 @@ import time
 from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
+
+from tests.support.forked import PYTHON, Forked, Starter
 
 ROOT = Path(__file__).parents[2]
 READY_S = 90.0
@@ -56,6 +58,7 @@ class Daemon:
         config: more of qflowd.toml, e.g. "[pools.io]\\nprocesses = 1"; `[daemon]` is made of `daemon`.
         daemon: keys of `[daemon]`, e.g. {"lease": "3s", "name": "a"}.
         env: added to the environment, e.g. {"QFLOWD_FAULT": "finish:before_commit:1:kill"}.
+        is_forked: by a process that has read the modules, where the environment allows it; for those that start many.
     """
 
     def __init__(
@@ -68,11 +71,13 @@ class Daemon:
         config: str = "",
         daemon: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
+        is_forked: bool = False,
     ) -> None:
         self.url = url
+        self.is_forked = is_forked
         self.folder = folder
         self.env = dict(env or {})
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Forked | None = None
         for name in ("plugins", "workflows", "run"):
             (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         for name, files in (("plugins", plugins or {}), ("workflows", workflows or {})):
@@ -90,29 +95,30 @@ class Daemon:
         address = f"@qflowd-test-{os.getpid()}-{next(_numbers)}"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("QFLOWD_")}
         environment |= {"QFLOWD_CONFIG": str(self.folder / "qflowd.toml"), "QFLOWD_DATABASE_URL": self.url}
-        environment |= {
-            "NOTIFY_SOCKET": address,
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONFAULTHANDLER": "1",
-        }
-        environment |= self.env
+        environment |= {"NOTIFY_SOCKET": address} | PYTHON | self.env
         is_faulty = any(key.startswith("QFLOWD_FAULT") for key in environment)
         program = "tests.support.faulty" if is_faulty else "qflowd"
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, self.log_file.open("ab") as log:
             channel.bind("\0" + address[1:])
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", program, "run", *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                cwd=self.folder,
-                start_new_session=True,
-            )
+            self.process = self._started(program, ["run", *arguments], environment, log)
             if ready:
                 self._wait_until_ready(channel)
         return self
+
+    def _started(
+        self, program: str, arguments: list[str], environment: dict[str, str], log: IO[bytes]
+    ) -> subprocess.Popen[bytes] | Forked:
+        if self.is_forked and (starter := Starter.shared()).can_start(environment):
+            return starter.start(program, arguments, env=environment, cwd=self.folder, output=log)
+        return subprocess.Popen(
+            [sys.executable, "-m", program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=self.folder,
+            start_new_session=True,
+        )
 
     def _wait_until_ready(self, channel: socket.socket) -> None:
         channel.settimeout(0.1)
