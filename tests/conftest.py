@@ -1,6 +1,6 @@
 """Fixtures shared by all tests: an empty store on each database, on servers that are started when first needed.
 
-def test_x(database_url): ...    # three tests: [sqlite], [postgres], [mariadb]
+def test_x(database_url): ...    # three tests: [sqlite], [postgres], [mariadb]; `pytest.mark.bare`: without a schema
 def test_y(postgres_url): ...    # one; also sqlite_url, mariadb_url
 def test_z(postgres_server): ... # the server, to kill and restart; also mariadb_server, database_server
 """
@@ -69,9 +69,15 @@ def get_server(request: pytest.FixtureRequest) -> Iterator[GetServer]:
         yield get
 
 
+def fresh_url(server: Server, request: pytest.FixtureRequest) -> str:
+    """An empty store, for a test that is marked `bare` an empty database."""
+    is_bare = request.node.get_closest_marker("bare") is not None
+    return server.create_database() if is_bare else server.create_store()
+
+
 @contextlib.contextmanager
-def _fresh(server: Server) -> Iterator[str]:
-    url = server.create_database()
+def _fresh(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    url = fresh_url(server, request)
     yield url
     server.start().drop_database(url)
 
@@ -83,9 +89,9 @@ def database_server(request: pytest.FixtureRequest, get_server: GetServer) -> Se
 
 
 @pytest.fixture
-def database_url(database_server: Server) -> Iterator[str]:
+def database_url(database_server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty store, on each kind of database in turn."""
-    with _fresh(database_server) as url:
+    with _fresh(database_server, request) as url:
         yield url
 
 
@@ -100,18 +106,18 @@ def mariadb_server(get_server: GetServer) -> Server:
 
 
 @pytest.fixture
-def sqlite_url(get_server: GetServer) -> Iterator[str]:
-    with _fresh(get_server("sqlite")) as url:
+def sqlite_url(get_server: GetServer, request: pytest.FixtureRequest) -> Iterator[str]:
+    with _fresh(get_server("sqlite"), request) as url:
         yield url
 
 
 @pytest.fixture
-def postgres_url(postgres_server: Server) -> Iterator[str]:
-    with _fresh(postgres_server) as url:
+def postgres_url(postgres_server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    with _fresh(postgres_server, request) as url:
         yield url
 
 
 @pytest.fixture
-def mariadb_url(mariadb_server: Server) -> Iterator[str]:
-    with _fresh(mariadb_server) as url:
+def mariadb_url(mariadb_server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    with _fresh(mariadb_server, request) as url:
         yield url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.store.migrate import migrate
+from qflowd.store.tx import Store
+from tests.support.daemon import Daemon
+from tests.support.forked import Forked
 from tests.support.servers import Server, client
 
 
@@ -23,10 +28,63 @@ def _alive(pid: str) -> bool:
         return False
 
 
-def test_each_database_gives_an_empty_store(database_server: Server, database_url: str) -> None:
+@pytest.mark.bare
+def test_each_database_gives_an_empty_place(database_server: Server, database_url: str) -> None:
     assert database_server.admin("SELECT 1", _path(database_url)) == [(1,)]
     if database_server.kind == "mariadb":
         assert ("qflow",) not in database_server.admin("SHOW DATABASES")
+
+
+SHAPES = {
+    "sqlite": ["SELECT type, name, tbl_name, sql FROM qflow.sqlite_master ORDER BY 1, 2"],
+    "postgres": [
+        (
+            "SELECT c.relname, c.relkind, c.reloptions, a.attnum, a.attname, a.attnotnull, a.attidentity, a.attcollation, "
+            "format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid) FROM pg_class c "
+            "JOIN pg_attribute a ON a.attrelid = c.oid LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (c.oid, a.attnum) "
+            "WHERE c.relnamespace = 'qflow'::regnamespace ORDER BY 1, 4"
+        ),
+        "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint ORDER BY conrelid, conname",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'qflow' ORDER BY 1, 2",
+        "SELECT viewname, definition FROM pg_views WHERE schemaname = 'qflow' ORDER BY 1",
+        "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger ORDER BY 1",
+        "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'qflow'::regnamespace ORDER BY 1",
+    ],
+    "mariadb": [
+        "SELECT * FROM information_schema.columns WHERE table_schema = 'qflow' ORDER BY table_name, ordinal_position",
+        "SELECT table_name, view_definition FROM information_schema.views WHERE table_schema = 'qflow' ORDER BY 1",
+        "SELECT * FROM information_schema.check_constraints WHERE constraint_schema = 'qflow' ORDER BY 3, 4",
+        (
+            "SELECT table_name, index_name, seq_in_index, column_name, non_unique, collation "
+            "FROM information_schema.statistics WHERE table_schema = 'qflow' ORDER BY 1, 2, 3"
+        ),
+        (
+            "SELECT table_name, engine, row_format, table_collation, create_options "
+            "FROM information_schema.tables WHERE table_schema = 'qflow' ORDER BY 1"
+        ),
+    ],
+}
+
+
+def _shape(server: Server, url: str) -> list[object]:
+    """Every column, index, view and constraint, in the database's own words."""
+    name = url.removeprefix("sqlite:///") if server.kind == "sqlite" else url.rsplit("/", 1)[1] or "qflow"
+    return [server.admin(sql, name) for sql in SHAPES[server.kind]]
+
+
+def test_a_copied_store_is_what_the_migrations_make_and_has_an_identity_of_its_own(database_server: Server) -> None:
+    shapes, names = [], []
+    for make in (database_server.create_database, database_server.create_store, database_server.create_store):
+        url = make()
+        store = Store(url)
+        steps = migrate(store)
+        assert (steps > 100) == (not shapes)
+        names.append(store.read(lambda tx: tx.one("read_database_id")).value)
+        store.close()
+        shapes.append(_shape(database_server, url))
+        database_server.drop_database(url)
+    assert shapes[0] == shapes[1] == shapes[2]
+    assert len(set(names)) == 3
 
 
 @pytest.mark.parametrize("kind", ["postgres", "mariadb"])
@@ -44,6 +102,21 @@ def test_committed_rows_survive_the_server_being_killed(kind: str, get_server) -
         assert server.admin("SELECT x FROM t", "survivor") == [(7,)]
     finally:
         server.start().drop_database(url)
+
+
+def test_a_forked_daemon_ends_as_any_other_and_strange_environments_get_one_of_their_own(sqlite_url, tmp_path):
+    daemon = Daemon(sqlite_url, tmp_path, is_forked=True).start()
+    assert isinstance(daemon.process, Forked)
+    assert os.getsid(daemon.pid) == daemon.pid
+    assert daemon.is_running
+    assert daemon.stop() == 0
+    assert not daemon.is_running
+    daemon.start().kill()
+    assert daemon.process.returncode == -9
+    daemon.env["PYTHONHASHSEED"] = "1"
+    daemon.start()
+    assert not isinstance(daemon.process, Forked)
+    assert daemon.stop() == 0
 
 
 def test_psql_reaches_the_store(postgres_url: str) -> None:

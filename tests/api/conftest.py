@@ -15,7 +15,7 @@ from tests.support.http import ApiServer
 def api(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[ApiServer]:
     """A server with a system principal, shared by the tests of a module."""
     server = get_server(request.param)
-    url = server.create_database()
+    url = server.create_store()
     with ApiServer(url) as found:
         yield found
     server.start().drop_database(url)
@@ -34,7 +34,7 @@ def house(
 ) -> Iterator[House]:
     """A server and a daemon on each database in turn, shared by the tests of a module."""
     server = get_server(request.param)
-    url = server.create_database()
+    url = server.create_store()
     with open_house(url, tmp_path_factory.mktemp("house")) as found:
         yield found
     server.start().drop_database(url)

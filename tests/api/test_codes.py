@@ -27,7 +27,7 @@ Give = Callable[[House, pytest.MonkeyPatch], Reply]
 @pytest.fixture(scope="module")
 def house(get_server: GetServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """On one database: what each gives on the others is told beside what is about it."""
-    url = get_server("sqlite").create_database()
+    url = get_server("sqlite").create_store()
     with open_house(url, tmp_path_factory.mktemp("house")) as found:
         yield found
 

@@ -112,7 +112,7 @@ class Maker:
 @pytest.fixture(scope="module")
 def house(get_server: GetServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """On one database: what differs between them is told by the tests of each statement."""
-    url = get_server("sqlite").create_database()
+    url = get_server("sqlite").create_store()
     with open_house(url, tmp_path_factory.mktemp("house")) as found:
         yield found
 

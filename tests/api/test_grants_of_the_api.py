@@ -34,7 +34,7 @@ FORBIDDEN = (
 def account(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[Store]:
     """A store by the account `qflow_api`, which has the shipped grants."""
     server = get_server(request.param)
-    url = server.create_database()
+    url = server.create_store()
     owner = Store(url)
     migrate(owner)
     run = owner.connection().script

@@ -88,7 +88,7 @@ def site(
 ) -> Iterator[Site]:
     """Shared by the tests of a module: a run that failed, one that succeeded, and one that waits."""
     server = get_server(request.param)
-    url = server.create_database()
+    url = server.create_store()
     folder: Path = tmp_path_factory.mktemp("site")
     with Daemon(url, folder, plugins=PLUGINS, workflows=WORKFLOWS, config=API) as daemon:
         address = until(lambda: re.findall(r"serving (http://\S+/)", daemon.log()), 20, what="the server to come up")

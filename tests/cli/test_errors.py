@@ -31,6 +31,7 @@ def test_a_missing_sqlite_file_is_exit_code_5_and_is_not_made(run, tmp_path, com
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.bare
 def test_a_database_without_schema_is_exit_code_5(run, postgres_url, monkeypatch):
     monkeypatch.setenv("QFLOWD_DATABASE_URL", postgres_url)
     ran = run("ps")

@@ -200,6 +200,7 @@ def test_plan_shows_rendered_params_and_the_next_fires(run, tmp_path):
     assert "next fires of 0 17 * * * Asia/Shanghai, UTC:" in run("plan", "w.yaml", "--business-date", "2026-11-20").out
 
 
+@pytest.mark.bare
 def test_migrate_makes_the_schema_once(run, database_url, monkeypatch):
     monkeypatch.setenv("QFLOWD_DATABASE_URL", database_url)
     first = run("migrate", "--json").json
@@ -271,6 +272,7 @@ def test_doctor_names_what_others_can_write_to(run, project):
     assert "ok      indexes: " in ran.out
 
 
+@pytest.mark.bare
 def test_doctor_without_a_database_is_exit_code_5(run, monkeypatch, postgres_url):
     ran = run("doctor")
     assert ran.code == 5

@@ -215,7 +215,7 @@ def test_a_dumb_terminal_gets_one_picture(scene: StandIn) -> None:
 def test_a_database_that_goes_away_is_named_and_waited_for(get_server, run, monkeypatch) -> None:
     """Only a server can be away."""
     server = get_server("postgres")
-    url = server.create_database()
+    url = server.create_store()
     engine = StandIn(url)
     fill(engine)
     engine.close()

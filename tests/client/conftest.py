@@ -174,7 +174,7 @@ class StandIn:
 def stand_in_of(kind: str, get_server: GetServer) -> Iterator[StandIn]:
     """A fresh store with its stand-in."""
     server = get_server(kind)
-    found = StandIn(server.create_database())
+    found = StandIn(server.create_store())
     yield found
     found.close()
     server.drop_database(found.url)

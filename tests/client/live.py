@@ -105,7 +105,7 @@ class Project:
 def project_of(kind: str, get_server: Any, factory: pytest.TempPathFactory) -> Iterator[Project]:
     """One daemon on a fresh store for all tests of a module."""
     server = get_server(kind)
-    found = Project(factory.mktemp(f"live-{kind}"), server.create_database())
+    found = Project(factory.mktemp(f"live-{kind}"), server.create_store())
     found.start()
     yield found
     found.stop()

@@ -32,7 +32,7 @@ VIEWS = [
 def limited(request, get_server):
     """A store, its stand-in, and the URL of a login that may do little."""
     server = get_server(request.param)
-    url = server.create_database()
+    url = server.create_store()
     engine = StandIn(url)
     role = "'desk'@'%'" if request.param == "mariadb" else "desk"
     password = "IDENTIFIED BY" if request.param == "mariadb" else "LOGIN PASSWORD"

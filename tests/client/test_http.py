@@ -37,7 +37,7 @@ PAGE = (200, {"Content-Type": "text/html"}, b"<html>sign in</html>")
 @pytest.fixture(scope="module", params=KINDS)
 def api(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[ApiServer]:
     server = get_server(request.param)
-    url = server.create_database()
+    url = server.create_store()
     with ApiServer(url) as found:
         yield found
     server.start().drop_database(url)

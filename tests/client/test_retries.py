@@ -62,7 +62,7 @@ MORE = "from qflowd import job\n@job\ndef nan_free():\n    return 'five'\n"
 @pytest.fixture(scope="module", params=KINDS)
 def client(request: pytest.FixtureRequest, get_server: GetServer, tmp_path_factory: pytest.TempPathFactory):
     server = get_server(request.param)
-    url = server.create_database()
+    url = server.create_store()
     folder: Path = tmp_path_factory.mktemp("retries")
     plugins = {"jobs.py": JOBS, "more.py": MORE}
     with Daemon(url, folder, plugins=plugins, workflows={"late.yaml": WORKFLOW}), qflowd.connect(url) as found:

@@ -63,7 +63,7 @@ class Pair:
 @pytest.fixture(scope="module", params=KINDS)
 def pair(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[Pair]:
     server = get_server(request.param)
-    url = server.create_database()
+    url = server.create_store()
     lab, stand_in = Lab(url), StandIn(url)
     there = _fill(lab, stand_in)
     stand_in.close()

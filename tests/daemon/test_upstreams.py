@@ -79,7 +79,7 @@ def test_outputs_above_a_megabyte_together_reach_the_job_and_its_parameters_whol
 @pytest.mark.parametrize("kind", ["postgres", "mariadb"])
 def test_a_task_that_asks_while_the_database_is_away_is_answered_when_it_is_back(kind, get_server, tmp_path):
     server = get_server(kind)
-    url = server.create_database()
+    url = server.create_store()
     flag, gate = tmp_path / "flag", tmp_path / "gate"
     plugins, workflows = {"jobs.py": JOBS}, {"late.yaml": LATE}
     with (

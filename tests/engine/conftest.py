@@ -26,7 +26,7 @@ def open_lab(get_server: GetServer) -> Iterator[OpenLab]:
     def open_store(kind: str) -> Lab:
         server = get_server(kind)
         if kind not in urls:
-            urls[kind] = server.create_database()
+            urls[kind] = server.create_store()
             stores[kind] = KeptStore(urls[kind])
         lab = Lab(urls[kind], kept=stores[kind])
         lab.wipe()

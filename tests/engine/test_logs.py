@@ -46,7 +46,7 @@ def test_where_nothing_is_printed_it_looks_less_often_until_something_is(lab):
 def test_lines_whose_commit_is_not_answered_are_there_once(get_server, kind, is_applied, monkeypatch):
     monkeypatch.setattr(engine_logs, "BATCH", 50)
     server = get_server(kind)
-    url = server.create_database()
+    url = server.create_store()
     lines = [msgspec.structs.replace(line(f"line {number}"), at_us=number // 20) for number in range(120)]
     printed = iter([lines, [line("more")]])
     with closing(Lab(url)) as lab, Proxy(server.port) as proxy:

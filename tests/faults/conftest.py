@@ -15,7 +15,7 @@ import pytest
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
-from tests.conftest import KINDS, GetServer
+from tests.conftest import KINDS, GetServer, fresh_url
 from tests.support.daemon import Daemon, until
 from tests.support.invariants import violations
 from tests.support.ledger import Ledger
@@ -86,6 +86,7 @@ class House:
             config=f"[pools.default]\nprocesses = {processes}\n{self.config}",
             daemon={"name": name, "run_dir": str(run), "lease": "3s"} | keys,
             env=env,
+            is_forked=True,
         )
         self.daemons[name] = found
         return found
@@ -248,14 +249,16 @@ def house(database_url: str, make_house: Callable[..., House]) -> House:
 
 
 @pytest.fixture
-def houses(get_server: GetServer, make_house: Callable[..., House]) -> Iterator[list[House]]:
+def houses(
+    request: pytest.FixtureRequest, get_server: GetServer, make_house: Callable[..., House]
+) -> Iterator[list[House]]:
     """A house on each database that is asked for, for tests that mostly wait: see `side_by_side`."""
     with contextlib.ExitStack() as stack:
         found = []
         for kind in KINDS:
             with contextlib.suppress(pytest.skip.Exception):
                 server = get_server(kind)
-                url = server.create_database()
+                url = fresh_url(server, request)
                 stack.callback(server.drop_database, url)
                 found.append(make_house(url, folder=kind))
         yield found

@@ -37,7 +37,7 @@ def test_a_server_outlives_its_database(servers: list[Server]) -> None:
 
 
 def _outlive(server: Server) -> None:
-    with ApiServer(server.create_database(), {"query_timeout": "1s"}) as api, streaming(api, "instances") as stream:
+    with ApiServer(server.create_store(), {"query_timeout": "1s"}) as api, streaming(api, "instances") as stream:
         stream.next("snapshot")
         for outage in (stopped, hanging):
             with outage(server):
@@ -55,7 +55,7 @@ def _end(tmp_path: Path, server: Server) -> None:
     folder = tmp_path / server.kind
     folder.mkdir()
     with (
-        ApiServer(server.create_database()) as api,
+        ApiServer(server.create_store()) as api,
         concurrent.futures.ThreadPoolExecutor() as pool,
         ApiProcess(api.url, folder, "query_timeout = '1s'\n") as process,
         hanging(server),

@@ -41,7 +41,7 @@ def places(get_server: GetServer, make_house: Callable[..., House]) -> list[Plac
     for kind in SERVERS:
         with contextlib.suppress(pytest.skip.Exception):
             server = get_server(kind)
-            house = make_house(server.create_database(), folder=kind, workflows={"chain.yaml": CHAIN})
+            house = make_house(server.create_store(), folder=kind, workflows={"chain.yaml": CHAIN})
             found.append((server, house))
     return found
 
@@ -80,7 +80,7 @@ def outages(places: list[Place], make_house: Callable[..., House]) -> Iterator[l
             other = stack.enter_context(MAKERS[server.kind](durable=server.durable))
             found += [
                 (hanging, (server, house)),
-                (stopped, (other, make_house(other.create_database(), f"{server.kind}-2"))),
+                (stopped, (other, make_house(other.create_store(), f"{server.kind}-2"))),
             ]
         yield found
         for _, (_, house) in found:

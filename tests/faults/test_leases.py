@@ -35,7 +35,7 @@ def places(get_server: GetServer, make_house: Callable[..., House]) -> Iterator[
     for kind in ("postgres", "mariadb"):
         with contextlib.suppress(pytest.skip.Exception):
             server = get_server(kind)
-            found.append((server, make_house(server.create_database(), folder=kind)))
+            found.append((server, make_house(server.create_store(), folder=kind)))
     yield found
     for _, house in found:
         house.close()

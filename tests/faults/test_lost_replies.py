@@ -45,7 +45,7 @@ def places(get_server: GetServer, make_house: Callable[..., House]) -> Iterator[
             with contextlib.suppress(pytest.skip.Exception):
                 server = get_server(kind)
                 proxy = stack.enter_context(Proxy(server.port))
-                url = server.create_database()
+                url = server.create_store()
                 house = make_house(url, folder=kind, workflows={"fan.yaml": FAN, "tick.yaml": EVERY_SECOND})
                 house.daemon(url=url.replace(f":{server.port}", f":{proxy.port}"), lease="30s")
                 found.append((house, proxy))

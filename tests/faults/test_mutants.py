@@ -64,7 +64,7 @@ def compare(get_server: GetServer, make_house: Callable[..., House], tmp_path: P
             server = get_server(kind)
             houses = []
             for name, text in (("sound", ""), ("mutant", mutation)):
-                url = server.create_database()
+                url = server.create_store()
                 stack.callback(server.drop_database, url)
                 houses.append(make_house(url, folder=name, **keys))
                 (tmp_path / name / "python").mkdir()

@@ -7,7 +7,7 @@ import pytest
 from tests.faults.conftest import House, side_by_side
 from tests.support.daemon import until
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.bare]
 
 
 def test_daemons_that_start_together_on_an_empty_database_all_get_ready(houses: list[House]) -> None:

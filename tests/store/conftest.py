@@ -25,7 +25,7 @@ def add_statement(store: Store, name: str, text: str) -> None:
 def opened(get_server: GetServer, kind: str) -> Iterator[Store]:
     """A migrated store in a place of its own, closed and removed at the end."""
     server = get_server(kind)
-    store = Store(server.create_database())
+    store = Store(server.create_store())
     migrate(store)
     yield store
     with contextlib.suppress(Exception):  # its server or connection may have been killed

@@ -18,6 +18,8 @@ from tests.contract.desk import Desk
 from tests.support.daemon import Daemon
 from tests.support.servers import MariaDB, Postgres
 
+pytestmark = pytest.mark.bare
+
 TEXT = "Grüße 日本 \U0001f600"
 JOB = """
 from qflowd import job

@@ -15,6 +15,8 @@ from qflowd.store.migrate import check, newest, script
 from qflowd.store.tx import Store
 from tests.support.servers import client
 
+pytestmark = pytest.mark.bare
+
 ROOT = Path(__file__).resolve().parents[2]
 # Waits until all are ready, migrates, says how many steps it ran.
 MIGRATOR = """

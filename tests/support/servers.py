@@ -1,7 +1,8 @@
 """Real database servers on free loopback ports in a temporary folder: started, broken, restarted and removed here.
 
     with postgres() as server:                 # or mariadb(), sqlite(); durable=False for speed
-        url = server.create_database()         # an empty store: every call gives a fresh one
+        url = server.create_database()         # an empty place for a store: every call gives a fresh one
+        url = server.create_store()            # the same with the schema, which is made once and then copied
         server.admin("SELECT 1")               # as superuser, outside any transaction
         server.kill(); server.start()          # for fault tests; also stop("fast"), restart()
 
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.support.binaries import Programs, Unavailable, client, find, mariadb_programs, postgres_programs
+from tests.support.schemas import dump, make_schema, new_id
 
 __all__ = ["MariaDB", "Postgres", "Server", "Sqlite", "Unavailable", "client", "mariadb", "postgres", "sqlite"]
 
@@ -123,6 +125,7 @@ class Server:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._count = 0  # of databases
+        self._model: Any = None  # what stores are copied from
         self._has_answered = False
         self.programs = self._find_programs()
         self._own(self.folder)
@@ -149,6 +152,10 @@ class Server:
 
     def create_database(self, name: str | None = None) -> str:
         """An empty place for a store; returns its URL."""
+        raise NotImplementedError
+
+    def create_store(self) -> str:
+        """A store as its migrations leave it; returns its URL. They run at the first call, later ones copy what they made."""
         raise NotImplementedError
 
     def drop_database(self, url: str) -> None:
@@ -328,6 +335,18 @@ class Postgres(Server):
         self.admin(f'CREATE DATABASE "{name}" TEMPLATE template0')
         return self.url(name)
 
+    def create_store(self) -> str:
+        """A copy of the database `model`, which nobody else connects to."""
+        if not self._model:
+            model = self.create_database("model")
+            make_schema(model)
+            self._model = model
+        self._count += 1
+        name = f"test_{self._count}"
+        self.admin(f'CREATE DATABASE "{name}" TEMPLATE model')
+        self.admin(new_id(), name)
+        return self.url(name)
+
     def drop_database(self, url: str) -> None:
         """Remove the database and whoever is connected to it."""
         self.admin(f'DROP DATABASE IF EXISTS "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
@@ -377,7 +396,13 @@ class MariaDB(Server):
         import pymysql
 
         return pymysql.connect(
-            host="127.0.0.1", port=self.port, user="root", database=database, autocommit=True, connect_timeout=5
+            host="127.0.0.1",
+            port=self.port,
+            user="root",
+            database=database,
+            autocommit=True,
+            connect_timeout=5,
+            ssl_disabled=True,  # or it reads the certificates of the whole world first
         )
 
     def url(self, database: str = "") -> str:
@@ -391,6 +416,18 @@ class MariaDB(Server):
             return self.url(name)
         self.drop_database(self.url())
         return self.url()
+
+    def create_store(self) -> str:
+        """The database `qflow`, made of statements that say what the migrations made."""
+        url = self.create_database()
+        if self._model is None:
+            make_schema(url)
+            self._model = dump(self.connect("qflow"))
+        else:
+            with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+                for statement in (*self._model, new_id()):
+                    cursor.execute(statement)
+        return url
 
     def drop_database(self, url: str) -> None:
         """Remove the database (none in the URL: `qflow`) after sending away whoever might lock it."""
@@ -448,6 +485,17 @@ class Sqlite(Server):
         folder = self.data / (name or f"test_{self._count}")
         folder.mkdir(parents=True)
         return self.url(str(folder / "qflow.db"))
+
+    def create_store(self) -> str:
+        """A copy of the file `model`."""
+        if not self._model:
+            model = self.create_database("model")
+            make_schema(model)
+            self._model = model
+        url = self.create_database()
+        shutil.copy(self._model.removeprefix("sqlite:///"), url.removeprefix("sqlite:///"))
+        self.admin(new_id(), url.removeprefix("sqlite:///"))
+        return url
 
     def drop_database(self, url: str) -> None:
         """Remove the file's folder."""
