@@ -26,9 +26,10 @@ from qflowd.api.http.lingering_close import LingeringClose
 from qflowd.api.http.requests import BasePath, check_headers, check_length, receive_body, request_of
 from qflowd.api.http.slow_clients import send_part
 from qflowd.api.http.static import NOT_PAGES, Pages
+from qflowd.api.http.streaming import StreamResponse, until_gone
 from qflowd.api.inbox.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
 from qflowd.api.live.hub import Hub
-from qflowd.api.live.stream import Live, StreamResponse, until_gone
+from qflowd.api.live.stream import Live
 from qflowd.api.routing import Endpoint, endpoints
 from qflowd.config.records import ApiConfig
 from qflowd.engine.access.callers import NOBODY, Caller
