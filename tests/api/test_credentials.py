@@ -303,6 +303,17 @@ class TestBehindAProxy:
             other = HttpClient(api.port).get("/me", x_forwarded_user="ann@example.com").data
             assert (other["principal"], other["role"]) == ("ann@example.com", "read")
 
+    def test_a_name_is_read_as_utf_8_or_not_at_all(self, database_url):
+        with ApiServer(database_url, PROXIED) as api:
+            for name in ("jürgen", "王小明", "ann"):
+                assert api.post("/principals", {"name": name, "role": "operate"}).status == 201
+                sent = name.encode().decode("latin-1")  # so that the bytes of UTF-8 are sent
+                me = HttpClient(api.port).get("/me", x_forwarded_user=sent).data
+                assert (me["principal"], me["role"]) == (name, "operate")
+            refusal(HttpClient(api.port).get("/me", x_forwarded_user="jürgen"), 40301, "is not UTF-8")
+            assert api.get("/me", x_forwarded_user="jürgen").data["role"] == "system", "a token wins"
+            assert HttpClient(api.port).get("/healthz", x_forwarded_user="jürgen").status == 200
+
     @pytest.mark.parametrize(
         "name",
         ["@example.com", "ann@", "ann@a@b", "+ann@example.com", "'ann@b", "ann b@c", "ann\n@c", "a@b+c", "a;b@c"],

@@ -91,9 +91,16 @@ class Credentials:
         return ("proxy", name, "") if name else ("", "", "")
 
     def _vouched_name(self, request: HttpRequest) -> str:
-        """The name of the user in the header of a proxy that is trusted; from anybody else the header says nothing."""
+        """The name of the user in the header of a proxy that is trusted; from anybody else the header says nothing.
+
+        Raises: ApiFault 40301 for bytes that are not UTF-8: read in another way they would be another name.
+        """
         header = self._config.trusted_header
-        return request.headers.get(header.lower(), "") if header and request.is_from_proxy else ""
+        text = request.headers.get(header.lower(), "") if header and request.is_from_proxy else ""
+        try:
+            return text.encode("latin-1").decode()
+        except UnicodeDecodeError:
+            raise ApiFault(40301, f"the name in {header} is not UTF-8; let the proxy write it so") from None
 
     def _by_token(self, text: str, address: str) -> Caller:
         try:
