@@ -12,6 +12,7 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         40001: "the body is not JSON",
         40002: "a query parameter is unknown, or its value cannot be read",
         40003: "the cursor belongs to another query",
+        40004: "the request is not HTTP",
         40101: "no credentials",
         40102: "the token is unknown, expired or revoked",
         40103: "the session has ended",

@@ -41,9 +41,14 @@ def other(house: House, **settings: Any) -> Iterator[ApiServer]:
 
 def sent(house: House, head: str, *, path: str = "/api/v1/submissions") -> Reply:
     """The answer to a request that is written by hand, and need not be whole."""
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {house.api.token}", head, "", ""]
+    return raw(house, "\r\n".join(lines))
+
+
+def raw(house: House, request: str) -> Reply:
+    """The answer to what need not be HTTP."""
     with socket.create_connection(("127.0.0.1", house.api.port), timeout=20) as connection:
-        lines = [f"POST {path} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {house.api.token}", head, "", ""]
-        connection.sendall("\r\n".join(lines).encode())
+        connection.sendall(request.encode())
         text = b""
         while b"}}" not in text and (part := connection.recv(65536)):
             text += part
@@ -158,6 +163,7 @@ GIVEN: Mapping[int, Give] = {
     40001: lambda house, _: house.post("/submissions", b"{"),
     40002: lambda house, _: house.api.get("/instances?stat=x"),
     40003: lambda house, _: house.api.get("/instances?cursor=x"),
+    40004: lambda house, _: raw(house, "NOT HTTP AT ALL\r\n\r\n"),
     40101: lambda house, _: house.api.anonymous().get("/me"),
     40102: lambda house, _: HttpClient(house.api.port, "x").get("/me"),
     40103: lambda house, _: house.api.anonymous(cookie="qflowd=x").get("/me"),

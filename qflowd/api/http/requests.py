@@ -16,11 +16,14 @@ from qflowd.config.records import ApiConfig
 SLOWEST_BODY_S: Final = 30.0
 LARGEST_HEADERS: Final = 64 << 10  # bytes of names and values together
 MOST_HEADERS: Final = 200
+_ABSOLUTE: Final = re.compile(rb"https?://(?P<host>[^/]*)(?P<path>/.*)?", re.IGNORECASE)
 _SLASH: Final = re.compile(rb"%2f", re.IGNORECASE)
 
 
 class BasePath:
     """Makes the path of a request that below the base path, whether a proxy has cut it off or not.
+
+    A target may be a whole address, `http://host/path`.
 
     `%2F` inside a segment becomes `~1`, which is in no key, so it does not end the segment.
     """
@@ -31,6 +34,14 @@ class BasePath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             raw = bytes(scope.get("raw_path") or scope["path"].encode())
+            if absolute := _ABSOLUTE.fullmatch(
+                raw
+            ):  # as proxies are sent it; the address then counts, not the header Host
+                host, raw = absolute["host"], absolute["path"] or b"/"
+                scope = {
+                    **scope,
+                    "headers": [(b"host", host), *(pair for pair in scope["headers"] if pair[0] != b"host")],
+                }
             if self._base and (raw == self._base or raw.startswith(self._base + b"/")):
                 raw = raw[len(self._base) :] or b"/"
             path = unquote(_SLASH.sub(b"~1", raw).decode("ascii", "replace"), errors="replace")
