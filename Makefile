@@ -26,8 +26,9 @@ demo-saga: $(READY) $(DEMO_READY) ## restate three symbols, the last of which fa
 demo-ui: $(READY) web ## the dashboard with three weeks of runs to look at
 	@$(PY) examples/dashboard/demo.py
 
-test: check web ## check, then all tests on SQLite, PostgreSQL and MariaDB
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+test: ## check, then all tests on SQLite, PostgreSQL and MariaDB
+	@$(MAKE) -j2 --output-sync=target check web
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-long: $(READY) web ## what takes minutes: other versions of the servers, the dashboard on each database, budgets
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
