@@ -23,6 +23,13 @@ describe('folded', () => {
     expect(folded('abcdefgh', 3)).toEqual(['abc', 'def', 'gh'])
   })
 
+  it('cuts between words, and a word only if it is longer than a row', () => {
+    expect(folded('one two three', 8)).toEqual(['one two ', 'three'])
+    expect(folded('one two three', 7)).toEqual(['one two', ' three'])
+    expect(folded('a bcdefghij', 4)).toEqual(['a ', 'bcde', 'fghi', 'j'])
+    expect(folded('价格 price 600519', 8)).toEqual(['价格 ', 'price ', '600519'])
+  })
+
   it('never cuts a wide character in two', () => {
     expect(folded('a中文字', 4)).toEqual(['a中', '文字'])
     expect(folded('中文中文中', 3)).toEqual(['中', '文', '中', '文', '中'])

@@ -53,25 +53,16 @@ export function fitted(text: string, width: number): string {
 }
 
 /**
- * The rows that a line without tabs becomes in `width` columns: one or more. A wide character that does not fit
- * goes to the next row whole. `width` 0 means no wrapping.
+ * The rows that a line without tabs becomes in `width` columns: one or more. It is cut after a space or beside a wide
+ * character, which goes to the next row whole; a word only if it is longer than a row. `width` 0 means no wrapping.
  */
 export function folded(text: string, width: number): string[] {
   if (width < 2 || text.length * 2 <= width) return [text]
-  if (PLAIN.test(text)) return cutEvery(text, width)
   const rows: string[] = []
   let from = 0
-  let at = 0
-  let index = 0
-  for (const character of text) {
-    const wide = columnsOf(character)
-    if (at + wide > width) {
-      rows.push(text.slice(from, index))
-      from = index
-      at = 0
-    }
-    at += wide
-    index += character.length
+  for (const to of (PLAIN.test(text) ? plainCuts : cuts)(text, width)) {
+    rows.push(text.slice(from, to))
+    from = to
   }
   rows.push(text.slice(from))
   return rows
@@ -80,13 +71,35 @@ export function folded(text: string, width: number): string[] {
 /** How many rows `folded` would give, without making them. */
 export function foldedCount(text: string, width: number): number {
   if (width < 2 || text.length * 2 <= width) return 1
-  if (PLAIN.test(text)) return Math.max(1, Math.ceil(text.length / width))
-  return folded(text, width).length
+  return (PLAIN.test(text) ? plainCuts : cuts)(text, width).length + 1
 }
 
-function cutEvery(text: string, width: number): string[] {
-  if (text.length <= width) return [text]
-  const rows: string[] = []
-  for (let from = 0; from < text.length; from += width) rows.push(text.slice(from, from + width))
-  return rows
+/** Where rows end, of a text in which every character takes one column. */
+function plainCuts(text: string, width: number): number[] {
+  const ends: number[] = []
+  for (let from = 0; text.length - from > width; ) {
+    const end = from + width
+    const space = text[end] === ' ' ? end : text.lastIndexOf(' ', end - 1) + 1
+    from = space > from ? space : end
+    ends.push(from)
+  }
+  return ends
+}
+
+function cuts(text: string, width: number): number[] {
+  const ends: number[] = []
+  let [from, at, index, opening] = [0, 0, 0, 0]
+  for (const character of text) {
+    const wide = columnsOf(character)
+    if (wide === 2 || character === ' ') opening = at + wide > width || wide === 2 ? index : opening
+    if (at + wide > width) {
+      from = opening > from ? opening : index
+      ends.push(from)
+      at = columns(text.slice(from, index))
+    }
+    at += wide
+    index += character.length
+    if (wide === 2 || character === ' ') opening = index
+  }
+  return ends
 }
