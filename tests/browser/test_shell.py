@@ -121,6 +121,7 @@ def test_who_may_look_at_several_tenants_switches_and_every_address_says_which(s
         expect(page).to_have_url(f"{site.url}instances?tenant=desk")
         expect(page.get_by_role("button", name="Tenant: desk")).to_be_visible()
         main = page.get_by_role("main")
+        expect(main).to_contain_text("You look at tenant desk")
         main.get_by_role("link", name="report").click()
         expect(page).to_have_url(re.compile(rf"/instances/{run}\?(.*&)?tenant=desk"))
         expect(main).to_contain_text("SUCCESS")
@@ -130,6 +131,11 @@ def test_who_may_look_at_several_tenants_switches_and_every_address_says_which(s
         expect(page).to_have_url(f"{site.url}workflows?tenant=desk")
         expect(main).to_contain_text("No workflow yet")
         assert page.get_by_role("link", name="Runs").get_attribute("href") == "/instances?tenant=desk"
+        page.keyboard.press("g")
+        page.keyboard.press("a")
+        main.locator(".call").first.click()
+        expect(main.locator(".call pre, .call code").filter(has_text="curl").first).to_contain_text("?tenant=desk")
+        page.go_back()
         page.get_by_role("button", name="Tenant: desk").click()
         page.get_by_role("menuitem", name="Your own tenant").click()
         expect(main).to_contain_text("End of day, China")
@@ -194,3 +200,8 @@ def test_a_narrow_screen_has_the_bar_behind_a_button_and_nothing_sticks_out(site
         page.get_by_role("button", name="Menu").click()
         page.get_by_role("link", name="Daemons").click()
         expect(page).to_have_url(f"{site.url}daemons")
+    with site.look(lang="zh") as page:
+        page.set_viewport_size({"width": 390, "height": 800})
+        site.open(page, "workflows")
+        page.locator(".last-run").first.wait_for()
+        assert page.evaluate("(box => box.scrollWidth - box.clientWidth)(document.querySelector('.table-box'))") <= 0

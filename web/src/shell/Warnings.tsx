@@ -1,10 +1,12 @@
-// Bars above every page: no daemon, read-only, an upgraded server.
-import { TriangleAlert } from 'lucide-react'
+// Bars above every page: another tenant, no daemon, read-only, an upgraded server.
+import { Building2, TriangleAlert } from 'lucide-react'
 import { useEffect } from 'react'
+import { tenant } from '../api/call'
 import { useMe } from '../api/me'
 import { useOne } from '../api/queries'
 import type { Me } from '../api/types'
 import { relative } from '../format'
+import { pageOf } from '../tenant'
 import { Button } from '../ui/Button'
 import { useCommon, useNow } from '../words'
 import { useNotices } from './notices'
@@ -19,6 +21,9 @@ export function Warnings() {
   useEffect(() => void (first ??= me.version), [me.version])
   return (
     <>
+      {tenant !== '' && (
+        <div className="warning" role="status"><Building2 aria-hidden size={16} /><span>{w.bar.otherTenant} <strong>{me.tenant}</strong></span> <a href={pageOf('', '/')}>{w.top.ownTenant}</a></div>
+      )}
       {none && (
         <div className="warning" role="status"><TriangleAlert aria-hidden size={16} /><strong>{w.bar.noDaemon}</strong> {none.at && <Since at={none.at} />} {w.bar.noDaemonDo} <code>qflowd run</code></div>
       )}

@@ -26,6 +26,7 @@ export const en = {
     open: 'Open', show: 'Show',
   },
   field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', job: 'Job', run: 'Run', name: 'Name', from: 'From', to: 'To', all: 'all' },
+  slots: { claimed: 'claimed beyond the slots: they begin when one is free, or have just ended' },
   empty: { nothing: 'Nothing here yet', noMatch: 'Nothing matches these filters' },
   problem: {
     title: 'That did not work', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, reconnecting`,
@@ -41,7 +42,7 @@ export const en = {
     title: 'What waits for you', unread: (n: string) => `What waits for you: ${n} not read`, readAll: 'Mark all as read', none: 'Nothing waits for you.',
     kind: { failure: 'failed', file: 'does not load', token: 'token ends soon', no_daemon: 'No daemon' },
   },
-  bar: { noDaemon: 'No daemon is alive: nothing will run.', noDaemonSince: (when: string) => `The last one was seen ${when}.`, noDaemonDo: 'Start one:', readOnly: 'Read-only: nothing can be changed here.', newer: 'The server has been upgraded.' },
+  bar: { noDaemon: 'No daemon is alive: nothing will run.', noDaemonSince: (when: string) => `The last one was seen ${when}.`, noDaemonDo: 'Start one:', otherTenant: 'You look at tenant', readOnly: 'Read-only: nothing can be changed here.', newer: 'The server has been upgraded.' },
   time: {
     never: 'never', now: 'just now', ago: (t: string) => `${t} ago`, in: (t: string) => `in ${t}`, loading: 'Loading',
     day: (n: number) => `${n} d`, hour: (n: number) => `${n} h`, minute: (n: number) => `${n} min`, second: (n: string) => `${n} s`,

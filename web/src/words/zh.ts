@@ -27,6 +27,7 @@ export const zh: Words = {
     open: '打开', show: '显示',
   },
   field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
+  slots: { claimed: '超出槽位的已认领任务：有空闲槽位即开始，或刚刚结束' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
     title: '操作失败', request: '请求 ID', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
@@ -42,7 +43,7 @@ export const zh: Words = {
     title: '等待处理', unread: (n) => `等待处理：${n} 条未读`, readAll: '全部标为已读', none: '没有等待处理的事项。',
     kind: { failure: '失败', file: '无法加载', token: '令牌即将到期', no_daemon: '没有守护进程' },
   },
-  bar: { noDaemon: '没有在线的守护进程，任务不会运行。', noDaemonSince: (when) => `最后一次心跳：${when}。`, noDaemonDo: '启动一个：', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
+  bar: { noDaemon: '没有在线的守护进程，任务不会运行。', noDaemonSince: (when) => `最后一次心跳：${when}。`, noDaemonDo: '启动一个：', otherTenant: '正在查看租户', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
   time: {
     never: '从未', now: '刚刚', ago: (t) => `${t}前`, in: (t) => `${t}后`, loading: '加载中',
     day: (n) => `${n} 天`, hour: (n) => `${n} 小时`, minute: (n) => `${n} 分钟`, second: (n) => `${n} 秒`,

@@ -1,6 +1,6 @@
 // Which call does this: the routes of the server's own description, with a line to copy for each.
 import { useQueryState } from '../../api/address'
-import { root } from '../../api/call'
+import { root, tenant } from '../../api/call'
 import { useDocument, useOne } from '../../api/queries'
 import { Tag } from '../../ui/Chip'
 import { Code, Empty } from '../../ui/Empty'
@@ -104,6 +104,7 @@ function Fields({ fields, type }: { fields: [string, Schema, boolean][]; type?: 
 
 function curl(method: string, path: string, body: unknown): string {
   const address = new URL(path.replace(/^\//, ''), root)
+  if (tenant !== '') address.searchParams.set('tenant', tenant)
   const lines = [`curl ${method === 'get' ? '' : `-X ${method.toUpperCase()} `}-H "Authorization: Bearer $QFLOWD_TOKEN"`]
   if (body !== undefined) lines.push(`-H "Content-Type: application/json" -d '${JSON.stringify(body)}'`)
   return [...lines, `"${decodeURIComponent(address.href)}"`].join(' \\\n  ')

@@ -3,6 +3,7 @@ import { Link } from 'wouter'
 import type { Overview } from '../../api/types'
 import { count, duration } from '../../format'
 import type { Tone } from '../../ui/states'
+import { slotsText } from '../../ui/Slots'
 import { useCommon, useNow, useWords } from '../../words'
 import { words } from './words'
 
@@ -21,7 +22,7 @@ export function Tiles({ overview: o }: { overview: Overview }) {
       <Tile to="/instances?state=SUCCESS" figure={count(o.states.SUCCESS ?? 0)} word={w.tileGood} />
       <Tile to="/limits" tone={late ? 'held' : undefined} figure={o.oldest_ready_s == null ? '–' : duration(o.oldest_ready_s, common)} word={w.tileWait} />
       <Tile to={next ? `/workflows/${encodeURIComponent(next.workflow)}` : '/workflows'} figure={next ? duration(Math.max(0, Math.floor((Date.parse(next.at) - now) / 1000)), common) : '–'} word={w.tileNext} />
-      <Tile to="/daemons" tone={o.daemons.length ? undefined : 'held'} figure={o.daemons.length ? `${count(busy)} / ${count(slots)}` : w.none} word={o.daemons.length ? w.tileSlots : w.daemons} />
+      <Tile to="/daemons" tone={o.daemons.length ? undefined : 'held'} figure={o.daemons.length ? slotsText(busy, slots) : w.none} word={o.daemons.length ? w.tileSlots : w.daemons} />
     </ul>
   )
 }

@@ -103,7 +103,7 @@ function Last({ of: x }: { of: WorkflowItem }) {
   const last = x.runs[0]
   if (!last) return <span className="muted">–</span>
   return (
-    <span className="row">
+    <span className="row last-run">
       <Link href={`/instances/${last.id}`}><Chip state={last.state} /></Link>
       <span className="muted"><Time at={last.finished_at ?? last.started_at ?? last.created_at} /></span>
     </span>
