@@ -25,6 +25,7 @@ from qflowd.store.dialects.base import (
     Connection,
     DataRefused,
     Disconnected,
+    Duplicate,
     Limits,
     LockTimeout,
     Retryable,
@@ -34,7 +35,7 @@ from qflowd.store.dialects.base import (
 T = TypeVar("T")
 TRIES = 10
 
-__all__ = ["DataRefused", "Fault", "Retryable", "Store", "Tx"]
+__all__ = ["DataRefused", "Duplicate", "Fault", "Retryable", "Store", "Tx"]
 
 # Called with (transaction, point) at `begin`, `before_commit`, `after_commit`; it may raise, kill or pause.
 Fault = Callable[[str, str], None]

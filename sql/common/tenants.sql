@@ -30,19 +30,31 @@ SELECT x.name, x.title, x.state, x.revision, x.created_at, x.updated_at, x.count
     (SELECT COUNT(*) FROM qflow.workflow_definition d WHERE d.tenant = x.name AND d.archived_at IS NULL) AS workflows,
     COALESCE((SELECT k.used FROM qflow.limit_key k WHERE k.name = {concat: 'tenant:', x.name}), 0) AS running_tasks,
     COALESCE((SELECT SUM(u.log_mb) FROM qflow.usage_day u WHERE u.tenant = x.name AND u.day = CAST(:day AS {date_cast})), 0) AS log_mb
-FROM qflow.tenant x WHERE x.name BETWEEN :first AND :last AND x.name > :after ORDER BY x.name LIMIT {literal: batch}
+FROM qflow.tenant x WHERE x.name > :after ORDER BY x.name LIMIT {literal: batch}
+
+-- name: show_tenant
+SELECT x.name, x.title, x.state, x.revision, x.created_at, x.updated_at, x.counted_day, x.submissions,
+    (SELECT COUNT(*) FROM qflow.workflow_instance i WHERE i.meter = 1 AND i.tenant = x.name) AS open_instances,
+    (SELECT COUNT(*) FROM qflow.workflow_definition d WHERE d.tenant = x.name AND d.archived_at IS NULL) AS workflows,
+    COALESCE((SELECT k.used FROM qflow.limit_key k WHERE k.name = {concat: 'tenant:', x.name}), 0) AS running_tasks,
+    COALESCE((SELECT SUM(u.log_mb) FROM qflow.usage_day u WHERE u.tenant = x.name AND u.day = CAST(:day AS {date_cast})), 0) AS log_mb
+FROM qflow.tenant x WHERE x.name = :tenant
 
 -- name: list_quotas
 SELECT q.name, q.value, q.set_by, q.updated_at FROM qflow.quota q WHERE q.tenant = :tenant ORDER BY q.name
 
 -- name: insert_tenant
+-- `revision`: its first, above all that a tenant of this name ever had.
 INSERT INTO qflow.tenant (name, title, state, revision, created_at, updated_at)
-VALUES (:tenant, :title, 'ACTIVE', 1, :now, :now) {ignored: tenant.state}
+VALUES (:tenant, :title, 'ACTIVE', :revision, :now, :now)
 
 -- name: update_tenant
 -- Locks it, so an admission either sees all of what follows or was before it.
 UPDATE qflow.tenant SET title = COALESCE(:title, title), state = COALESCE(:state, state), revision = revision + 1, updated_at = :now
 WHERE name = :tenant
+
+-- name: count_enabled_principals
+SELECT COUNT(*) AS principals FROM qflow.principal p WHERE p.tenant = :tenant AND p.disabled_at IS NULL
 
 -- name: delete_tenant
 DELETE FROM qflow.tenant WHERE name = :tenant

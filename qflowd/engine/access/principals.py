@@ -7,7 +7,7 @@ from qflowd.engine.refusal import Refused
 from qflowd.model.errors import InvalidRequest, NameTaken, NotFound
 from qflowd.model.names import fault_in_key, fault_in_principal
 from qflowd.model.roles import Role
-from qflowd.store.tx import Tx
+from qflowd.store.tx import Duplicate, Tx
 
 KINDS: Final = ("human", "service")
 MOST_SHOWN: Final = 1000
@@ -31,16 +31,12 @@ def add_principal(tx: Tx, actor: Actor, name: str, kind: str, role: Role) -> Any
         raise InvalidRequest(fault)
     _check(actor, kind, role)
     if tx.one("find_principal", name=name) is not None:
-        raise NameTaken(f"there is a principal {name!r} already; choose another name")
-    tx.run(
-        "insert_principal",
-        tenant=actor.tenant,
-        name=name,
-        kind=kind,
-        role=int(role),
-        now=tx.now,
-        created_by=actor.name,
-    )
+        raise _taken(name)
+    about: dict[str, Any] = {"tenant": actor.tenant, "name": name, "kind": kind, "role": int(role)}
+    try:
+        tx.run("insert_principal", **about, now=tx.now, created_by=actor.name)
+    except Duplicate:  # somebody else was a moment earlier
+        raise _taken(name) from None
     record(tx, actor, "CREATE", "principal", name, after={"kind": kind, "role": role.word})
     return tx.one("find_principal", name=name)
 
@@ -143,6 +139,10 @@ def set_preferences(tx: Tx, principal_id: int, preferences: Preferences) -> None
 def is_any(tx: Tx) -> bool:
     """Whether there is any principal, of whatever tenant. Without one, the first link makes the administrator."""
     return tx.one("is_any_principal") is not None
+
+
+def _taken(name: str) -> NameTaken:
+    return NameTaken(f"there is a principal {name!r} already; choose another name")
 
 
 def _check(actor: Actor, kind: str, role: Role) -> None:

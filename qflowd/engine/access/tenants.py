@@ -3,8 +3,8 @@
 A tenant that has no row here has no walls and is not counted; its first row counts what is open at that moment.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from qflowd.engine.access.audit import Actor, record
@@ -15,10 +15,9 @@ from qflowd.model.limits import MOST_SLOTS
 from qflowd.model.names import fault_in_key
 from qflowd.model.quotas import LONGEST_TENANT, NAMES, Value, limit_of, load_value, read_value, write_value
 from qflowd.model.refusals import Refusal
-from qflowd.store.tx import Tx
+from qflowd.store.tx import Duplicate, Tx
 
 STATES: Final = ("ACTIVE", "SUSPENDED")
-LAST_NAME: Final = "\U0010ffff"  # behind every name
 OF_QUOTAS: Final = "quota"  # source of a limit that a quota has made
 LONGEST_TITLE: Final = 200
 USED: Final = ("open_instances", "running_tasks", "submissions_per_day", "workflows", "log_mb_per_day")
@@ -40,7 +39,7 @@ class Tenant(NamedTuple):
     name: str
     title: str
     state: str
-    revision: int  # rises with every change of it or its quotas
+    revision: int  # rises with every change of it or its quotas, and never returns
     created_at: datetime
     updated_at: datetime
     open_instances: int
@@ -58,7 +57,8 @@ class Tenant(NamedTuple):
 
 def list_tenants(tx: Tx, *, after: str = "", limit: int = 500) -> list[Tenant]:
     """Tenants in the order of their names, from behind `after`."""
-    return _tenants(tx, "", LAST_NAME, after, limit)
+    today = str(tx.now.date())
+    return [_tenant(row, today) for row in tx.run("list_tenants", after=after, batch=limit, day=today)]
 
 
 def list_names(tx: Tx, limit: int = 500) -> list[str]:
@@ -68,10 +68,11 @@ def list_names(tx: Tx, limit: int = 500) -> list[str]:
 
 def find_tenant(tx: Tx, name: str) -> Tenant:
     """Raises: NotFound."""
-    found = _tenants(tx, name, name, "", 1)
-    if not found:
+    today = str(tx.now.date())
+    row = tx.one("show_tenant", tenant=name, day=today)
+    if row is None:
         raise NotFound(f"there is no tenant {name!r}; `qflowd tenants` lists those that have a row")
-    return found[0]
+    return _tenant(row, today)
 
 
 def lock_tenant(tx: Tx, name: str) -> Tenant:
@@ -112,8 +113,12 @@ def create_tenant(tx: Tx, actor: Actor, name: str, title: str = "") -> Tenant:
     if fault:
         raise InvalidRequest(fault)
     if tx.run("load_tenants", rows=[(name,)]):
-        raise Refused(f"tenant {name!r} is there already", Refusal.NAME_TAKEN)
-    tx.run("insert_tenant", tenant=name, title=_title(title), now=tx.now)
+        raise _there_already(name)
+    first = (tx.now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    try:
+        tx.run("insert_tenant", tenant=name, title=_title(title), revision=first, now=tx.now)
+    except Duplicate:  # somebody else was a moment earlier
+        raise _there_already(name) from None
     tx.run("meter_open_instances", tenant=name)
     _record(tx, actor, "CREATE", name, None, {"title": title})
     return find_tenant(tx, name)
@@ -136,7 +141,8 @@ def set_tenant(tx: Tx, actor: Actor, name: str, *, title: str | None = None, sta
 def delete_tenant(tx: Tx, actor: Actor, name: str) -> None:
     """Take the row and the quotas of a tenant away. What it used stays in the usage.
 
-    Raises: NotFound; Refused while it has anything that could run, as without a row it would have no walls.
+    Raises: NotFound; Refused while it has anything that could run, or anybody who could start it: without a row it would
+        have no walls.
     """
     _touch(tx, name)
     tenant = find_tenant(tx, name)
@@ -144,6 +150,13 @@ def delete_tenant(tx: Tx, actor: Actor, name: str) -> None:
         raise Refused(
             f"tenant {name} has {tenant.open_instances:,} open instances and {tenant.workflows:,} workflows that are not "
             "archived; end and archive these first, or suspend the tenant",
+            Refusal.IN_USE,
+        )
+    if principals := tx.one("count_enabled_principals", tenant=name).principals:
+        raise Refused(
+            f"tenant {name} has {principals:,} principals that are not disabled, and what they start would have no quotas; "
+            f"disable or delete these first (`/principals?tenant={name}` of the HTTP API, page Settings of the dashboard), "
+            "or suspend the tenant",
             Refusal.IN_USE,
         )
     set_quotas(tx, actor, name, {quota.name: None for quota in list_quotas(tx, tenant)})
@@ -221,22 +234,22 @@ def _title(title: str) -> str:
     return title
 
 
-def _tenants(tx: Tx, first: str, last: str, after: str, limit: int) -> list[Tenant]:
-    today = str(tx.now.date())
-    rows: Sequence[Any] = tx.run("list_tenants", first=first, last=last, after=after, batch=limit, day=today)
-    return [
-        Tenant(
-            row.name,
-            row.title,
-            row.state,
-            int(row.revision),
-            row.created_at,
-            row.updated_at,
-            int(row.open_instances),
-            int(row.running_tasks),
-            int(row.submissions) if str(row.counted_day) == today else 0,
-            int(row.workflows),
-            float(row.log_mb),
-        )
-        for row in rows
-    ]
+def _there_already(name: str) -> Refused:
+    return Refused(f"tenant {name!r} is there already", Refusal.NAME_TAKEN)
+
+
+def _tenant(row: Any, today: str) -> Tenant:
+    """Of a row of `list_tenants` or `show_tenant`."""
+    return Tenant(
+        row.name,
+        row.title,
+        row.state,
+        int(row.revision),
+        row.created_at,
+        row.updated_at,
+        int(row.open_instances),
+        int(row.running_tasks),
+        int(row.submissions) if str(row.counted_day) == today else 0,
+        int(row.workflows),
+        float(row.log_mb),
+    )

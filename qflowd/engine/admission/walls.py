@@ -194,10 +194,11 @@ class Walls:
         if not stale:
             return known
         names = [(name,) for name in stale]
+        # Revisions first: quotas that are newer than theirs are read again, older ones would be kept for ever.
+        states = {row.name: (row.revision, row.state) for row in tx.run("load_tenants", rows=names)}
         quotas: dict[str, dict[str, Value]] = {name: {} for name in stale}
         for row in tx.run("load_quotas", rows=names):
             quotas[row.tenant][row.name] = load_value(row.value)
-        states = {row.name: (row.revision, row.state) for row in tx.run("load_tenants", rows=names)}
         # One that was deleted since has no walls any more.
         fresh = {name: (*states.get(name, (revisions[name], ACTIVE)), quotas[name]) for name in stale}
         self._known = known = {**known, **fresh}

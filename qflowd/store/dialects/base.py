@@ -34,6 +34,10 @@ class DataRefused(Exception):
     """The database refused a value (too long, not in its character set, out of range), or holds one that cannot be read."""
 
 
+class Duplicate(DataRefused):
+    """A row with this key is there already, as that of somebody who was a moment earlier."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a session may wait and rest, in seconds. A daemon's limits follow from its lease."""

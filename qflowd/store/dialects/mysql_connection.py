@@ -22,6 +22,7 @@ from qflowd.store.dialects.base import (
     Connection,
     DataRefused,
     Disconnected,
+    Duplicate,
     Limits,
     LockTimeout,
     Retryable,
@@ -231,7 +232,8 @@ def translated() -> Iterator[None]:
             raise DataRefused(_message(error)) from error
         raise
     except (pymysql.err.DataError, pymysql.err.IntegrityError, UnicodeEncodeError) as error:
-        raise DataRefused(_message(error)) from error
+        is_duplicate = isinstance(error, pymysql.err.IntegrityError) and error.args[0] == ER.DUP_ENTRY
+        raise (Duplicate if is_duplicate else DataRefused)(_message(error)) from error
 
 
 def _message(error: Exception) -> str:

@@ -18,7 +18,16 @@ from psycopg import errors as pg
 from qflowd.config.database_url import without_password
 from qflowd.model.errors import QueryTooSlow, StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
-from qflowd.store.dialects.base import Connection, DataRefused, Disconnected, Limits, LockTimeout, Retryable, Rows
+from qflowd.store.dialects.base import (
+    Connection,
+    DataRefused,
+    Disconnected,
+    Duplicate,
+    Limits,
+    LockTimeout,
+    Retryable,
+    Rows,
+)
 from qflowd.store.dialects.postgres_renderer import single
 
 OLDEST = 140000  # CREATE OR REPLACE TRIGGER
@@ -182,6 +191,8 @@ def translated() -> Iterator[None]:
             raise
         # What was prepared no longer fits the schema: another session prepares it again.
         raise Disconnected(str(error).strip()) from error
+    except pg.UniqueViolation as error:
+        raise Duplicate(str(error)) from error
     except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded, UnicodeEncodeError) as error:
         raise DataRefused(str(error)) from error
     except (

@@ -15,7 +15,7 @@ import apsw
 from qflowd.model.errors import QueryTooSlow, StoreUnavailable, StoreUnsupported
 from qflowd.store.catalog import Statement
 from qflowd.store.clock import from_microseconds, to_microseconds
-from qflowd.store.dialects.base import Connection, DataRefused, Limits, LockTimeout, Retryable, Rows
+from qflowd.store.dialects.base import Connection, DataRefused, Duplicate, Limits, LockTimeout, Retryable, Rows
 from qflowd.store.render import RowSet
 
 LOOK_EVERY = 20_000  # steps of SQLite's machine, a millisecond or two
@@ -179,8 +179,13 @@ def translated() -> Iterator[None]:
     except (apsw.BusyError, apsw.LockedError, apsw.SchemaChangeError) as error:
         raise Retryable(str(error)) from error
     except (apsw.TooBigError, apsw.MismatchError, apsw.ConstraintError, UnicodeEncodeError, OverflowError) as error:
-        raise DataRefused(str(error)) from error
+        raise (Duplicate if _is_duplicate(error) else DataRefused)(str(error)) from error
     except (apsw.IOError, apsw.FullError, apsw.ReadOnlyError, apsw.CantOpenError, apsw.NoMemError) as error:
         raise StoreUnavailable(
             f"SQLite cannot write: {error}; check the disk, and who may write to the file"
         ) from error
+
+
+def _is_duplicate(error: Exception) -> bool:
+    codes = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
+    return isinstance(error, apsw.ConstraintError) and getattr(error, "extendedresult", None) in codes
