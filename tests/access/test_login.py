@@ -187,6 +187,21 @@ def test_many_guesses_at_once_are_no_more_guesses(store, ann, monkeypatch):
     assert len(looked) == 5
 
 
+@pytest.mark.parametrize("how", ["changed", "disabled"])
+def test_a_password_that_changes_while_it_is_looked_at_signs_nobody_in(store, sql, ann, monkeypatch, how):
+    def change(tx):
+        if how == "changed":
+            principals.set_password(tx, BOSS, ann, passwords.stored_password("wrong horse battery"))
+        else:
+            principals.change_principal(tx, BOSS, ann, kind="human", role=Role.READ, is_disabled=True)
+
+    monkeypatch.setattr(login, "is_password", lambda *_: store.transact(change) is None)
+    with pytest.raises(CredentialsRefused):
+        sign_in_by_password(store, ann.name, PASSWORD, None, "")
+    assert sql(f"SELECT id FROM qflow.session WHERE principal_id = {ann.id}") == []
+    assert failures(sql, ann.name) == [("default", None, "refused")]
+
+
 @pytest.mark.parametrize("password", ["", "short", "x" * 11, "x" * 1001])
 def test_a_password_has_twelve_characters_at_least(password):
     with pytest.raises(InvalidRequest, match="12 to 1000 characters"):

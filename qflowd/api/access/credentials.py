@@ -1,4 +1,4 @@
-"""Whose request it is: a token, the cookie of a session, or a name that a trusted proxy vouches for, in this order."""
+"""Whose request it is: a token, a name that a trusted proxy vouches for, or the cookie of a session, in this order."""
 
 import contextlib
 import time
@@ -85,10 +85,10 @@ class Credentials:
     def _key(self, request: HttpRequest) -> Key:
         if token := _bearer(request):
             return "bearer", digest(token), request.address
-        if secret := session_of(request):
-            return "session", digest(secret), ""
-        name = self._vouched_name(request)
-        return ("proxy", name, "") if name else ("", "", "")
+        if name := self._vouched_name(request):  # whoever the proxy has signed in, a cookie may be somebody else's
+            return "proxy", name, ""
+        secret = session_of(request)
+        return ("session", digest(secret), "") if secret else ("", "", "")
 
     def _vouched_name(self, request: HttpRequest) -> str:
         """The name of the user in the header of a proxy that is trusted; from anybody else the header says nothing.

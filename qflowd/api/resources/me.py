@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -118,6 +118,8 @@ def update_me(call: Call, body: ChangedMe) -> Me:
         kept = {name: getattr(now, name) if value is msgspec.UNSET else value for name, value in given.items()}
         principals.set_preferences(tx, row.id, principals.Preferences(**kept))
         if change_password:
+            if now.password != row.password:
+                raise ApiFault(40102, "the password was changed a moment ago; give the new one as old_password")
             principals.set_password(tx, _own(call), row, stored)
 
     call.change(work)
@@ -137,13 +139,17 @@ def _check_zone(name: str) -> None:
         raise ApiFault(42202, f"zone: there is no time zone {name!r}; use a name like Asia/Shanghai or UTC") from None
 
 
-def _new_password(call: Call, body: ChangedMe, row: object) -> str | None:
+def _new_password(call: Call, body: ChangedMe, row: Any) -> str | None:
     """A token must not make itself more than it is, and whoever finds an open browser must not keep it."""
     if call.caller.session is None:
         raise ApiFault(40301, "a password is changed by who has signed in, not by a token")
-    old: str | None = getattr(row, "password", None)
-    if old is not None and not passwords.is_password(body.old_password or "", old):
-        raise ApiFault(40102, "old_password is not the one that you have")
+    if row.password is not None:
+        try:
+            login.check_password(call.store, row, body.old_password or "", call.request.address)
+        except login.TooManyFailures as error:
+            raise _too_many(error) from None
+        except CredentialsRefused as error:
+            raise ApiFault(40102, str(error)) from None
     return passwords.stored_password(body.password) if isinstance(body.password, str) else None
 
 

@@ -79,9 +79,8 @@ def _use_code(tx: Tx, code: str, address: str | None, agent: str) -> NewSession 
         return None
     if row.principal_id is None:
         return None if principals.is_any(tx) else begin_session(tx, _first(tx), address, agent)
-    if row.id is None or row.disabled_at is not None:
-        return None
-    return begin_session(tx, row, address, agent)
+    now = None if row.id is None else _locked(tx, row)
+    return None if now is None else begin_session(tx, now, address, agent)
 
 
 def _first(tx: Tx) -> Any:
@@ -101,16 +100,44 @@ def sign_in_by_password(store: Store, name: str, password: str, address: str | N
         _note_failure(tx, name, address)  # before the password is looked at: many at once are no more guesses
         return tx.one("find_principal", name=name)
 
-    def end(tx: Tx) -> NewSession:
+    def end(tx: Tx) -> NewSession | None:
+        now = _locked(tx, row)
+        if now is None or now.password != row.password:  # it has changed since it was looked at, and sessions ended
+            return None
         tx.run("delete_login_failures", name=digest(name))
-        return begin_session(tx, row, address, agent)
+        return begin_session(tx, now, address, agent)
 
     row = store.transact(begin)
     is_right = is_password(password, row.password if row else None)
-    if row is None or not is_right or row.disabled_at is not None:
+    session = store.transact(end) if row is not None and is_right else None
+    if session is None:
         store.transact(partial(_tell_failure, principal=row, address=address))
         raise CredentialsRefused("name and password do not belong together; `qflowd login-link NAME` signs in without")
-    return store.transact(end)
+    return session
+
+
+def check_password(store: Store, principal: Any, password: str, address: str | None) -> None:
+    """Somebody who is signed in (their row) proves that they have the password; a failure counts as one of signing in.
+
+    Raises: CredentialsRefused; TooManyFailures.
+    """
+
+    def begin(tx: Tx) -> None:
+        _check_failures(tx, principal.name, address)
+        _note_failure(tx, principal.name, address)
+
+    store.transact(begin)
+    if not is_password(password, principal.password):
+        store.transact(partial(_tell_failure, principal=principal, address=address))
+        raise CredentialsRefused("old_password is not the one that you have")
+    store.transact(lambda tx: tx.run("delete_login_failures", name=digest(principal.name)))
+
+
+def _locked(tx: Tx, row: Any) -> Any | None:
+    """The row of a principal as it is now, which nobody changes until the session has begun; None if it may have none."""
+    tx.run("lock_principal", principal_id=row.id, tenant=row.tenant)
+    now = tx.one("find_principal", name=row.name)
+    return None if now is None or now.id != row.id or now.disabled_at is not None else now
 
 
 def _check_failures(tx: Tx, name: str, address: str | None) -> None:
