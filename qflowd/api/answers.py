@@ -9,6 +9,7 @@ import msgspec
 
 from qflowd.api.codes import CODES, SUCCESS, status_of
 from qflowd.api.inbox.waiting import AwaitedRow
+from qflowd.engine.definitions.workflow_quota import NoRoom
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import (
     CycleFound,
@@ -24,6 +25,7 @@ from qflowd.model.errors import (
     StoreUnavailable,
     Unreadable,
 )
+from qflowd.model.refusals import Refusal
 
 JSON: Final = "application/json"
 
@@ -126,6 +128,8 @@ def fault_of(error: Exception) -> ApiFault | None:
     """What a caller is told of an error of the package; None where it is a fault of qflowd itself."""
     if isinstance(error, ApiFault):
         return error
+    if isinstance(error, NoRoom):  # its document is as it should be
+        return ApiFault(int(Refusal.QUOTA), str(error))
     if isinstance(error, FaultyDocument):
         return ApiFault(42202, str(error), [Problem(where=each.key, message=each.message) for each in error.faults])
     if isinstance(error, Refused):

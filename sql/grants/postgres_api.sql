@@ -9,4 +9,6 @@ GRANT INSERT, UPDATE, DELETE ON qflow.principal, qflow.token, qflow.session, qfl
 GRANT INSERT, UPDATE, DELETE ON qflow.workflow_definition, qflow.workflow_version, qflow.workflow_node,
     qflow.workflow_edge, qflow.workflow_need, qflow.task_definition, qflow.schedule TO qflow_api;
 GRANT DELETE ON qflow.schedule_fire, qflow.paused_task TO qflow_api;
+GRANT INSERT, UPDATE (capacity, rates, frees_at, source, breaker, failures, tripped_at, set_by, note, updated_at)
+    ON qflow.limit_key TO qflow_api; -- the slots of quota running_tasks
 GRANT UPDATE (meter) ON qflow.workflow_instance TO qflow_api; -- to count a tenant's instances from its first quota on

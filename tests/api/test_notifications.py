@@ -54,6 +54,11 @@ def test_a_token_that_ends_soon_is_told_to_its_owner_and_to_administrators(own_a
     assert (token["kind"], token["at"]) == ("token", made.data["expires_at"])
     assert token in own_api.as_(Role.ADMIN).get("/notifications").data
     assert token not in other.get("/notifications").data
+    bound = own_api.as_(Role.ADMIN, jobs=("hello",))
+    assert token not in bound.get("/notifications").data, "nor does it list the tokens of others"
+    for client, sees in ((own_api.as_(Role.ADMIN), True), (bound, False)):
+        with streaming(client, "notifications") as stream:
+            assert (token in stream.next("snapshot")["items"]) is sees
 
 
 def test_they_are_told_when_they_change(own_api: ApiServer, lab: Lab) -> None:

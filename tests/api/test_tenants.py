@@ -122,6 +122,18 @@ def test_usage_is_listed_by_day_and_workflow(api: ApiServer, lab: Lab) -> None:
     assert admin.get("/tenants/t_usage/usage?form=x").code == 40002
 
 
+def test_a_workflow_for_which_there_is_no_room_is_no_faulty_document(api: ApiServer) -> None:
+    quotas(api, "t_full", made(api, "t_full"), workflows=0)
+    admin = api.as_(Role.ADMIN, tenant="t_full")
+    document = {"workflow": "one", "tasks": {"a": {"job": "work"}}}
+    for reply in (
+        admin.post("/workflows?wait=0", {"definition": document}),
+        admin.post("/workflows/one/versions", {"document": document, "new": True}),
+    ):
+        assert (reply.status, reply.code) == (429, 42902), reply.message
+        assert "quota workflows of tenant t_full is 0" in reply.message
+
+
 def test_a_tenant_that_there_is_not_is_not_looked_at_nor_written_for(api: ApiServer) -> None:
     for _ in range(2):
         post = api.post("/submissions?tenant=t_nope&wait=0", {"job": "hello"})

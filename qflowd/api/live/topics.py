@@ -72,7 +72,7 @@ class NotificationsTopic(Topic):
     period_s = 3.0
 
     def __init__(self, call: Call, name: str) -> None:
-        super().__init__(call, name, f"{call.caller.role:d} {call.caller.principal_id}")
+        super().__init__(call, name, f"{call.caller.role:d} {call.caller.principal_id} {call.caller.is_bound:d}")
 
     def look(self) -> Data:
         return {"items": notifications_of(self.call)}

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.resources.overview import Overview, OverviewQuery, recent_overview
+from qflowd.api.resources.tokens import owner_of
 from qflowd.api.routing import route
 from qflowd.model.roles import Role
 
@@ -66,8 +67,9 @@ def _files(overview: Overview) -> Iterator[Notification]:
 
 def _tokens(call: Call, now: datetime) -> Sequence[Notification]:
     """A service's token that ends stops a script."""
-    of = 0 if call.caller.role >= Role.ADMIN else call.caller.principal_id or -1
-    span = {"now": now, "until_at": now + ENDS_SOON, "principal_id": of, "role": int(call.caller.role)}
+    if (owner := owner_of(call)) is None:
+        return []
+    span = {"now": now, "until_at": now + ENDS_SOON, "principal_id": owner, "role": int(call.caller.role)}
     rows = call.read("list_tokens_that_end", batch=MOST_TOKENS, **span)
     return [_notification("token", row.principal, row.note or row.id, row.expires_at, "/settings") for row in rows]
 

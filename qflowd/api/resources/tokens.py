@@ -106,7 +106,7 @@ def list_tokens(call: Call, query: TokensQuery) -> ListPage[TokenItem]:
     """Tokens, the newest first: the caller's own, for an administrator those of the tenant."""
     at, after = read_cursor(query) or [None, ""]
     key = (parse_instant(at) if isinstance(at, str) else FOREVER, str(after))
-    owner = _owner(call, mine=query.mine)
+    owner = owner_of(call, mine=query.mine)
     if owner is None:
         return ListPage(items=[])
     rows = call.store.read(
@@ -143,7 +143,7 @@ def make_token(call: Call, body: TokenRequest) -> ApiAnswer | MadeToken:
 @route("DELETE", "/tokens/{id}", Role.READ)
 def revoke_token(call: Call, id: str) -> AccessEnded:
     """Revoke a token; every server takes notice within ten seconds."""
-    owner = _number(_owner(call))
+    owner = _number(owner_of(call))
     ended = call.change(lambda tx: tokens.revoke_token(tx, _seer(call, owner), id, owner))
     call.forget_callers()
     return AccessEnded(id=id, ended=ended)
@@ -153,7 +153,7 @@ def revoke_token(call: Call, id: str) -> AccessEnded:
 def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
     """Sessions under way, the newest first: the caller's own, for an administrator those of the tenant."""
     before = (read_cursor(query) or [ABOVE_ALL_IDS])[0]
-    owner = _owner(call, mine=query.mine)
+    owner = owner_of(call, mine=query.mine)
     if owner is None:
         return ListPage(items=[])
     rows = call.store.read(
@@ -168,7 +168,7 @@ def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
 @route("DELETE", "/sessions/{id}", Role.READ)
 def end_session(call: Call, id: int) -> AccessEnded:
     """End a session."""
-    owner = _number(_owner(call))
+    owner = _number(owner_of(call))
     ended = call.change(lambda tx: sessions.end_session(tx, _seer(call, owner), id, owner))
     call.forget_callers()
     return AccessEnded(id=id, ended=ended)
@@ -184,7 +184,7 @@ def end_other_sessions(call: Call) -> SessionsEnded:
     return SessionsEnded(ended=ended)
 
 
-def _owner(call: Call, *, mine: bool = False) -> int | None:
+def owner_of(call: Call, *, mine: bool = False) -> int | None:
     """Whose are meant: 0 is the tenant's, None nobody's, as of somebody whom a proxy alone knows."""
     if call.caller.role >= Role.ADMIN and not mine and not call.caller.is_bound:
         return 0

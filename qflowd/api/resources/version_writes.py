@@ -87,7 +87,7 @@ class GoneVersion(Item):
     version: int
 
 
-@route("POST", VERSIONS, Role.DEFINE, errors=(40302, 40902, 42203), largest_body=LARGEST_DOCUMENT)
+@route("POST", VERSIONS, Role.DEFINE, errors=(40302, 40902, 42203, 42902), largest_body=LARGEST_DOCUMENT)
 def create_version(call: Call, id: str, body: NewVersion) -> ApiAnswer | DraftItem:
     """Store a draft: the next version of a workflow, with its faults if it has some."""
     key = id if body.new else key_to_write(call, id)

@@ -141,7 +141,7 @@ def archive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | Archi
     return answer_once(call, lambda tx: ApiAnswer(_archive(tx, call, key, body.reason)))
 
 
-@route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40302, 40901), does="command unarchive")
+@route("POST", "/workflows/{id}/unarchive", Role.DEFINE, errors=(40302, 40901, 42902), does="command unarchive")
 def unarchive_workflow(call: Call, id: str, body: ReasonBody) -> ApiAnswer | ArchivedWorkflow:
     """Take submissions again, and fire from now on."""
     key = key_to_write(call, id)
