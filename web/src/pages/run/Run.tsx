@@ -145,8 +145,14 @@ function RunHead({ run }: { run: InstanceDetail }) {
 function useBeside(run: InstanceDetail) {
   const [isTurn, setTurn] = useState(false)
   useEffect(() => {
-    const timer = setTimeout(() => setTurn(true), 300)
-    return () => clearTimeout(timer)
+    // A tab that is hidden by then asks nothing.
+    const take = () => { if (!document.hidden) setTurn(true) }
+    const timer = setTimeout(take, 300)
+    document.addEventListener('visibilitychange', take)
+    return () => {
+      clearTimeout(timer)
+      document.removeEventListener('visibilitychange', take)
+    }
   }, [])
   const list = useOne<Page<InstanceItem>>(run.workflow && isTurn ? `/workflows/${encodeURIComponent(run.workflow)}/instances` : null, { limit: 40 }, { every: false })
   const items = list.data?.items ?? []
