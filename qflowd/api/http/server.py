@@ -51,6 +51,7 @@ def serve(
     Raises: AddressTaken; SchemaOutdated, SchemaTooNew. A database that is away is waited for: requests say 50301.
     """
     listening = listen(config.api.bind)
+    own = file_of(config.api.bind)
     store = Store(config.database.url, read_s=config.api.query_timeout)
     is_new = False  # nobody can sign in yet
     try:
@@ -79,9 +80,23 @@ def serve(
     finally:
         listening.close()
         store.close()
-        if config.api.bind.socket is not None:
-            config.api.bind.socket.unlink(missing_ok=True)
+        remove_file(config.api.bind, own)
     return 0
+
+
+def file_of(bind: Bind) -> tuple[int, int, int] | None:
+    """What tells the file of its socket from another one of that name; None without one."""
+    try:
+        found = os.stat(str(bind.socket)) if bind.socket is not None else None  # noqa: PTH116 - by the name that was bound
+    except FileNotFoundError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino, found.st_ctime_ns)
+
+
+def remove_file(bind: Bind, own: tuple[int, int, int] | None) -> None:
+    """Remove the file of a socket that was closed, `own`, unless a successor has replaced it: it listens there already."""
+    if own is not None and file_of(bind) == own:
+        os.unlink(str(bind.socket))  # noqa: PTH108 - as above
 
 
 def address_of(listening: socket.socket, config: Config) -> str:

@@ -42,8 +42,9 @@ class InstancesTopic(Topic):
         found: dict[int, Any] = {row["id"]: row for row in rows}
         running = {row.id for row in self.call.read("list_running", batch=NEWEST)}
         older = sorted((running | self._running) - found.keys(), reverse=True)
-        self._running = running
-        return {"items": found | {item.id: item for item in instance_items(self.call, older)}}
+        items = found | {item.id: item for item in instance_items(self.call, older)}
+        self._running = running  # not before: what has ended is looked for again after a look that failed
+        return {"items": items}
 
     def changes(self, before: Data, now: Data) -> Data | None:
         changed = [row for key, row in now["items"].items() if before["items"].get(key) != row]

@@ -1,6 +1,6 @@
 """Graphs: of a version, and of an instance with where its tasks stand."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from qflowd.api.answers import ApiAnswer
 from qflowd.api.call import Call
@@ -13,8 +13,6 @@ from qflowd.api.routing import route
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Task, Workflow
-
-IMMUTABLE: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 class GraphQuery(Query):
@@ -30,8 +28,7 @@ def show_version_graph(call: Call, id: str, version: str, query: GraphQuery) -> 
     graph = draw(graph_of(call, found), is_folded=query.fold == "auto")
     if found.state == "DRAFT":
         return graph
-    is_fixed = version.isdigit()
-    return ApiAnswer(graph, headers=IMMUTABLE if is_fixed else {}, etag=f"{found.hash}-{query.fold}")
+    return ApiAnswer(graph, etag=f"{found.hash}-{query.fold}")
 
 
 @route("GET", "/instances/{id}/graph", Role.READ)

@@ -188,6 +188,7 @@ export function merged(one: readonly LineItem[], other: readonly LineItem[]): Li
   if (one.length === 0) return [...other]
   if (other.length === 0) return [...one]
   const known = new Set(one.map((line) => line.id))
-  const all = [...one, ...other.filter((line) => !known.has(line.id))]
-  return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id - b.id))
+  const more = other.filter((line) => !known.has(line.id))
+  if (more.length === 0) return one as LineItem[]
+  return [...one, ...more].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id - b.id))
 }

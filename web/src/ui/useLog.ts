@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { ApiProblem, call } from '../api/call'
 import type { LineItem, LogPage } from '../api/types'
 import { onEvent, useTopic, type LiveEvent } from '../api/stream'
+import { Late } from './late'
 import { merged } from './logRows'
 
 export interface LogSource {
@@ -48,6 +49,7 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
   const known = useRef<Log>(nothing)
   const begin = useRef(first)
   const missed = useRef(false)
+  const late = useRef(new Late())
   const present = useRef<{ stop: AbortController; busy: boolean }>({ stop: new AbortController(), busy: false })
   // The line that was to be shown, until it has been.
   const [at, setAt] = useState<number | null>(null)
@@ -55,23 +57,27 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
   begin.current = first
   const { path, attempt, level, q } = source
 
-  /** One question at a time. `leap`: to another place of the log, so whatever is on its way is of no use any more. */
+  /** One question at a time; its answer, if there is one. `leap`: to another place of the log, so whatever is on its way is of no use any more. */
   const ask = useCallback(
-    async (where: Record<string, string | number>, take: (page: LogPage, before: Log) => Partial<Log>, leap = false) => {
+    async (where: Record<string, string | number>, take: (page: LogPage, before: Log) => Partial<Log>, leap = false): Promise<LogPage | null> => {
       if (leap) {
+        late.current = new Late()
         present.current.stop.abort()
         present.current = { stop: new AbortController(), busy: false }
       }
       const mine = present.current
-      if (mine.busy) return
+      if (mine.busy) return null
       mine.busy = true
       const { signal } = mine.stop
       setLog((now) => ({ ...now, busy: true }))
       try {
         const { data } = await call<LogPage>(path, { query: { attempt, level, q, ...where }, signal })
-        if (!signal.aborted) setLog((now) => ({ ...now, ...take(data, now), total: data.lines ?? now.total, busy: false, error: null }))
+        if (signal.aborted) return null
+        setLog((now) => ({ ...now, ...take(data, now), total: data.lines ?? now.total, busy: false, error: null }))
+        return data
       } catch (error) {
         if (!signal.aborted) setLog((now) => ({ ...now, busy: false, error: error instanceof ApiProblem ? error : new ApiProblem(0, String(error)) }))
+        return null
       } finally {
         mine.busy = false
       }
@@ -81,13 +87,14 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
 
   // Of lines that are looked for, a page may be short although there are more: the server looks for a moment only.
   const isNarrow = Boolean(level || q)
+  const isOfRun = path.startsWith('/instances/')
   const isLast = (page: LogPage, after: number) => page.items.length === 0 ? page.next === null || page.next === after : !isNarrow && page.items.length < PAGE
 
   /** Whatever is shown gives way to the end of the log. */
-  const end = useCallback(
-    () => ask({ tail: PAGE }, (page) => ({ lines: page.items, prev: page.prev, next: page.next ?? 0, atEnd: true }), true),
-    [ask],
-  )
+  const end = useCallback(async () => {
+    const page = await ask({ tail: PAGE }, (page) => ({ lines: page.items, prev: page.prev, next: page.next ?? 0, atEnd: true }), true)
+    if (page !== null) late.current.note(page.items[0]?.id ?? 0, page.next ?? 0, performance.now())
+  }, [ask])
   const start = useCallback(
     () => ask({ after: 0, limit: PAGE }, (page) => ({ lines: page.items, prev: null, next: page.next ?? 0, atEnd: isLast(page, 0) }), true),
     [ask, isNarrow],
@@ -96,14 +103,27 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
     const { prev } = known.current
     if (prev !== null) void ask({ before: prev, limit: PAGE }, (page, now) => ({ lines: merged(page.items, now.lines), prev: page.prev }))
   }, [ask])
-  const newer = useCallback(() => {
-    const after = known.current.next
-    void ask({ after, limit: PAGE }, (page, now) => ({
-      lines: page.items.length > 0 ? merged(now.lines, page.items) : now.lines,
-      next: page.next ?? after,
-      atEnd: isLast(page, after),
-    }))
-  }, [ask, isNarrow])
+  const newer = useCallback(async () => {
+    const { next, atEnd } = known.current
+    // Tasks of a run write at the same time, so at its end a line may come before others that are there already.
+    let after = atEnd && isOfRun ? late.current.from(next, performance.now()) : next
+    do {
+      const from = after
+      const page = await ask({ after: from, limit: PAGE }, (page, now) => {
+        const until = page.next ?? from
+        return {
+          lines: page.items.length > 0 ? merged(now.lines, page.items) : now.lines,
+          next: Math.max(now.next, until),
+          atEnd: isLast(page, from) || (now.atEnd && until < now.next),
+        }
+      })
+      if (page === null) return
+      after = page.next ?? from
+      if (!isLast(page, from)) continue
+      late.current.note(page.items[0]?.id ?? after, after, performance.now())
+      return
+    } while (after < next)
+  }, [ask, isNarrow, isOfRun])
   /** The lines around one line. */
   const around = useCallback(
     async (id: number) => {
@@ -136,20 +156,20 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
       if (missed.current || !now.atEnd) return
       const lines = isNarrow || attempt ? null : linesOf(event)
       if (lines) setLog((old) => ({ ...old, lines: merged(old.lines, lines), next: Math.max(old.next, lines.at(-1)!.id), total: old.total === null ? null : old.total + lines.length }))
-      else newer()
+      else void newer()
     })
   }, [topic, newer, isNarrow, attempt])
   useEffect(() => {
     if (log.busy || !missed.current) return
     missed.current = false
-    if (log.atEnd) newer()
+    if (log.atEnd) void newer()
   }, [log.busy, log.atEnd, newer])
   // What came last may not have been told: it has ended, or begins again; and a hidden tab hears nothing.
   useEffect(() => {
     const catchUp = () => {
       if (document.hidden) return
       if (known.current.busy) missed.current = true
-      else if (known.current.atEnd) newer()
+      else if (known.current.atEnd) void newer()
     }
     catchUp()
     document.addEventListener('visibilitychange', catchUp)
@@ -160,7 +180,7 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
     if (!live || (isTold && topic?.startsWith('log:'))) return
     const look = () => {
       const { error, atEnd } = known.current
-      if (!document.hidden && atEnd && !(error && [401, 403].includes(Math.floor(error.code / 100)))) newer()
+      if (!document.hidden && atEnd && !(error && [401, 403].includes(Math.floor(error.code / 100)))) void newer()
     }
     const timer = setInterval(look, LOOK_MS)
     return () => clearInterval(timer)
