@@ -47,8 +47,9 @@ export function begin() {
   for (const [pattern, load] of Object.entries<Load>(loads)) {
     const found = new RegExp(`^${pattern.replace(/:\w+/g, '([^/]+)')}$`).exec(path)
     if (!found) continue
-    loadPage(load).catch(() => undefined)
+    // A database takes longer than a file.
     if (isKnown) for (const [asked, query] of load.first?.(found[1] ?? '', new URLSearchParams(location.search)) ?? []) askAhead(asked, query)
+    loadPage(load).catch(() => undefined)
     return
   }
 }

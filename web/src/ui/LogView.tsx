@@ -42,7 +42,9 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
   const scroll = useRef<HTMLDivElement>(null)
   const { fit, ruler } = useColumns(scroll)
   const timeOf = useLineTime()
-  const lines = useDeferredValue(log.lines)
+  const later = useDeferredValue(log.lines)
+  // The first lines do not wait until nothing else is to be drawn.
+  const lines = later.length === 0 ? log.lines : later
   const plain = useMemo(() => isPlain(lines), [lines])
   const gutter = useMemo(() => ({ times, levels: lines.some((line) => line.level), tasks }), [times, tasks, lines])
   const rows = useMemo(() => (plain ? null : new LogRows(lines, wrap ? fit - gutterColumns(gutter) : 0, whole)), [plain, lines, wrap, fit, gutter, whole])
