@@ -22,6 +22,5 @@ GRANT INSERT, UPDATE, DELETE ON qflow.task_definition TO qflow_api;
 GRANT INSERT, UPDATE, DELETE ON qflow.schedule TO qflow_api;
 GRANT DELETE ON qflow.schedule_fire TO qflow_api;
 GRANT DELETE ON qflow.paused_task TO qflow_api;
-GRANT INSERT, UPDATE (capacity, rates, frees_at, source, breaker, failures, tripped_at, set_by, note, updated_at)
-    ON qflow.limit_key TO qflow_api; -- the slots of quota running_tasks
+GRANT INSERT, UPDATE ON qflow.limit_key TO qflow_api; -- the slots of quota running_tasks; an upsert needs all its columns
 GRANT UPDATE (meter) ON qflow.workflow_instance TO qflow_api; -- to count a tenant's instances from its first quota on

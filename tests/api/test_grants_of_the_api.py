@@ -20,7 +20,7 @@ OF_DAEMONS = {"insert_lane", "insert_lane_limits", "add_limits", "pause_limit"}
 FORBIDDEN = (
     *(f"UPDATE qflow.{table} SET {column} = 0" for table, column in {
         "task_instance": "state", "workflow_instance": "state", "lane": "is_paused", "commands": "is_open",
-        "submissions": "is_open", "audit": "tenant", "daemon": "state", "limit_key": "used",
+        "submissions": "is_open", "audit": "tenant", "daemon": "state",
     }.items()),
     *(f"DELETE FROM qflow.{table}" for table in ("task_instance", "workflow_instance", "audit", "commands", "daemon", "timer")),
 )  # fmt: skip
