@@ -1,7 +1,7 @@
 """Named statements: read from `sql/`, rendered for one dialect when they are first run.
 
-A file holds statements, each headed `-- name: verb_noun`. They are those of `sql/common/` and of the dialect's own folder, which
-has the hot ones; a name stands for one statement.
+A file holds statements, each headed `-- name: verb_noun`, and what several of them share, headed `-- shared: noun`. They are
+those of `sql/common/` and of the dialect's own folder, which has the hot ones; a name stands for one statement.
 """
 
 import functools
@@ -16,7 +16,8 @@ from typing import Any
 from qflowd import resources
 from qflowd.store.render import Renderer, RowSet
 
-_HEADER = re.compile(r"^-- name: ([a-z_]+)\s*$", re.MULTILINE)
+_HEADER = re.compile(r"^-- (name|shared): ([a-z_]+)\s*$", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*--.*$\n?", re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -110,15 +111,22 @@ class Catalog(dict[str, Statement]):
 
 
 def split(file: Path) -> Iterable[tuple[str, str]]:
-    """Name and text of every statement of a file."""
+    """Name and text of every statement of a file; `{noun}` in it is the shared text of that name, which stands above."""
     _, *pieces = _HEADER.split(file.read_text("utf-8"))
-    return zip(pieces[::2], pieces[1::2], strict=True)
+    shared: dict[str, str] = {}
+    for kind, name, text in zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True):
+        for noun, part in shared.items():
+            text = text.replace(f"{{{noun}}}", part)  # noqa: PLW2901 - the text, filled in
+        if kind == "shared":
+            shared[name] = _COMMENT.sub("", text).strip()
+        else:
+            yield name, text
 
 
 def _statement(renderer: Renderer, name: str, text: str) -> Statement:
     statement: Statement | None = None
     for part in reversed(renderer.parts(text)):
-        without_comments = re.sub(r"^\s*--.*$\n?", "", part, flags=re.MULTILINE).strip().rstrip(";")
+        without_comments = _COMMENT.sub("", part).strip().rstrip(";")
         if not without_comments:
             raise ValueError("a part has no text")
         sql, rows = renderer.statement(without_comments)

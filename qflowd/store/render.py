@@ -2,6 +2,7 @@
 
 {task.READY} {instance.FAILED} {intent.TERMINATE} {reason.LOST} {version.ACTIVE} {daemon.GONE}   a state's code
 {words: task t.state}        the code's word, as a CASE
+{error_class: t.reason a.error}   what a failure is grouped by: its reason, or the class at the beginning of its error
 {rows: id bigint, fence int} the parameter `rows` as a table with these columns
 {row: id bigint, fence int}  the same, of a statement that SQLite runs for each row: its columns are parameters `:id`, `:fence`
 {each: r.nodes} AS n         the numbers in a column of type `numbers`, as a table with the column `value`
@@ -183,6 +184,15 @@ class Renderer:
         family, column = rest.split(None, 1)
         cases = " ".join(f"WHEN {code} THEN '{word}'" for code, word in states.words(_STATES[family]).items())
         return f"CASE {column} {cases} END"
+
+    def macro_error_class(self, rest: str) -> str:
+        """A reason other than an error by its word; an error without a class is an `error`."""
+        reason, error = rest.split()
+        of_error = f"{{until_colon: {error}}}"
+        return (
+            f"CASE WHEN {reason} > {{reason.ERROR}} THEN {{words: reason {reason}}} "
+            f"WHEN REPLACE({of_error}, ' ', '') = {of_error} THEN {of_error} ELSE 'error' END"
+        )
 
     def macro_seconds(self, rest: str) -> str:
         """From one instant to another; 0 where a clock was set back in between."""

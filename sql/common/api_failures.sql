@@ -1,98 +1,65 @@
 -- Failures for the HTTP API: as the views failures and handled_failures tell them, but ids first, so that a page of a hundred
 -- thousand is found in a moment.
 
--- name: find_failures_ended
-SELECT t.id FROM qflow.task_instance t {only: mysql FORCE INDEX (task_instance_claim)} {only: sqlite INDEXED BY task_instance_failed}
-JOIN qflow.workflow_instance i ON i.id = t.id >> 20
-LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
-LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
-LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
-WHERE t.state = {task.FAILED} AND t.id < :before AND t.id >= :lowest AND i.tenant = :tenant
-    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND :task IN ('', COALESCE(n.task, i.job))
-    AND (:error_class = '%' OR LOWER(CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
-        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END)
-        LIKE :error_class ESCAPE '!')
-    AND COALESCE(t.finished_at, a.finished_at) >= :since
-    AND NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = t.id AND h.fence = t.done_fence AND h.handled_at IS NOT NULL)
-    AND NOT EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id)
-    AND NOT EXISTS (SELECT 1 FROM qflow.spawner s WHERE s.task_id = t.id AND s.bad_tasks > 0)
-ORDER BY t.id DESC LIMIT {literal: batch}
-
--- name: find_failures_waiting
--- They wait for a person.
-SELECT t.id FROM qflow.timer m {only: mysql FORCE INDEX (timer_due)} {only: sqlite INDEXED BY timer_due}
-JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0
-JOIN qflow.workflow_instance i ON i.id = t.id >> 20
-LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
-LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
-LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.fence - 1
-WHERE m.due_at = {forever} AND m.purpose = 0 AND m.task_id < :before AND m.task_id >= :lowest AND i.tenant = :tenant
-    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND :task IN ('', COALESCE(n.task, i.job))
-    AND (:error_class = '%' OR LOWER(CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
-        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END)
-        LIKE :error_class ESCAPE '!')
-    AND COALESCE(t.finished_at, a.finished_at) >= :since
-    AND NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = t.id AND h.fence = t.fence - 1 AND h.handled_at IS NOT NULL)
-ORDER BY m.task_id DESC LIMIT {literal: batch}
-
--- name: group_failures_ended
--- Of the newest `batch` as the statements above find them, of each version by itself. `id`: of the newest. Names are looked up
--- for what has been counted, not for each of thousands.
-SELECT d.workflow, COALESCE(n.task, x.job) AS task, x.error_class, x.failures, x.id, x.first_at, x.newest_at FROM (
-SELECT y.definition_id, y.version_id, y.node, y.job, y.error_class, COUNT(*) AS failures, MAX(y.id) AS id,
-    MIN(y.failed_at) AS first_at, MAX(y.failed_at) AS newest_at FROM (
-SELECT t.id, i.definition_id, i.version_id, t.node, i.job, CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
-        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END AS error_class,
-    COALESCE(t.finished_at, a.finished_at) AS failed_at
-FROM qflow.task_instance t {only: mysql FORCE INDEX (task_instance_claim)} {only: sqlite INDEXED BY task_instance_failed}
-JOIN qflow.workflow_instance i ON i.id = t.id >> 20
-LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
-WHERE t.state = {task.FAILED} AND t.id < :before AND t.id >= :lowest AND i.tenant = :tenant
+-- shared: is_meant
+i.tenant = :tenant
     AND (:workflow = '%' OR EXISTS (SELECT 1 FROM qflow.workflow_definition w WHERE w.id = i.definition_id
         AND LOWER(w.workflow) LIKE :workflow ESCAPE '!'))
     AND (:task = '' OR :task = COALESCE((SELECT m.task FROM qflow.workflow_node m WHERE m.version_id = i.version_id AND m.node = t.node), i.job))
-    AND (:error_class = '%' OR LOWER(CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
-        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END)
-        LIKE :error_class ESCAPE '!')
+    AND (:error_class = '%' OR LOWER({error_class: t.reason a.error}) LIKE :error_class ESCAPE '!')
     AND COALESCE(t.finished_at, a.finished_at) >= :since
+
+-- shared: ended
+FROM qflow.task_instance t {only: mysql FORCE INDEX (task_instance_claim)} {only: sqlite INDEXED BY task_instance_failed}
+JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.done_fence
+WHERE t.state = {task.FAILED} AND t.id < :before AND t.id >= :lowest AND {is_meant}
     AND NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = t.id AND h.fence = t.done_fence AND h.handled_at IS NOT NULL)
     AND (t.kind <> {kind.HEAD} OR NOT EXISTS (SELECT 1 FROM qflow.fan_out f WHERE f.task_id = t.id))
     AND NOT EXISTS (SELECT 1 FROM qflow.spawner s WHERE s.task_id = t.id AND s.bad_tasks > 0)
-ORDER BY t.id DESC LIMIT {literal: batch}) y
-GROUP BY y.definition_id, y.version_id, y.node, y.job, y.error_class) x
-LEFT JOIN qflow.workflow_definition d ON d.id = x.definition_id
-LEFT JOIN qflow.workflow_node n ON n.version_id = x.version_id AND n.node = x.node
+ORDER BY t.id DESC LIMIT {literal: batch}
 
--- name: group_failures_waiting
-SELECT d.workflow, COALESCE(n.task, x.job) AS task, x.error_class, x.failures, x.id, x.first_at, x.newest_at FROM (
-SELECT y.definition_id, y.version_id, y.node, y.job, y.error_class, COUNT(*) AS failures, MAX(y.id) AS id,
-    MIN(y.failed_at) AS first_at, MAX(y.failed_at) AS newest_at FROM (
-SELECT t.id, i.definition_id, i.version_id, t.node, i.job, CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
-        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END AS error_class,
-    COALESCE(t.finished_at, a.finished_at) AS failed_at
+-- shared: waiting
+-- They wait for a person.
 FROM qflow.timer m {only: mysql FORCE INDEX (timer_due)} {only: sqlite INDEXED BY timer_due}
 JOIN qflow.task_instance t ON t.id = m.task_id AND t.fence = m.fence AND t.reason <> 0
 JOIN qflow.workflow_instance i ON i.id = t.id >> 20
 LEFT JOIN qflow.attempt a ON a.task_id = t.id AND a.fence = t.fence - 1
-WHERE m.due_at = {forever} AND m.purpose = 0 AND m.task_id < :before AND m.task_id >= :lowest AND i.tenant = :tenant
-    AND (:workflow = '%' OR EXISTS (SELECT 1 FROM qflow.workflow_definition w WHERE w.id = i.definition_id
-        AND LOWER(w.workflow) LIKE :workflow ESCAPE '!'))
-    AND (:task = '' OR :task = COALESCE((SELECT k.task FROM qflow.workflow_node k WHERE k.version_id = i.version_id AND k.node = t.node), i.job))
-    AND (:error_class = '%' OR LOWER(CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
-        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END)
-        LIKE :error_class ESCAPE '!')
-    AND COALESCE(t.finished_at, a.finished_at) >= :since
+WHERE m.due_at = {forever} AND m.purpose = 0 AND m.task_id < :before AND m.task_id >= :lowest AND {is_meant}
     AND NOT EXISTS (SELECT 1 FROM qflow.failure h WHERE h.task_id = t.id AND h.fence = t.fence - 1 AND h.handled_at IS NOT NULL)
-ORDER BY m.task_id DESC LIMIT {literal: batch}) y
+ORDER BY m.task_id DESC LIMIT {literal: batch}
+
+-- shared: begin_groups
+-- Of the newest `batch`, of each version by itself. `id`: of the newest. Names are looked up for what has been counted, not for
+-- each of thousands.
+SELECT d.workflow, COALESCE(n.task, x.job) AS task, x.error_class, x.failures, x.id, x.first_at, x.newest_at FROM (
+SELECT y.definition_id, y.version_id, y.node, y.job, y.error_class, COUNT(*) AS failures, MAX(y.id) AS id,
+    MIN(y.failed_at) AS first_at, MAX(y.failed_at) AS newest_at FROM (
+SELECT t.id, i.definition_id, i.version_id, t.node, i.job, {error_class: t.reason a.error} AS error_class,
+    COALESCE(t.finished_at, a.finished_at) AS failed_at
+
+-- shared: end_groups
+) y
 GROUP BY y.definition_id, y.version_id, y.node, y.job, y.error_class) x
 LEFT JOIN qflow.workflow_definition d ON d.id = x.definition_id
 LEFT JOIN qflow.workflow_node n ON n.version_id = x.version_id AND n.node = x.node
 
+-- name: find_failures_ended
+SELECT t.id {ended}
+
+-- name: find_failures_waiting
+SELECT t.id {waiting}
+
+-- name: group_failures_ended
+{begin_groups} {ended} {end_groups}
+
+-- name: group_failures_waiting
+{begin_groups} {waiting} {end_groups}
+
 -- name: list_failure_items
 SELECT t.id, CASE WHEN t.state = {task.FAILED} THEN t.done_fence ELSE t.fence - 1 END AS fence, i.id AS instance_id, d.workflow,
     COALESCE(n.task, i.job) AS task, t.map_index, t.label, {words: kind t.kind} AS kind, i.business_date,
-    CASE WHEN t.reason > {reason.ERROR} THEN {words: reason t.reason}
-        WHEN REPLACE({until_colon: a.error}, ' ', '') = {until_colon: a.error} THEN {until_colon: a.error} ELSE 'error' END AS error_class,
+    {error_class: t.reason a.error} AS error_class,
     SUBSTR(a.error, 1, 300) AS error, t.attempt AS attempts, COALESCE(t.finished_at, a.finished_at) AS failed_at,
     {words: task t.state} AS state, {words: instance i.state} AS instance_state, i.trigger_type, l.job
 FROM {rows: id bigint} r

@@ -63,8 +63,8 @@ def test_postgresql_plans_once_what_a_session_that_only_reads_asks(postgres_url)
     """Of views of a hundred lines the plan takes longer than the rows, so the first one is kept already."""
     migrate(Store(postgres_url))
     store = Store(postgres_url, read_s=60)
-    for _ in range(2):
-        store.read(lambda tx: tx.run("list_instance_items", rows=[(1,), (2,)], tenant="default"))
+    for rows in ([(1,), (2,)], [(1,)]):  # one plan for one row and for many
+        store.read(lambda tx, rows=rows: tx.run("list_instance_items", rows=rows, tenant="default"))
     planned = (
         "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%qflow.instances v%'"
     )

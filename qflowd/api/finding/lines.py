@@ -91,7 +91,7 @@ def later(call: Call, wanted: LinesWanted, after: int, limit: int) -> LogPage:
     """The first lines after an id."""
     found, until, reached, left = list[Any](), time.monotonic() + PATIENCE_S, after, LARGEST_PART
     while len(found) < limit and left > 0:
-        looked = _look_ahead(call, wanted, reached, limit - len(found))
+        looked = _look_ahead(call, wanted, reached, limit)
         part = fitting(call, wanted, looked.ids, left)
         found += _lines(call, wanted, part.ids)
         left -= part.bytes
@@ -108,7 +108,7 @@ def earlier(call: Call, wanted: LinesWanted, before: int, limit: int) -> LogPage
     found, until, reached, left = list[Any](), time.monotonic() + PATIENCE_S, before, LARGEST_PART
     has_more = True
     while len(found) <= limit and has_more and left > 0:
-        looked = _look_back(call, wanted, reached, limit + 1 - len(found))
+        looked = _look_back(call, wanted, reached, limit + 1)
         part = fitting(call, wanted, looked.ids, left)
         found = _lines(call, wanted, part.ids) + found
         left -= part.bytes

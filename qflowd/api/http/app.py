@@ -5,7 +5,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final
 
@@ -27,6 +26,7 @@ from qflowd.api.http.requests import BasePath, check_headers, check_length, rece
 from qflowd.api.http.slow_clients import send_part
 from qflowd.api.http.static import NOT_PAGES, Pages
 from qflowd.api.http.streaming import StreamResponse, until_gone
+from qflowd.api.http.threads import HandlerThreads
 from qflowd.api.inbox.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
 from qflowd.api.live.hub import Hub
 from qflowd.api.live.stream import Live
@@ -48,7 +48,7 @@ class Api:
 
     def __init__(self, store: Store, config: ApiConfig) -> None:
         self.store, self.config = store, config
-        self.threads = ThreadPoolExecutor(config.threads, "qflowd-api")
+        self.threads = HandlerThreads(config.threads, "qflowd-api")
         self.longest_s = STATEMENTS * config.query_timeout + 1
         self.pages = Pages(config)
         self.hub = Hub(config.query_timeout)

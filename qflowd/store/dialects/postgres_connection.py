@@ -41,6 +41,7 @@ BEGIN = (
 )
 PREPARE_AFTER = 3  # executions; planning is half of what a small statement takes
 PREPARE_READS_AFTER = 0  # of a session that reads views over and over: planning one takes longer than all else, so once
+MOST_PREPARED_READS = 60  # of such a session, those used last: plans of views have a megabyte, some have eight
 SESSION = {"autocommit": True, "connect_timeout": 10, "prepare_threshold": None, "client_encoding": "utf8"}
 KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15000}
 
@@ -82,6 +83,7 @@ class PostgresConnection(Connection):
                 # A reading of milliseconds would wait for processes that the server starts to share it.
                 self.script("SET max_parallel_workers_per_gather = 0")
                 self.driver.prepare_threshold, self._prepares_reads = PREPARE_READS_AFTER, True
+                self.driver.prepared_max = MOST_PREPARED_READS
 
     def begin(self) -> None:
         self.script(self._begin)
@@ -106,9 +108,11 @@ class PostgresConnection(Connection):
             peer.shutdown(socket.SHUT_RDWR)
 
     def run(self, statement: Statement, params: Mapping[str, Any], rows: Rows) -> list[Any]:
-        text, values = bound(statement, params, rows)
+        # Of a view one plan is large enough: a session that keeps them has that for many rows only.
+        is_view = self._prepares_reads and not self._may_prepare
+        text, values = bound(statement, params, rows, as_many=is_view)
         with translated():
-            prepare = None if self._may_prepare or self._prepares_reads else False
+            prepare = None if self._may_prepare or is_view else False
             cursor = self.driver.execute(cast("Any", text), values, prepare=prepare)
             self.changed = max(cursor.rowcount, 0)
             if cursor.description is None:
@@ -130,13 +134,15 @@ class PostgresConnection(Connection):
             return {notification.payload for notification in notifies}
 
 
-def bound(statement: Statement, params: Mapping[str, Any], rows: Rows) -> tuple[str, dict[str, Any]]:
-    """The text to send, and its values."""
+def bound(
+    statement: Statement, params: Mapping[str, Any], rows: Rows, *, as_many: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """The text to send, and its values. `as_many`: one row is sent as several are."""
     text, columns = statement.text(params), statement.rows
     if columns is None:
         return text, dict(params)
     values: Iterable[str | None]
-    if len(rows) == 1:
+    if len(rows) == 1 and not as_many:
         text = single(text, columns)
         values = (None if value is None else _text(value) for value in rows[0])
     else:
