@@ -1,7 +1,7 @@
 """Reading requests strictly: an unknown parameter or field is a fault, so a misspelt filter never lists everything."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -43,7 +43,7 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[S]) -> S:
         try:
             msgspec.convert({name: value}, _only(kind, name), strict=False)
         except msgspec.ValidationError as error:
-            faults.append(Problem(where=name, message=_words(error, value)))
+            faults.append(Problem(where=name, message=_words(error, value, choices_of(fields[name]))))
     if faults:
         raise ApiFault(40002, "; ".join(f"{fault.where}: {fault.message}" for fault in faults), faults)
     try:
@@ -141,8 +141,17 @@ def _only(kind: type[msgspec.Struct], name: str) -> type[msgspec.Struct]:
 _ONLY: dict[tuple[type, str], type[msgspec.Struct]] = {}
 
 
-def _words(error: msgspec.ValidationError, value: Any) -> str:
+def choices_of(kind: Any) -> list[str]:
+    """The words that a value of this type may be, or each of a list of them; none: it is not one of a few words."""
+    if get_origin(kind) is Literal:
+        return [str(each) for each in get_args(kind)]
+    return [word for each in get_args(kind) for word in choices_of(each)]
+
+
+def _words(error: msgspec.ValidationError, value: Any, choices: Sequence[str]) -> str:
     _, message = _place(error)
+    if choices:
+        return f"{str(value)[:60]!r} cannot be read: it must be {' or '.join(choices)}"
     return f"{str(value)[:60]!r} cannot be read: {message[:1].lower()}{message[1:]}"
 
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 import qflowd
+from qflowd.api.answers import ApiFault
+from qflowd.api.reading import choices_of, read_query
 from qflowd.api.routing import Endpoint, endpoints
 from qflowd.client.transport import READS
 from qflowd.model.ids import task_id
@@ -162,3 +165,29 @@ def test_every_statement_of_the_api_is_of_one_tenant_or_has_a_reason() -> None:
     without = {name for name in _named_statements() if ":tenant" not in texts[name]}
     assert sorted(without - OF_ALL_TENANTS.keys()) == []
     assert sorted(OF_ALL_TENANTS.keys() - without) == []
+
+
+@pytest.mark.parametrize("route", [route for route in endpoints() if route.query is not None], ids=names)
+def test_a_parameter_or_a_value_that_a_route_does_not_know_is_refused_with_those_it_knows(route: Endpoint) -> None:
+    """A list has the order that its index has; none comes in another one in silence."""
+    assert route.query is not None
+    fields = {each.encode_name: each.type for each in structs.fields(route.query)}
+    wrong: dict[str, list[str]] = {"sort": [], "colour": []}
+    for name, choices in (wrong | {name: found for name in fields if (found := choices_of(fields[name]))}).items():
+        with pytest.raises(ApiFault, match=f"^{name}: ") as refused:
+            read_query([(name, "nonsense")], route.query)
+        assert refused.value.code == 40002
+        assert all(word in str(refused.value) for word in choices)
+        if name not in fields and (known := str(refused.value).partition("; known: ")[2]):
+            assert set(known.split(", ")) == fields.keys()
+
+
+def test_so_are_they_over_http(api: ApiServer) -> None:
+    for path, said in (
+        ("/workflows?sort=name", "sort: unknown query parameter"),
+        ("/audit?sort=name", "sort: 'name' cannot be read: it must be newest or oldest"),
+        ("/jobs?sort=name", "sort: GET /api/v1/jobs takes no such parameter"),
+    ):
+        reply = api.get(path)
+        assert (reply.status, reply.code) == (400, 40002)
+        assert reply.message.startswith(said)
