@@ -7,8 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 
 import qflowd
+from qflowd.client.transport import READS
 from qflowd.model.errors import Rejected
 from tests.client.conftest import StandIn
+from tests.docs.pages import ROOT
 
 INBOXES = ("submissions", "commands", "signals")
 VIEWS = [
@@ -52,6 +54,29 @@ def limited(request, get_server):
     run(f"DROP {'USER' if request.param == 'mariadb' else 'ROLE'} {role}")
     engine.close()
     server.drop_database(url)
+
+
+def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited):
+    engine, url = limited
+    is_postgres = url.startswith("postgres")
+    file = ROOT / f"sql/grants/{'postgres' if is_postgres else 'mysql'}_python.sql"
+    role = "desk" if is_postgres else "'desk'@'%'"
+    more = ["compensations", "breakpoints", "failures", "handled_failures"]
+    for name in more:
+        engine.store.connection().script(f"GRANT SELECT ON qflow.{name} TO {role}")
+    params = dict.fromkeys((name for names in READS.values() for name in names), 1)
+    params |= {"workflow": "w", "task": "t", "batch": 10}
+    with qflowd.connect(url) as client:
+        with pytest.raises(Exception, match="denied"):
+            list(client.instances())
+        statements = file.read_text("utf-8").replace("qflow_client", role).split(";")[:-1]
+        for statement in statements:
+            engine.store.connection().script(statement)
+        for name, needed in READS.items():
+            client.transport.read(name, {key: params[key] for key in needed})
+        instance = client.submit(job="hello")
+        engine.admit(instance.id)
+        assert [found.id for found in client.instances()] == [instance.id]
 
 
 def test_it_can_submit_wait_read_and_command(limited):
