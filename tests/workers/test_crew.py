@@ -19,33 +19,37 @@ from qflowd.workers.environment import worker_env
 from qflowd.workers.events import Returned, Running
 from qflowd.workers.processes import Processes
 from qflowd.workers.wire import Done
+from tests.support.daemon import BUSY
 
 from .conftest import is_alive, manifest_of, wait_until
 
 VERSION = """
 from qflowd import job
-import time
+import os, time
 
 @job
 def version():
     return {n}
 
 @job
-def slow():
-    time.sleep(0.8)
+def slow(gate: str):
+    while not os.path.exists(gate):
+        time.sleep(0.01)
     return {n}
 """
 
 
-def test_a_new_generation_replaces_idle_workers_at_once_and_busy_ones_when_they_are_through(hire):
+def test_a_new_generation_replaces_idle_workers_at_once_and_busy_ones_when_they_are_through(hire, tmp_path):
+    gate = tmp_path / "gate"
     story = hire(VERSION.format(n=1), processes=2)
     assert story.end("version").output == "1"
-    old = story.send("slow", tasks=2, estimate_s=10)
+    old = story.send("slow", tasks=2, estimate_s=10, params=json.dumps({"gate": str(gate)}))
     story.until(lambda: story.all_of(Running))
     story.crew.adopt(manifest_of(VERSION.format(n=2)))
     started = time.monotonic()
     assert story.end("version").output == "2"
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 0.5 * BUSY
+    gate.touch()
     story.until_ended(old)
     assert story.ends()[old[0]].output == "1", "what runs keeps its code"
     assert story.ends()[old[1]] == Returned(old[1], 3, False)
