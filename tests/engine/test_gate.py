@@ -251,7 +251,8 @@ def long_queue(lab: Lab, tasks: int) -> Claimer:
 
 
 def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of statements that are run from now on."""
+    """The names of statements that are run from now on, while claims continue for as long as two of them take."""
+    monkeypatch.setattr(claim_module, "HEADS_S", 60.0)
     asked: list[str] = []
     run = Tx.run
     monkeypatch.setattr(Tx, "run", lambda tx, name, *a, **k: asked.append(name) or run(tx, name, *a, **k))
