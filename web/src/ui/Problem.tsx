@@ -47,12 +47,12 @@ interface Asked<T> {
   refetch: () => unknown
 }
 
-export function Loaded<T>({ of, children, lines = 6 }: { of: Asked<T>; children: (data: T) => ReactNode; lines?: number }) {
+export function Loaded<T>({ of, children, lines = 6, className = '' }: { of: Asked<T>; children: (data: T) => ReactNode; lines?: number; className?: string }) {
   if (of.data !== undefined) {
     return (
       <>
         {of.error && <Stale at={of.dataUpdatedAt} error={of.error} again={() => void of.refetch()} />}
-        <div className={of.error ? 'stale' : undefined}>{children(of.data)}</div>
+        <div className={`${className} ${of.error ? 'stale' : ''}`.trim() || undefined}>{children(of.data)}</div>
       </>
     )
   }

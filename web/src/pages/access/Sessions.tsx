@@ -6,13 +6,12 @@ import { Act } from '../../ui/Act'
 import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
+import { LoadedList } from '../../ui/LoadedList'
 import { Filters } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
 import { agentOf, type SessionItem } from './access'
-import { More } from './Tokens'
 import { words } from './words'
 
 export function Sessions() {
@@ -24,21 +23,21 @@ export function Sessions() {
   return (
     <>
       <Filters><span className="grow" />{others && !me.read_only && <Button onClick={() => setEnding('others')}>{w.endOthers}</Button>}</Filters>
-      {found.error && <Problem error={found.error} again={found.again} />}
-      {!found.items ? !found.error && <Waiting /> : found.items.length === 0 ? <Empty title={w.noSessions} /> : (
-        <Table
-          label={w.sessions} rows={found.items} keyOf={(one) => one.id}
-          columns={[
-            { head: w.person, cell: (one) => <span className="row"><strong>{one.principal}</strong>{one.current && <Tag tone="good">{w.thisOne}</Tag>}</span> },
-            { head: w.where, width: '11rem', cell: (one) => <code>{one.address ?? '–'}</code> },
-            { head: w.agent, width: '12rem', wide: true, cell: (one) => <span title={one.agent ?? undefined}>{agentOf(one.agent) ?? <span className="muted">{w.unknown}</span>}</span> },
-            { head: w.begun, width: '8rem', wide: true, cell: (one) => <Time at={one.created_at} /> },
-            { head: w.seen, width: '8rem', cell: (one) => <Time at={one.seen_at} /> },
-            { head: <span className="hidden-text">{w.actions('')}</span>, width: '6rem', right: true, cell: (one) => !one.current && !me.read_only && <Button look="bare" aria-label={`${w.endSession} ${one.principal} #${one.id}`} onClick={() => setEnding(one)}>{w.endSession}</Button> },
-          ]}
-        />
-      )}
-      {found.more && <p className="access-more"><More more={found.more} busy={found.loadingMore} /></p>}
+      <LoadedList of={found} empty={<Empty title={w.noSessions} />}>
+        {(items) => (
+          <Table
+            label={w.sessions} rows={items} keyOf={(one) => one.id}
+            columns={[
+              { head: w.person, cell: (one) => <span className="row"><strong>{one.principal}</strong>{one.current && <Tag tone="good">{w.thisOne}</Tag>}</span> },
+              { head: w.where, width: '11rem', cell: (one) => <code>{one.address ?? '–'}</code> },
+              { head: w.agent, width: '12rem', wide: true, cell: (one) => <span title={one.agent ?? undefined}>{agentOf(one.agent) ?? <span className="muted">{w.unknown}</span>}</span> },
+              { head: w.begun, width: '8rem', wide: true, cell: (one) => <Time at={one.created_at} /> },
+              { head: w.seen, width: '8rem', cell: (one) => <Time at={one.seen_at} /> },
+              { head: <span className="hidden-text">{w.actions('')}</span>, width: '6rem', right: true, cell: (one) => !one.current && !me.read_only && <Button look="bare" aria-label={`${w.endSession} ${one.principal} #${one.id}`} onClick={() => setEnding(one)}>{w.endSession}</Button> },
+            ]}
+          />
+        )}
+      </LoadedList>
       {ending === 'others' && <Act title={w.endOthersWord} word={w.endOthersWord} danger withReason={false} onClose={() => setEnding(null)} action={{ method: 'DELETE', path: '/sessions' }}>{w.endOthersText}</Act>}
       {ending !== null && ending !== 'others' && <Act title={`${w.endSession}: ${ending.principal}`} word={w.endSession} danger withReason={false} onClose={() => setEnding(null)} action={{ method: 'DELETE', path: `/sessions/${ending.id}` }}>{w.endText(ending.principal)}</Act>}
     </>

@@ -9,8 +9,9 @@ import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
 import { Dialog } from '../../ui/Dialog'
 import { Empty } from '../../ui/Empty'
+import { LoadedList } from '../../ui/LoadedList'
 import { Filters } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
+import { Problem } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { useCommon, useWords } from '../../words'
 import { type TenantItem } from './access'
@@ -27,24 +28,25 @@ export function Tenants() {
   return (
     <>
       <Filters><span className="grow" />{!me.read_only && <Button icon={Plus} look="main" onClick={() => setAdding(true)}>{w.addTenant}</Button>}</Filters>
-      {found.error && <Problem error={found.error} again={found.again} />}
-      {!found.items ? !found.error && <Waiting /> : found.items.length === 0 ? <Empty title={w.noTenants} code={`qflowd tenants create ${me.tenant}`}>{w.noTenantsMore}</Empty> : (
-        <div className="stack">
-          <Table
-            label={w.tenants} rows={found.items} keyOf={(one) => one.name} open={(one) => setOpen(one.name)} selected={(one) => one.name === chosen?.name}
-            columns={[
-              { head: w.tenantName, cell: (one) => <span className="access-two"><strong>{one.name}</strong>{one.title && <span className="muted">{one.title}</span>}</span> },
-              { head: w.state, width: '7rem', cell: (one) => (one.state === 'ACTIVE' ? w.active : <Tag tone="held">{w.suspended}</Tag>) },
-              { head: w.open, width: '8rem', right: true, cell: (one) => count(one.open_instances) },
-              { head: w.running, width: '9rem', right: true, wide: true, cell: (one) => count(one.running_tasks) },
-              { head: w.today, width: '10rem', right: true, wide: true, cell: (one) => count(one.submissions) },
-              { head: w.kept, width: '7rem', right: true, wide: true, cell: (one) => count(one.workflows) },
-              { head: w.logToday, width: '7rem', right: true, wide: true, cell: (one) => megabytes(one.log_mb) },
-            ]}
-          />
-          {chosen && <Tenant key={chosen.name} name={chosen.name} />}
-        </div>
-      )}
+      <LoadedList of={found} empty={<Empty title={w.noTenants} code={`qflowd tenants create ${me.tenant}`}>{w.noTenantsMore}</Empty>}>
+        {(items) => (
+          <div className="stack">
+            <Table
+              label={w.tenants} rows={items} keyOf={(one) => one.name} open={(one) => setOpen(one.name)} selected={(one) => one.name === chosen?.name}
+              columns={[
+                { head: w.tenantName, cell: (one) => <span className="access-two"><strong>{one.name}</strong>{one.title && <span className="muted">{one.title}</span>}</span> },
+                { head: w.state, width: '7rem', cell: (one) => (one.state === 'ACTIVE' ? w.active : <Tag tone="held">{w.suspended}</Tag>) },
+                { head: w.open, width: '8rem', right: true, cell: (one) => count(one.open_instances) },
+                { head: w.running, width: '9rem', right: true, wide: true, cell: (one) => count(one.running_tasks) },
+                { head: w.today, width: '10rem', right: true, wide: true, cell: (one) => count(one.submissions) },
+                { head: w.kept, width: '7rem', right: true, wide: true, cell: (one) => count(one.workflows) },
+                { head: w.logToday, width: '7rem', right: true, wide: true, cell: (one) => megabytes(one.log_mb) },
+              ]}
+            />
+            {chosen && <Tenant key={chosen.name} name={chosen.name} />}
+          </div>
+        )}
+      </LoadedList>
       {adding && <Add onClose={() => setAdding(false)} done={setOpen} />}
     </>
   )

@@ -8,11 +8,11 @@ import { Act } from '../../ui/Act'
 import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
+import { LoadedList } from '../../ui/LoadedList'
 import { Filters } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
-import { useCommon, useNow, useWords } from '../../words'
+import { useNow, useWords } from '../../words'
 import { standingOf, type TokenItem } from './access'
 import { MakeToken } from './MakeToken'
 import { words } from './words'
@@ -36,16 +36,12 @@ export function Tokens() {
         <span className="grow" />
         {make}
       </Filters>
-      {found.error && <Problem error={found.error} again={found.again} />}
-      {!found.items ? !found.error && <Waiting /> : found.items.length === 0 ? <Empty title={w.noTokens} code="qflowd token create NAME">{w.noTokensMore}</Empty> : <Listed items={found.items} now={minute} />}
-      {found.more && <p className="access-more"><More more={found.more} busy={found.loadingMore} /></p>}
+      <LoadedList of={found} empty={<Empty title={w.noTokens} code="qflowd token create NAME">{w.noTokensMore}</Empty>}>
+        {(items) => <Listed items={items} now={minute} />}
+      </LoadedList>
       {making && <MakeToken onClose={() => setMaking(false)} />}
     </>
   )
-}
-
-export function More({ more, busy }: { more: () => void; busy: boolean }) {
-  return <Button onClick={more} disabled={busy}>{useCommon().do.more}</Button>
 }
 
 function Listed({ items, now }: { items: TokenItem[]; now: number }) {

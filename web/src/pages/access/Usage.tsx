@@ -3,8 +3,8 @@ import { useEffect } from 'react'
 import { useQueryState } from '../../api/address'
 import { useList } from '../../api/queries'
 import { count, duration, megabytes } from '../../format'
+import { LoadedList } from '../../ui/LoadedList'
 import { Panel } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { useCommon, useNow, useWords } from '../../words'
 import { summed, type Sum, type UsageItem } from './access'
@@ -32,20 +32,22 @@ export function Usage({ tenant }: { tenant: string }) {
         <select className="input" aria-label={w.how} value={by} onChange={(event) => setBy(event.target.value)}><option value="workflow">{w.byWorkflow}</option><option value="day">{w.byDay}</option></select>
       </span>
     }>
-      {found.error ? <Problem error={found.error} again={found.again} /> : !items ? <Waiting lines={3} /> : items.length === 0 ? <p className="muted access-hint">{w.noUsage}</p> : (
-        <Table
-          label={w.usage} rows={rowsOf(items, by === 'day' ? 'day' : 'workflow', w.all)} keyOf={(one) => one.name}
-          columns={[
-            { head: by === 'day' ? w.day : w.workflow, cell: (one) => (one.name === w.all ? <strong>{one.name}</strong> : one.name || w.single) },
-            { head: w.runs, width: '6rem', right: true, cell: (one) => count(one.instances) },
-            { head: w.tasks, width: '6rem', right: true, cell: (one) => count(one.tasks) },
-            { head: w.failed, width: '6rem', right: true, wide: true, cell: (one) => (one.failed ? <span className="access-bad">{count(one.failed)}</span> : <span className="muted">0</span>) },
-            { head: w.taskTime, width: '8rem', right: true, cell: (one) => duration(one.task_s, common) },
-            { head: w.cpu, width: '8rem', right: true, wide: true, cell: (one) => duration(one.cpu_s, common) },
-            { head: w.log, width: '6rem', right: true, wide: true, cell: (one) => megabytes(one.log_mb) },
-          ]}
-        />
-      )}
+      <LoadedList of={found} lines={3} reads empty={<p className="muted access-hint">{w.noUsage}</p>}>
+        {(items) => (
+          <Table
+            label={w.usage} rows={rowsOf(items, by === 'day' ? 'day' : 'workflow', w.all)} keyOf={(one) => one.name}
+            columns={[
+              { head: by === 'day' ? w.day : w.workflow, cell: (one) => (one.name === w.all ? <strong>{one.name}</strong> : one.name || w.single) },
+              { head: w.runs, width: '6rem', right: true, cell: (one) => count(one.instances) },
+              { head: w.tasks, width: '6rem', right: true, cell: (one) => count(one.tasks) },
+              { head: w.failed, width: '6rem', right: true, wide: true, cell: (one) => (one.failed ? <span className="access-bad">{count(one.failed)}</span> : <span className="muted">0</span>) },
+              { head: w.taskTime, width: '8rem', right: true, cell: (one) => duration(one.task_s, common) },
+              { head: w.cpu, width: '8rem', right: true, wide: true, cell: (one) => duration(one.cpu_s, common) },
+              { head: w.log, width: '6rem', right: true, wide: true, cell: (one) => megabytes(one.log_mb) },
+            ]}
+          />
+        )}
+      </LoadedList>
     </Panel>
   )
 }

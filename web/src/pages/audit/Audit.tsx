@@ -9,8 +9,8 @@ import { useSettings } from '../../settings'
 import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
+import { LoadedList } from '../../ui/LoadedList'
 import { Filters, Head } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { Typed } from '../../ui/Typed'
@@ -38,11 +38,11 @@ export default function Audit() {
     <>
       <Head title={w.title} name={w.title} actions={<a className="button" href={address('/audit.csv', query)} download><Download aria-hidden size={15} /><span>{w.csv}</span></a>}>{w.about}</Head>
       <FilterLine filter={filter} />
-      {found.error && <Problem error={found.error} again={found.again} />}
-      {!found.items ? !found.error && <Waiting lines={10} /> : found.items.length > 0 ? <Listed items={found.items} chosen={open} open={(one) => setOpen(String(one.id), true)} />
-        : isNarrow(filter) ? <Empty title={common.empty.noMatch} onClear={() => set({ ...NONE, since: 'all' })} />
-        : <Empty title={w.none} action={filter.since !== 'all' && <Button onClick={() => set({ since: 'all' })}>{w.widen}</Button>}>{w.noneMore}</Empty>}
-      {found.more && <p className="audit-more"><Button onClick={found.more} disabled={found.loadingMore}>{w.older}</Button></p>}
+      <LoadedList of={found} lines={10} empty={isNarrow(filter)
+        ? <Empty title={common.empty.noMatch} onClear={() => set({ ...NONE, since: 'all' })} />
+        : <Empty title={w.none} action={filter.since !== 'all' && <Button onClick={() => set({ since: 'all' })}>{w.widen}</Button>}>{w.noneMore}</Empty>}>
+        {(items) => <Listed items={items} chosen={open} open={(one) => setOpen(String(one.id), true)} />}
+      </LoadedList>
       {chosen && <Entry of={chosen} onClose={() => setOpen('')} />}
     </>
   )

@@ -5,7 +5,7 @@ export const en = {
   whoHint: 'who', anyAction: 'any action', anyType: 'any object', objectHint: 'name or number', time: 'Time', from: 'From', to: 'To',
   spans: { '24h': 'last 24 hours', '': 'last 7 days', '30d': 'last 30 days', all: 'all of it', dates: 'from … to …' } as Record<string, string>,
   none: 'Nothing in this time', noneMore: 'Nobody has done anything that is told here.', widen: 'Look at all of it',
-  refused: 'refused', more: (n: number) => `and ${n} more`, nobody: 'nobody', byToken: 'token', bySession: 'session', older: 'Show older ones',
+  refused: 'refused', more: (n: number) => `and ${n} more`, nobody: 'nobody', byToken: 'token', bySession: 'session',
   address: 'From where', request: 'Request', command: 'Command', submission: 'Submission', outcome: 'Outcome', field: 'Field', before: 'Before', after: 'After', noChanges: 'It tells no fields.',
   outcomes: { done: 'done', asked: 'asked; the answer stands with the command', rejected: 'refused', refused: 'refused' } as Record<string, string>,
   actions: {} as Record<string, string>,
@@ -17,7 +17,7 @@ const zh: typeof en = {
   whoHint: '操作人', anyAction: '任意操作', anyType: '任意对象', objectHint: '名称或编号', time: '时间范围', from: '从', to: '到',
   spans: { '24h': '最近 24 小时', '': '最近 7 天', '30d': '最近 30 天', all: '全部', dates: '指定日期' },
   none: '这段时间没有记录', noneMore: '没有需要记录的操作。', widen: '查看全部',
-  refused: '被拒绝', more: (n) => `另有 ${n} 项`, nobody: '无', byToken: '令牌', bySession: '会话', older: '显示更早的',
+  refused: '被拒绝', more: (n) => `另有 ${n} 项`, nobody: '无', byToken: '令牌', bySession: '会话',
   address: '来源地址', request: '请求 ID', command: '命令', submission: '提交', outcome: '结果', field: '字段', before: '之前', after: '之后', noChanges: '没有字段变化。',
   outcomes: { done: '完成', asked: '已提出；结果见该命令', rejected: '被拒绝', refused: '被拒绝' },
   actions: {

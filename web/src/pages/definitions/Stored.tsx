@@ -9,8 +9,8 @@ import { shortPath } from '../../format'
 import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
+import { LoadedList } from '../../ui/LoadedList'
 import { Filters, Head } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
@@ -37,7 +37,6 @@ export function Stored({ kind }: { kind: Kind }) {
   const [adding, setAdding] = useState(false)
   const found = useList<Any>(PATHS[kind], { archived: archived !== '', limit: 200 }, { every: 10_000, keep: true })
   const word = q.toLowerCase()
-  const shown = found.items?.filter((one) => [nameOf(kind, one), one.title].some((text) => text.toLowerCase().includes(word)))
   const Form = kind === 'type' ? TypeForm : DefinitionForm
   return (
     <>
@@ -46,11 +45,12 @@ export function Stored({ kind }: { kind: Kind }) {
         <input className="input" type="search" placeholder={w.find} aria-label={w.find} value={q} onChange={(event) => setQ(event.target.value)} />
         <label className="row"><input type="checkbox" checked={archived !== ''} onChange={(event) => setArchived(event.target.checked ? '1' : '')} />{w.archived}</label>
       </Filters>
-      {found.error && <Problem error={found.error} again={found.again} />}
-      {!shown ? !found.error && <Waiting /> : shown.length > 0 ? <Listed kind={kind} items={shown} chosen={open} open={(name) => setOpen(name, true)} />
-        : found.items!.length === 0 ? <Empty title={w.none[kind]!} code={SAMPLES[kind]}>{w.noneMore}</Empty>
-        : <Empty title={common.empty.noMatch} onClear={() => set({ q: '' })} />}
-      {found.more && <p className="stored-more"><Button onClick={found.more} disabled={found.loadingMore}>{common.do.more}</Button></p>}
+      <LoadedList of={found} empty={<Empty title={w.none[kind]!} code={SAMPLES[kind]}>{w.noneMore}</Empty>}>
+        {(items) => {
+          const shown = items.filter((one) => [nameOf(kind, one), one.title].some((text) => text.toLowerCase().includes(word)))
+          return shown.length > 0 ? <Listed kind={kind} items={shown} chosen={open} open={(name) => setOpen(name, true)} /> : <Empty title={common.empty.noMatch} onClear={() => set({ q: '' })} />
+        }}
+      </LoadedList>
       {open && <Detail key={open} kind={kind} name={open} onClose={() => setOpen('')} />}
       {adding && <Form of={null} onClose={() => setAdding(false)} done={(name) => setOpen(name)} />}
     </>

@@ -8,8 +8,8 @@ import { useList } from '../../api/queries'
 import { count as number } from '../../format'
 import { Button } from '../../ui/Button'
 import { Empty } from '../../ui/Empty'
+import { LoadedList } from '../../ui/LoadedList'
 import { Head } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
 import { Tabs } from '../../ui/Tabs'
 import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
@@ -41,18 +41,16 @@ function Groups({ ask }: { ask: GroupProps['ask'] }) {
   const w = useWords(words)
   const groups = useList<FailingGroup>('/failures', { group: 1 }, { topic: 'overview' })
   const [open, setOpen] = useQueryState('group')
-  if (!groups.items) return groups.error ? <Problem error={groups.error} again={groups.again} /> : <Waiting />
-  if (groups.items.length === 0) return <Empty title={w.none}>{w.noneWhat}</Empty>
   return (
-    <>
-      {groups.error && <Problem error={groups.error} again={groups.again} />}
-      <ul className="groups">
-        {spoken(groups.items).map((group) => (
-          <Group key={groupKey(group)} group={group} open={open === groupKey(group)} turn={() => setOpen(open === groupKey(group) ? '' : groupKey(group))} ask={ask} />
-        ))}
-      </ul>
-      {groups.more && <Button onClick={groups.more}>{w.more}</Button>}
-    </>
+    <LoadedList of={groups} empty={<Empty title={w.none}>{w.noneWhat}</Empty>}>
+      {(items) => (
+        <ul className="groups">
+          {spoken(items).map((group) => (
+            <Group key={groupKey(group)} group={group} open={open === groupKey(group)} turn={() => setOpen(open === groupKey(group) ? '' : groupKey(group))} ask={ask} />
+          ))}
+        </ul>
+      )}
+    </LoadedList>
   )
 }
 
@@ -60,24 +58,23 @@ function Groups({ ask }: { ask: GroupProps['ask'] }) {
 function Handled() {
   const w = useWords(words)
   const rows = useList<FailureItem>('/failures', { handled: 1, limit: 50 }, { every: 15_000, topic: 'overview' })
-  if (!rows.items) return rows.error ? <Problem error={rows.error} again={rows.again} /> : <Waiting />
-  if (rows.items.length === 0) return <Empty title={w.noneHandled} />
   return (
-    <>
-      <ul className="group">
-        {rows.items.map((one) => (
-          <li key={`${one.task_id}${one.handled_at}`} className="failure">
-            <Link href={`/instances/${one.instance_id}?task=${one.task_id}`} data-row className="failure-name cut">{nameOf(one)}</Link>
-            <span className="muted cut">{one.workflow} #{one.instance_id}</span>
-            <span className="cut" title={`${one.note ?? ''}\n${one.error ?? ''}`}><strong>{one.note}</strong> <span className="failure-error">{one.error?.split('\n')[0]}</span></span>
-            <span className="muted cut">{one.handled_by && w.by(one.handled_by)}</span>
-            <span className="num"><Time at={one.handled_at} /></span>
-            <span />
-          </li>
-        ))}
-      </ul>
-      {rows.more && <Button look="bare" onClick={rows.more}>{w.more}</Button>}
-    </>
+    <LoadedList of={rows} empty={<Empty title={w.noneHandled} />}>
+      {(items) => (
+        <ul className="group">
+          {items.map((one) => (
+            <li key={`${one.task_id}${one.handled_at}`} className="failure">
+              <Link href={`/instances/${one.instance_id}?task=${one.task_id}`} data-row className="failure-name cut">{nameOf(one)}</Link>
+              <span className="muted cut">{one.workflow} #{one.instance_id}</span>
+              <span className="cut" title={`${one.note ?? ''}\n${one.error ?? ''}`}><strong>{one.note}</strong> <span className="failure-error">{one.error?.split('\n')[0]}</span></span>
+              <span className="muted cut">{one.handled_by && w.by(one.handled_by)}</span>
+              <span className="num"><Time at={one.handled_at} /></span>
+              <span />
+            </li>
+          ))}
+        </ul>
+      )}
+    </LoadedList>
   )
 }
 
@@ -126,14 +123,12 @@ function Group({ group, open, turn, ask }: GroupProps) {
 }
 
 function Rows({ group, ask }: { group: FailingGroup; ask: GroupProps['ask'] }) {
-  const w = useWords(words)
   const rows = useList<FailureItem>('/failures', { ...groupQuery(group), limit: 50 }, { topic: 'overview' })
-  if (rows.error) return <Problem error={rows.error} again={rows.again} />
-  if (!rows.items) return <Waiting lines={3} />
   return (
     <div className="group-rows">
-      <ul>{rows.items.map((one) => <Row key={one.task_id} failure={one} ask={ask} />)}</ul>
-      {rows.more && <Button look="bare" onClick={rows.more}>{w.more}</Button>}
+      <LoadedList of={rows} lines={3} empty={null}>
+        {(items) => <ul>{items.map((one) => <Row key={one.task_id} failure={one} ask={ask} />)}</ul>}
+      </LoadedList>
     </div>
   )
 }

@@ -12,8 +12,8 @@ import { Progress } from '../../ui/Bar'
 import { Button } from '../../ui/Button'
 import { Chip } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
+import { LoadedList } from '../../ui/LoadedList'
 import { Head } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
 import { ENDED } from '../../ui/states'
 import { Time, Took } from '../../ui/Time'
 import { VirtualList, type ListColumn } from '../../ui/VirtualList'
@@ -28,6 +28,7 @@ import '../../ui/page.css'
 
 export default function Runs() {
   const w = useWords(words)
+  const common = useCommon()
   const [, go] = useLocation()
   const [params] = useSearchParams()
   const filter = useMemo(() => filterOf(params), [params])
@@ -55,33 +56,27 @@ export default function Runs() {
     <div className="page-full">
       <Head title={w.runs} name={w.runs} actions={<><Views filter={filter} />{mayStart && <Button icon={Play} look="main" title="t" onClick={() => setStarting(true)}>{w.start}</Button>}</>} />
       <FilterLine filter={filter} />
-      {runs.error && <Problem error={runs.error} again={runs.again} />}
-      {!runs.items ? !runs.error && <Waiting lines={12} /> : items.length === 0 ? (
-        isEmpty(filter) ? <Empty title={w.none} code="qflowd submit hello">{w.noneWhat}</Empty> : <EmptyMatch clear={clear} />
-      ) : (
-        <div className="page-list">
-          <VirtualList
-            label={w.runs} columns={columns} count={items.length} rowAt={(index) => items[index]} need={need} onKey={onKey}
-            open={(run) => go(`/instances/${run.id}`)} chosen={(run) => selected.has(run.id)}
-          />
-          <footer className="page-foot">
-            {mayAct && (selected.size > 0 || where) ? (
-              <Selection count={selected.size} filtered={where !== null} clear={() => setSelected(new Set())} act={(action, all) => setBatch({ action, all })} />
-            ) : (
-              <span className="muted">{w.shown(number(items.length))} {runs.more ? w.more : w.all}</span>
-            )}
-          </footer>
-        </div>
-      )}
+      <LoadedList of={runs} lines={12} reads className="page-list" empty={isEmpty(filter) ? <Empty title={w.none} code="qflowd submit hello">{w.noneWhat}</Empty> : <Empty title={common.empty.noMatch} onClear={clear} />}>
+        {() => (
+          <>
+            <VirtualList
+              label={w.runs} columns={columns} count={items.length} rowAt={(index) => items[index]} need={need} onKey={onKey}
+              open={(run) => go(`/instances/${run.id}`)} chosen={(run) => selected.has(run.id)}
+            />
+            <footer className="page-foot">
+              {mayAct && (selected.size > 0 || where) ? (
+                <Selection count={selected.size} filtered={where !== null} clear={() => setSelected(new Set())} act={(action, all) => setBatch({ action, all })} />
+              ) : (
+                <span className="muted">{w.shown(number(items.length))} {runs.more ? w.more : w.all}</span>
+              )}
+            </footer>
+          </>
+        )}
+      </LoadedList>
       {batch && <BatchDialog action={batch.action} {...(batch.all ? { where: where ?? {} } : { ids: [...selected] })} onClose={() => setBatch(null)} done={() => setSelected(new Set())} />}
       {starting && <StartDialog workflow={null} onClose={() => setStarting(false)} />}
     </div>
   )
-}
-
-function EmptyMatch({ clear }: { clear: () => void }) {
-  const common = useCommon()
-  return <Empty title={common.empty.noMatch} onClear={clear} />
 }
 
 interface SelectionProps {

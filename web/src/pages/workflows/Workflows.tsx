@@ -8,8 +8,8 @@ import { useList } from '../../api/queries'
 import { Button } from '../../ui/Button'
 import { Chip, Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
+import { LoadedList } from '../../ui/LoadedList'
 import { Filters, Head } from '../../ui/Panel'
-import { Problem, Waiting } from '../../ui/Problem'
 import { Table, type Column } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
@@ -57,13 +57,11 @@ export default function Workflows() {
         </select>
         <label className="row"><input type="checkbox" checked={archived !== ''} onChange={(e) => setArchived(e.target.checked ? '1' : '')} />{w.withArchived}</label>
       </Filters>
-      {found.error && <Problem error={found.error} again={found.again} />}
-      {found.pending && !found.error && <Waiting lines={8} />}
-      {found.items && items.length === 0 && (filtered
+      <LoadedList of={found} lines={8} empty={filtered
         ? <Empty title={common.empty.noMatch} onClear={() => clear({ q: '', domain: '', tag: '' })} />
-        : <Empty title={w.emptyTitle} code={'cp starter/workflows/hello.yaml workflows/'}>{w.emptyMore}</Empty>)}
-      {items.length > 0 && <Table label={w.title} columns={columns(w, setTag)} rows={items} keyOf={(x) => x.workflow} open={(x) => go(`/workflows/${encodeURIComponent(x.workflow)}`)} />}
-      {found.more && <p className="more"><Button onClick={found.more} disabled={found.loadingMore}>{common.do.more}</Button></p>}
+        : <Empty title={w.emptyTitle} code={'cp starter/workflows/hello.yaml workflows/'}>{w.emptyMore}</Empty>}>
+        {() => <Table label={w.title} columns={columns(w, setTag)} rows={items} keyOf={(x) => x.workflow} open={(x) => go(`/workflows/${encodeURIComponent(x.workflow)}`)} />}
+      </LoadedList>
       {isNew && define && <Suspense fallback={null}><NewWorkflow onClose={() => setNew('')} /></Suspense>}
     </>
   )
