@@ -176,7 +176,7 @@ function Legend() {
   return (
     <span className="gantt-legend muted" aria-hidden>
       <svg width="18" height="12"><rect className="gantt-waited" y="5" width="18" height="2" /></svg>{w.legendWaited}
-      <svg width="18" height="12" data-tone="busy"><rect className="gantt-ran" y="1" width="18" height="10" rx="2" /></svg>{w.legendRan}
+      <svg width="18" height="12" data-tone="good"><rect className="gantt-ran" y="1" width="18" height="10" rx="2" /></svg>{w.legendRan}
       <svg width="20" height="14"><rect className="gantt-usual" x="1" y="1" width="18" height="12" rx="3" /></svg>{w.legendUsual}
     </span>
   )

@@ -1,6 +1,6 @@
 // Tasks as rows, runs as columns: which task fails on which days. A cell leads straight to the attempt that failed.
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
-import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react'
+import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react'
 import { Link, useLocation } from 'wouter'
 import type { GridColumn, GridData, GridRow } from '../api/types'
 import { count, duration } from '../format'
@@ -31,6 +31,8 @@ export function Grid({ data, label, to, chosenRow }: Props) {
   const place = walked && grid.cells[walked[0]]?.[walked[1]] ? walked : begin(grid)
   const lines = useWindowVirtualizer({ count: data.rows.length, estimateSize: () => ROW, overscan: 30, scrollMargin: box.current?.offsetTop ?? 0 })
   const moved = useRef(false)
+  // Where not all fit, the newest runs are seen first.
+  useLayoutEffect(() => void (box.current!.scrollLeft = box.current!.scrollWidth), [])
   useEffect(() => {
     if (!moved.current) return
     moved.current = false

@@ -23,7 +23,7 @@ export const en = {
   do: {
     retry: 'Retry', pause: 'Pause', resume: 'Resume', start: 'Start', terminate: 'Terminate', cancel: 'Cancel', close: 'Close', clear: 'Clear filters',
     copy: 'Copy', copied: 'Copied', again: 'Try again', more: 'More', older: 'Older', newer: 'Newer', save: 'Save', reload: 'Reload',
-    open: 'Open', show: 'Show',
+    open: 'Open', show: 'Show', asks: (word: string) => `${word} …`,
   },
   field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', job: 'Job', run: 'Run', name: 'Name', from: 'From', to: 'To', all: 'all' },
   slots: { claimed: 'claimed beyond the slots: they begin when one is free, or have just ended' },

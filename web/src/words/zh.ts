@@ -24,7 +24,7 @@ export const zh: Words = {
   do: {
     retry: '重试', pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', cancel: '取消', close: '关闭', clear: '清除筛选',
     copy: '复制', copied: '已复制', again: '重新尝试', more: '更多', older: '更早', newer: '更新', save: '保存', reload: '重新加载',
-    open: '打开', show: '显示',
+    open: '打开', show: '显示', asks: (word) => `${word}……`,
   },
   field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
   slots: { claimed: '超出槽位的已认领任务：有空闲槽位即开始，或刚刚结束' },

@@ -7,7 +7,7 @@ import { Button } from '../../ui/Button'
 import { Head } from '../../ui/Panel'
 import { Fence, Waiting } from '../../ui/Problem'
 import { Tabs } from '../../ui/Tabs'
-import { useWords } from '../../words'
+import { useCommon, useWords } from '../../words'
 import { Conflict } from './Conflict'
 import { freeKey, tasksOf, type Body } from './document'
 import { Faults } from './Faults'
@@ -26,6 +26,7 @@ const VIEWS = ['list', 'graph', 'text'] as const
 
 export function Desk({ version }: { version: Version }) {
   const w = useWords(words)
+  const common = useCommon()
   const draft = useDraft()
   const state = useDraftState()
   useWatch(draft)
@@ -67,7 +68,7 @@ export function Desk({ version }: { version: Version }) {
             <SavedSign />
             <Button icon={Undo2} look="bare" title={w.undo} disabled={state.history.past.length === 0} onClick={() => draft.undo()} />
             <Button icon={Redo2} look="bare" title={w.redo} disabled={state.history.future.length === 0} onClick={() => draft.redo()} />
-            <Button icon={Rocket} look="main" onClick={() => setPublishing(true)}>{w.publish} …</Button>
+            <Button icon={Rocket} look="main" onClick={() => setPublishing(true)}>{common.do.asks(w.publish)}</Button>
           </>
         }
       />

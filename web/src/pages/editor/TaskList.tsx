@@ -44,7 +44,7 @@ export function Runs({ of: body }: { of: Body }) {
   const isUnknown = useUnknownJobs()
   if (!name) return <span className="muted">–</span>
   if (kind === 'job' && isUnknown(name)) return <span className="row"><code>{name}</code><Tag tone="held" title={w.unknownJobWhat}>{w.unknownJob}</Tag></span>
-  return <span title={w[kind]}>{kind !== 'job' && <span className="muted">{w[kind]} </span>}<code>{name}</code>{body.map !== undefined && <span className="muted"> ×</span>}</span>
+  return <span title={w[kind]}>{kind !== 'job' && <span className="muted">{w[kind]} </span>}<code>{name}</code>{body.map !== undefined && <span className="muted"> {w.perItem}</span>}</span>
 }
 
 function Parents({ of: body }: { of: Body }) {

@@ -14,7 +14,7 @@ import { Menu, type MenuItem } from '../../ui/Menu'
 import { Loaded, Problem } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
-import { useWords } from '../../words'
+import { useCommon, useWords } from '../../words'
 import type { WorkflowDetail } from '../workflows/types'
 import { Activate } from './Activate'
 import { Difference } from './Difference'
@@ -68,6 +68,7 @@ function Listed({ workflow, versions }: { workflow: string; versions: VersionIte
 /** The one thing to do with a version as a button, everything else in a menu. */
 function Doings({ workflow, version: v, active, doing }: { workflow: string; version: VersionItem; active: number | null; doing: (doing: Doing) => void }) {
   const w = useWords(words)
+  const common = useCommon()
   const define = useMay('define')
   const [, go] = useLocation()
   const path = `/workflows/${encodeURIComponent(workflow)}/versions`
@@ -78,10 +79,10 @@ function Doings({ workflow, version: v, active, doing }: { workflow: string; ver
   const older = active !== null && v.version < active && !isDraft
   const items: MenuItem[] = [
     { word: isDraft ? w.copyDraft : w.look, act: () => (isDraft ? copy.mutate({ path, body: { copy_of: v.version } }) : go(edit)) },
-    ...(v.state === 'ACTIVE' ? [] : [{ word: `${older ? w.rollBack : w.activate} …`, icon: older ? Undo2 : Rocket, act: () => doing({ what: 'activate', version: v }) }]),
+    ...(v.state === 'ACTIVE' ? [] : [{ word: common.do.asks(older ? w.rollBack : w.activate), icon: older ? Undo2 : Rocket, act: () => doing({ what: 'activate', version: v }) }]),
     ...(isDraft ? [
-      { word: `${w.archive} …`, icon: Archive, act: () => doing({ what: 'archive', version: v }) },
-      { word: `${w.drop} …`, icon: Trash2, danger: true, act: () => doing({ what: 'drop', version: v }) },
+      { word: common.do.asks(w.archive), icon: Archive, act: () => doing({ what: 'archive', version: v }) },
+      { word: common.do.asks(w.drop), icon: Trash2, danger: true, act: () => doing({ what: 'drop', version: v }) },
     ] : []),
   ]
   return (

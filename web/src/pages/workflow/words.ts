@@ -22,7 +22,7 @@ const zh: typeof en = {
   neverRan: '从未运行', neverRanMore: '在这里启动，或用命令行：', older: '更早的运行', newest: '最新的运行',
   moreRows: (n) => `还有 ${n} 个任务未显示`,
 
-  oneVersion: '只有一个版本，没有可比较的', oneVersionMore: '修改文件或发布草稿会产生第二个。', number: '版本', state: '状态', created: '创建于', createdBy: '创建者', note: '备注', share: '占比', compare: '比较', against: '对比', hash: '哈希',
+  oneVersion: '只有一个版本，没有可比较的', oneVersionMore: '修改文件或发布草稿会产生第二个。', number: '版本', state: '状态', created: '创建于', createdBy: '创建者', note: '备注', share: '占比', compare: '比较', against: '与', hash: '哈希',
   activate: '激活', activateTitle: (n) => `激活版本 ${n}`, activateText: (n) => `从现在起新的运行使用版本 ${n}；未结束的运行保留原版本。`, weight: '新运行的占比 %',
   activateFirst: (n) => `版本 ${n} 是第一个：从现在起新的运行使用它。`, activateShare: (n, weight, active) => `${weight} % 的新运行使用版本 ${n}，其余使用版本 ${active}；未结束的运行保留原版本。`,
   rollBack: '回滚', rollBackTitle: (n) => `回滚到版本 ${n}`, look: '查看', copyDraft: '复制为草稿', archive: '归档', archiveTitle: (n) => `归档草稿 ${n}`, archiveText: '仍可查看和激活，但不能再编辑。',

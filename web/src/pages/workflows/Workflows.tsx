@@ -40,7 +40,7 @@ export default function Workflows() {
   const red = items.filter((x) => x.runs[0]?.state === 'FAILED').length
   return (
     <>
-      <Head title={w.title} name={w.title} actions={define && <Button icon={Plus} look="main" onClick={() => setNew('1')}>{w.new} …</Button>}>
+      <Head title={w.title} name={w.title} actions={define && <Button icon={Plus} look="main" onClick={() => setNew('1')}>{common.do.asks(w.new)}</Button>}>
         {found.items && <span>{w.count(items.length, found.more !== null)}</span>}
         {red > 0 && <Tag tone="bad">{w.failingCount(red)}</Tag>}
       </Head>
@@ -70,7 +70,7 @@ export default function Workflows() {
 const columns = (w: typeof words.en, setTag: (tag: string) => void): Column<WorkflowItem>[] => [
   { head: w.workflow, cell: (x) => <Name of={x} setTag={setTag} /> },
   { head: w.runs, width: '15.5rem', cell: (x) => <RunBars runs={x.runs} />, wide: true },
-  { head: w.last, width: '15rem', cell: (x) => <Last of={x} /> },
+  { head: w.last, width: 'min(15rem, 42vw)', cell: (x) => <Last of={x} /> },
   { head: w.open, width: '4rem', right: true, wide: true, cell: (x) => (x.open ? <Link href={`/instances?workflow=${encodeURIComponent(x.workflow)}&state=READY,RUNNING,PAUSED`}>{x.open}</Link> : <span className="muted">0</span>) },
   { head: w.next, width: '8rem', right: true, wide: true, cell: (x) => (x.next_fire_at ? <Time at={x.next_fire_at} /> : <span className="muted">{w.noSchedule}</span>) },
   { head: <span className="hidden-text">{w.actions('')}</span>, width: '3rem', cell: (x) => <ActionsIfAllowed of={x} /> },

@@ -1,13 +1,13 @@
 const en = {
-  title: 'Workflows', new: 'New', find: 'Key begins with', domain: 'Domain', tag: 'Tag', anyDomain: 'All domains', order: 'Order', byName: 'by name', redFirst: 'red first',
+  title: 'Workflows', new: 'New', find: 'Key begins with', domain: 'Domain', tag: 'Tag', anyDomain: 'All domains', order: 'Order', byName: 'By name', redFirst: 'Failing first',
   workflow: 'Workflow', runs: 'Last 14 runs, how long', longest: (t: string) => `max ${t}`, last: 'Last run', next: 'Next', open: 'Open', fileFault: 'file has an error', fileFaultMore: 'The last good version runs. ',
-  off: 'off', archived: 'archived', withArchived: 'with archived', warns: 'lacks something', canary: (n: number) => `canary ${n} %`, noVersion: 'has never loaded', draftOnly: 'draft',
+  off: 'off', archived: 'archived', withArchived: 'With archived', warns: 'lacks something', canary: (n: number) => `canary ${n} %`, noVersion: 'has never loaded', draftOnly: 'draft',
   neverRan: 'never ran', noSchedule: 'by hand', emptyTitle: 'No workflow yet', emptyMore: 'Put a file into the folder workflows/. It is live a second later. Or make one here: New.',
   runTitle: (id: number, date: string, state: string, took: string) => `#${id} ${date}\n${state}, ${took}`,
   start: 'Start …', pause: 'Pause …', resume: 'Resume …', actions: (key: string) => `Actions for ${key}`,
   pauseText: (key: string) => `Nothing new of ${key} begins: its open runs stop between two tasks, and its schedules wait.`,
   resumeText: (key: string) => `${key} continues where it stood, and its schedules fire again.`,
-  count: (n: number, more: boolean) => `${n}${more ? '+' : ''} workflows`, failingCount: (n: number) => `${n} red`,
+  count: (n: number, more: boolean) => `${n}${more ? '+' : ''} workflows`, failingCount: (n: number) => `${n} failing`,
 }
 const zh: typeof en = {
   title: '工作流', new: '新建', find: '标识以……开头', domain: '领域', tag: '标签', anyDomain: '全部领域', order: '排序', byName: '按名称', redFirst: '失败在前',
