@@ -150,7 +150,7 @@ def failed(call: Call, error: Exception) -> Sendable:
 
 
 def _take_common(call: Call) -> list[tuple[str, str]]:
-    """The query parameters without those that every route knows: `wait`, `tenant`, `lang`."""
+    """The query parameters without those that every route knows: `wait` and `tenant`."""
     left = []
     for name, text in call.request.query:
         if jsontext.fault_in_text(name + text):
@@ -159,7 +159,7 @@ def _take_common(call: Call) -> list[tuple[str, str]]:
             call.wait_s = _seconds(text)
         elif name == "tenant":
             call.other_tenant = other_tenant(call, text)
-        elif name != "lang":
+        else:
             left.append((name, text))
     return left
 

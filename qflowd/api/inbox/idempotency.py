@@ -104,7 +104,7 @@ def _digest(call: Call) -> str:
     """Of what a request asks for. Spaces and the order of keys do not count, nor does how long it waits."""
     request = call.request
     body = json.dumps(jsontext.parse(request.body, "the body", 1 << 24), sort_keys=True) if request.body else ""
-    query = sorted(pair for pair in request.query if pair[0] not in ("wait", "lang"))
+    query = sorted(pair for pair in request.query if pair[0] != "wait")
     asked = json.dumps([request.method, request.path, query, body])
     return hashlib.sha256(asked.encode()).hexdigest()
 
