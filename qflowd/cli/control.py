@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -14,6 +14,7 @@ from qflowd.cli.unknown_names import hint_at_target
 from qflowd.client import Client
 from qflowd.model.errors import Rejected
 
+REFUSED: Final = "Exit code 1 if one of them is refused, or no daemon answers."
 # Seconds to wait for an answer.
 NO_DAEMON_S: Final = 0.5  # no daemon is listed; one may be about to start
 SILENT_S: Final = 2.0  # all that are listed have gone silent; with a long lease, one may live anyway
@@ -28,6 +29,14 @@ PHRASES: Final = {
     "intent": "it is terminated",
 }
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class CommandOptions(TypedDict):
+    """The values of `command_options`."""
+
+    reason: str | None
+    no_wait: bool
+    as_json: bool
 
 
 def outcome_of(result: Any) -> str:
@@ -64,12 +73,12 @@ def command_of(
     `outcome`: what to say of the result of one that was carried out. `name`: of the command, if it is not that of the action.
     """
 
-    @click.command(name or action, help=f"{summary}\n\nExit code 1 if one of them is refused, or no daemon answers.")
+    @click.command(name or action, help=f"{summary}\n\n{REFUSED}")
     @argument
     @command_options
-    def command(*, targets: tuple[Any, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
+    def command(*, targets: tuple[Any, ...], **options: Unpack[CommandOptions]) -> int:
         rows = [(f"{name or action} {value}", {target: value}) for value in targets]
-        return carry_out(action, rows, outcome, reason=reason, no_wait=no_wait, as_json=as_json)
+        return carry_out(action, rows, outcome, **options)
 
     return command
 
@@ -109,10 +118,8 @@ def carry_out(
     rows: Sequence[tuple[str, dict[str, Any]]],
     outcome: Callable[[Any], str] = outcome_of,
     *,
-    reason: str | None,
-    no_wait: bool,
-    as_json: bool,
     is_one: bool = False,
+    **options: Unpack[CommandOptions],
 ) -> int:
     """Send a command for each of `rows`, print what came of it, and return the exit code.
 
@@ -120,13 +127,13 @@ def carry_out(
     that was carried out. `is_one`: --json prints an object, not a list.
     """
     with open_client() as client:
-        answers = send(client, action, [columns for _, columns in rows], reason, no_wait=no_wait)
-    if as_json:
+        answers = send(client, action, [columns for _, columns in rows], options["reason"], no_wait=options["no_wait"])
+    if options["as_json"]:
         print_json(answers[0] if is_one else answers)
     for (what, _), answer in zip(rows, answers, strict=True):
         if error := answer.get("error"):
             exits.say(f"{what}: {error}")
-        elif not as_json:
+        elif not options["as_json"]:
             click.echo(f"{what}: {'asked' if answer['state'] == 'NEW' else outcome(answer['result'])}")
     return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
 

@@ -1,12 +1,12 @@
 """`qflowd definitions`: task types and task definitions, which nodes of workflows are made of."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import carry_out, command_of, command_options
+from qflowd.cli.control import REFUSED, CommandOptions, carry_out, command_of, command_options
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.define import documents
@@ -15,6 +15,7 @@ from qflowd.model.errors import InvalidWorkflow
 
 COLUMNS: Final = "name | kind | job | type | CHANGED (UTC):updated_at | BY:updated_by | note | FILE OR ERROR:error?file"
 NAMES: Final = click.argument("targets", metavar="NAME...", nargs=-1, required=True)
+DEFINE: Final = "Store the task type or definition in each FILE, in this order; workflows made of it get a new version."
 
 
 @click.group(invoke_without_command=True, help=COMMANDS["definitions"])
@@ -30,21 +31,18 @@ def definitions(context: click.Context, *, with_archived: bool, as_json: bool) -
         print_list(rows, columns, "no task types and no task definitions", as_json=as_json)
 
 
-@definitions.command()
+@definitions.command(help=f"{DEFINE}\n\n{REFUSED}")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @command_options
-def define(*, files: tuple[Path, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
-    """Store the task type or definition in each FILE, in this order; workflows made of it get a new version.
-
-    Exit code 1 if one of them is refused, or no daemon answers.
-    """
+def define(*, files: tuple[Path, ...], **options: Unpack[CommandOptions]) -> int:
+    """See `help` above."""
     rows = []
     for file in files:
         documents.read_file(file, InvalidWorkflow)  # for what cannot be read at all
         source, format = file.read_text("utf-8-sig"), documents.format_of(file, InvalidWorkflow)
         name = read_definition(source, format, str(file)).name
         rows.append((f"define {name}", {"args": {"source": source, "format": format, "file": str(file)}}))
-    return carry_out("define_task", rows, _outcome, reason=reason, no_wait=no_wait, as_json=as_json)
+    return carry_out("define_task", rows, _outcome, **options)
 
 
 def _outcome(result: dict[str, Any]) -> str:

@@ -5,13 +5,22 @@ They are named by their ids, by their workflow, or chosen by a filter. `qflowd s
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import click
 
 from qflowd.cli import exits
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import command_options, filter_of, filter_options, in_words, outcome_of, send
+from qflowd.cli.control import (
+    REFUSED,
+    CommandOptions,
+    command_options,
+    filter_of,
+    filter_options,
+    in_words,
+    outcome_of,
+    send,
+)
 from qflowd.cli.printing import is_terminal, print_json, print_list
 from qflowd.cli.session import open_client, set_option
 from qflowd.cli.unknown_names import PATTERN
@@ -22,7 +31,6 @@ NEED_TASK: Final = ("rerun", "skip")
 OF_TASKS: Final = ("pause", "resume", "terminate", "retry", "handle", *NEED_TASK)
 OF_FAILURES: Final = frozenset({"task", "error_class"})  # conditions
 WHOLE: Final = ("pause", "resume")  # a workflow is more than its instances
-REFUSED: Final = "Exit code 1 if one is refused, or no daemon answers."
 DRY_RUN: Final = click.option("--dry-run", is_flag=True, help="Only say what would be done, and what refused.")
 
 
@@ -33,7 +41,7 @@ def _instances_command(action: str) -> click.Command:
     @DRY_RUN
     @command_options
     @_task_options(action)
-    def command(  # noqa: PLR0913 - one argument per option
+    def command(
         *,
         ids: tuple[int, ...],
         workflow: str | None,
@@ -42,9 +50,7 @@ def _instances_command(action: str) -> click.Command:
         dry_run: bool,
         task: str | None = None,
         pairs: dict[str, Any] | None = None,
-        reason: str | None,
-        no_wait: bool,
-        as_json: bool,
+        **options: Unpack[CommandOptions],
     ) -> int:
         targets: list[dict[str, Any]] = [{"instance_id": number} for number in ids]
         names = [str(number) for number in ids]
@@ -64,7 +70,7 @@ def _instances_command(action: str) -> click.Command:
         if args := ({"set": pairs} if pairs else {}) | ({"dry_run": True} if dry_run else {}):
             more["args"] = args
         targets = [target | more for target in targets]
-        return _ask(action, names, targets, reason, no_wait=no_wait, as_json=as_json)
+        return _ask(action, names, targets, **options)
 
     return command
 
@@ -73,18 +79,17 @@ def _ask(
     action: str,
     names: Sequence[str],
     targets: Sequence[dict[str, Any]],
-    reason: str | None,
-    *,
-    no_wait: bool,
-    as_json: bool,
+    **options: Unpack[CommandOptions],
 ) -> int:
     """Send a command for each target, whose name is shown with what came of it."""
     with open_client() as client:
-        answers = send(client, action, targets, reason, no_wait=no_wait, on_progress=_show_progress)
-    if as_json:
+        answers = send(
+            client, action, targets, options["reason"], no_wait=options["no_wait"], on_progress=_show_progress
+        )
+    if options["as_json"]:
         print_json(answers)
     for name, answer in zip(names, answers, strict=True):
-        _show(f"{action} {name}".rstrip(), answer, as_json=as_json)
+        _show(f"{action} {name}".rstrip(), answer, as_json=options["as_json"])
     return exits.ERROR if any(map(_is_bad, answers)) else exits.OK
 
 
@@ -186,8 +191,8 @@ terminate, retry, rerun, skip, compensate, pause, resume, start, handle = map(
 @click.argument("workflows", metavar="WORKFLOW...", nargs=-1, required=True)
 @DRY_RUN
 @command_options
-def stop(*, workflows: tuple[str, ...], dry_run: bool, reason: str | None, no_wait: bool, as_json: bool) -> int:
+def stop(*, workflows: tuple[str, ...], dry_run: bool, **options: Unpack[CommandOptions]) -> int:
     """See `help` above."""
     more: dict[str, Any] = {"args": {"dry_run": True}} if dry_run else {}
     targets = [{"workflow": workflow} | more for workflow in workflows]
-    return _ask("stop", workflows, targets, reason, no_wait=no_wait, as_json=as_json)
+    return _ask("stop", workflows, targets, **options)

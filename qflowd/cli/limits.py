@@ -1,12 +1,12 @@
 """`qflowd limits`: what tasks of all daemons share; how much of it there is, and whether anything may begin that needs it."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import carry_out, command_options
+from qflowd.cli.control import REFUSED, CommandOptions, F, carry_out, command_options
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 
@@ -44,7 +44,7 @@ def set_(*, name: str, reason: str | None, no_wait: bool, as_json: bool, **asked
 
     What is not given stays as it is. Exit code 1 if it is refused, or no daemon answers.
     """
-    return _tell("set_limit", [name], _settings(**asked), reason, no_wait=no_wait, as_json=as_json)
+    return _tell("set_limit", [name], _settings(**asked), reason=reason, no_wait=no_wait, as_json=as_json)
 
 
 def _settings(
@@ -73,72 +73,28 @@ def _settings(
     return settings
 
 
-@limits.command()
-@NAMES
-@command_options
-def unset(*, names: tuple[str, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
-    """Let NAME be what the configuration, a pattern or the default says.
+def _limit_command(action: str, summary: str, for_help: str | None = None) -> None:
+    """Add the command that sends `action` for each limit; with `for_help`, it has the option `--for`."""
 
-    Exit code 1 if one of them is refused, or no daemon answers.
-    """
-    return _tell("unset_limit", names, {}, reason, no_wait=no_wait, as_json=as_json)
+    def for_option(handler: F) -> F:
+        return click.option("--for", "for_", metavar="TIME", help=for_help)(handler) if for_help else handler
 
-
-@limits.command()
-@NAMES
-@click.option("--for", "for_", metavar="TIME", help="Such as 10m; otherwise until it is resumed.")
-@command_options
-def pause(*, names: tuple[str, ...], for_: str | None, reason: str | None, no_wait: bool, as_json: bool) -> int:
-    """Let nothing begin that needs the limit NAME; what runs continues.
-
-    Exit code 1 if one of them is refused, or no daemon answers.
-    """
-    asked = {} if for_ is None else {"for": for_}
-    return _tell("pause_limit", names, asked, reason, no_wait=no_wait, as_json=as_json)
+    @limits.command(_verb(action), help=f"{summary}\n\n{REFUSED}")
+    @NAMES
+    @for_option
+    @command_options
+    def command(*, names: tuple[str, ...], for_: str | None = None, **options: Unpack[CommandOptions]) -> int:
+        return _tell(action, names, {} if for_ is None else {"for": for_}, **options)
 
 
-@limits.command()
-@NAMES
-@command_options
-def resume(*, names: tuple[str, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
-    """End the pause of the limit NAME, by whomever.
-
-    Exit code 1 if one of them is refused, or no daemon answers.
-    """
-    return _tell("resume_limit", names, {}, reason, no_wait=no_wait, as_json=as_json)
-
-
-@limits.command("open")
-@NAMES
-@click.option("--for", "for_", metavar="TIME", help="Such as 10m; as long as the breaker says if not given.")
-@command_options
-def open_(*, names: tuple[str, ...], for_: str | None, reason: str | None, no_wait: bool, as_json: bool) -> int:
-    """Open the breaker of the limit NAME; afterwards one task tries.
-
-    Exit code 1 if one of them is refused, or no daemon answers.
-    """
-    asked = {} if for_ is None else {"for": for_}
-    return _tell("open_breaker", names, asked, reason, no_wait=no_wait, as_json=as_json)
-
-
-@limits.command()
-@NAMES
-@command_options
-def close(*, names: tuple[str, ...], reason: str | None, no_wait: bool, as_json: bool) -> int:
-    """Close the breaker of the limit NAME.
-
-    Exit code 1 if one of them is refused, or no daemon answers.
-    """
-    return _tell("close_breaker", names, {}, reason, no_wait=no_wait, as_json=as_json)
-
-
-def _tell(
-    action: str, names: Sequence[str], asked: dict[str, Any], reason: str | None, *, no_wait: bool, as_json: bool
-) -> int:
+def _tell(action: str, names: Sequence[str], asked: dict[str, Any], **options: Unpack[CommandOptions]) -> int:
     """Send a command for each limit, and say what came of it."""
-    verb = action.partition("_")[0]
-    rows = [(f"{verb} {name}", {"args": {"limit": name, **asked}}) for name in names]
-    return carry_out(action, rows, _outcome, reason=reason, no_wait=no_wait, as_json=as_json)
+    rows = [(f"{_verb(action)} {name}", {"args": {"limit": name, **asked}}) for name in names]
+    return carry_out(action, rows, _outcome, **options)
+
+
+def _verb(action: str) -> str:
+    return action.partition("_")[0]
 
 
 def _outcome(result: dict[str, Any]) -> str:
@@ -150,3 +106,18 @@ def _outcome(result: dict[str, Any]) -> str:
     wait = f"; {used} are in use, and nothing begins until enough of them have ended" if used > slots else ""
     new = f"; {result['new']}" if "new" in result else ""
     return f"{slots:,} slot{'s' * (slots > 1)}{rates} ({result['source']}){wait}{new}"
+
+
+_limit_command("unset_limit", "Let NAME be what the configuration, a pattern or the default says.")
+_limit_command(
+    "pause_limit",
+    "Let nothing begin that needs the limit NAME; what runs continues.",
+    "Such as 10m; otherwise until it is resumed.",
+)
+_limit_command("resume_limit", "End the pause of the limit NAME, by whomever.")
+_limit_command(
+    "open_breaker",
+    "Open the breaker of the limit NAME; afterwards one task tries.",
+    "Such as 10m; as long as the breaker says if not given.",
+)
+_limit_command("close_breaker", "Close the breaker of the limit NAME.")

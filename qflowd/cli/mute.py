@@ -1,11 +1,11 @@
 """`qflowd mute`: a group of failures is left out of what waits for a person, for a while."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import carry_out, command_options
+from qflowd.cli.control import CommandOptions, carry_out, command_options
 
 
 @click.command(help=f"{COMMANDS['mute']}\n\nExit code 1 if it is refused, or no daemon answers.")
@@ -22,16 +22,14 @@ def mute(
     error_class: str,
     for_: str,
     off: bool,
-    reason: str | None,
-    no_wait: bool,
-    as_json: bool,
+    **options: Unpack[CommandOptions],
 ) -> int:
     """See `help` above."""
     group: dict[str, Any] = {"task": task, "error_class": error_class} | ({"workflow": workflow} if workflow else {})
     action, args = ("unmute", group) if off else ("mute", group | {"for": for_})
     name = f"{workflow} › {task}" if workflow else task
     rows = [(f"{action} {name}", {"args": args})]
-    return carry_out(action, rows, _outcome, reason=reason, no_wait=no_wait, as_json=as_json, is_one=True)
+    return carry_out(action, rows, _outcome, is_one=True, **options)
 
 
 def _outcome(result: Any) -> str:

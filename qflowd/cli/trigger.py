@@ -1,11 +1,11 @@
 """`qflowd trigger`: one task runs now."""
 
-from typing import Any
+from typing import Any, Unpack
 
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import carry_out, command_options, outcome_of
+from qflowd.cli.control import CommandOptions, carry_out, command_options, outcome_of
 from qflowd.cli.session import merged, params_options
 
 
@@ -22,7 +22,7 @@ def trigger(
     workflow: str | None,
     given: dict[str, Any] | None,
     pairs: dict[str, Any],
-    **options: Any,
+    **options: Unpack[CommandOptions],
 ) -> int:
     """See `help` above."""
     params = merged(given, pairs)

@@ -4,12 +4,12 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import carry_out, command_options
+from qflowd.cli.control import CommandOptions, carry_out, command_options
 from qflowd.cli.printing import bold, compact, cut, print_json, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_owner
@@ -134,28 +134,28 @@ def _share(_context: click.Context, _option: click.Parameter, text: str | None) 
 @click.argument("workflow")
 @click.argument("version", type=int)
 @command_options
-def activate(*, workflow: str, version: int, reason: str | None, no_wait: bool, as_json: bool) -> int:
+def activate(*, workflow: str, version: int, **options: Unpack[CommandOptions]) -> int:
     """Let new instances of WORKFLOW run VERSION, until its file changes."""
-    return _send("activate", workflow, {"version": version}, reason, no_wait=no_wait, as_json=as_json)
+    return _send("activate", workflow, {"version": version}, **options)
 
 
 @versions.command()
 @click.argument("workflow")
 @command_options
-def rollback(*, workflow: str, reason: str | None, no_wait: bool, as_json: bool) -> int:
+def rollback(*, workflow: str, **options: Unpack[CommandOptions]) -> int:
     """Activate the version of WORKFLOW that the active one has replaced."""
-    return _send("rollback", workflow, None, reason, no_wait=no_wait, as_json=as_json)
+    return _send("rollback", workflow, None, **options)
 
 
 @versions.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @command_options
-def draft(*, file: Path, reason: str | None, no_wait: bool, as_json: bool) -> int:
+def draft(*, file: Path, **options: Unpack[CommandOptions]) -> int:
     """Store a workflow FILE as the next version of its workflow, without activating it."""
     document = documents.read_file(file, InvalidWorkflow)
     workflow = workflow_file.parse_document(document).key
     args = {"source": file.read_text("utf-8-sig"), "format": documents.format_of(file), "file": str(file)}
-    return _send("draft", workflow, args, reason, no_wait=no_wait, as_json=as_json)
+    return _send("draft", workflow, args, **options)
 
 
 @versions.command()
@@ -170,15 +170,13 @@ def canary(
     version: int | None,
     share: float | None,
     end: bool,
-    reason: str | None,
-    no_wait: bool,
-    as_json: bool,
+    **options: Unpack[CommandOptions],
 ) -> int:
     """Let a share of new instances of WORKFLOW run VERSION; --end ends that, and so does activating any version."""
     if end in (version is not None, share is not None):
         raise click.UsageError("Name a VERSION and its --share, or --end alone.")
     args = None if end else {"version": version, "share": share}
-    return _send("end_canary" if end else "canary", workflow, args, reason, no_wait=no_wait, as_json=as_json)
+    return _send("end_canary" if end else "canary", workflow, args, **options)
 
 
 OUTCOMES: Final[Mapping[str, str]] = {
@@ -188,18 +186,8 @@ OUTCOMES: Final[Mapping[str, str]] = {
 }
 
 
-def _send(
-    action: str, workflow: str, args: dict[str, Any] | None, reason: str | None, *, no_wait: bool, as_json: bool
-) -> int:
+def _send(action: str, workflow: str, args: dict[str, Any] | None, **options: Unpack[CommandOptions]) -> int:
     """Send a command; its exit code."""
     outcome = OUTCOMES.get(action, "version {version} is active, it replaces {replaced}")
     rows = [(f"{action} {workflow}", {"workflow": workflow, "args": args})]
-    return carry_out(
-        action,
-        rows,
-        lambda result: outcome.format(**result),
-        reason=reason,
-        no_wait=no_wait,
-        as_json=as_json,
-        is_one=True,
-    )
+    return carry_out(action, rows, lambda result: outcome.format(**result), is_one=True, **options)
