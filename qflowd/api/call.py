@@ -92,6 +92,11 @@ class Call:
         return self.request.path.startswith("/scheduling/")
 
     @property
+    def is_system(self) -> bool:
+        """Whether the caller may see what all tenants share, and the names of hosts and files."""
+        return self.caller.role >= Role.SYSTEM
+
+    @property
     def if_match(self) -> str | None:
         return self.request.headers.get("if-match")
 
@@ -120,7 +125,7 @@ class Call:
         """
         rows = list(map(plain_row, self.store.read(lambda tx: tx.run(statement, tenant=self.tenant, **params))))
         telling = [column for column in ("wait_reason", "error") if rows and column in rows[0]._fields]
-        if not telling or self.caller.role >= Role.SYSTEM:
+        if not telling or self.is_system:
             return rows
         return [_without_files(row, telling) for row in rows]
 

@@ -5,12 +5,12 @@ from typing import Any, Final
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
 from qflowd.define.fields import there_is_no
+from qflowd.engine.definitions.versions import LARGEST_VERSION
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, instance_of
 from qflowd.model.numbers import whole_number
 from qflowd.model.states import VersionState
 
-LARGEST_VERSION: Final = 1 << 31  # versions are 32 bits wide
 BY_STATE: Final = {"active": VersionState.ACTIVE, "draft": VersionState.DRAFT}
 
 

@@ -12,9 +12,9 @@ import click
 from qflowd.cli.exits import ERASE, say
 from qflowd.cli.printing import cut, duration, is_terminal
 from qflowd.client import Instance, InstanceInfo
-from qflowd.client.instance import ENDED
 from qflowd.client.polling import poll
 from qflowd.model.errors import StoreUnavailable
+from qflowd.model.states import ENDED
 
 T = TypeVar("T")
 

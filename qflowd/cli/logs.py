@@ -12,9 +12,9 @@ from qflowd.cli.printing import coloured, print_json, zone
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import check_task, find_instance
 from qflowd.client import Instance, LogLine
-from qflowd.client.instance import ENDED
 from qflowd.client.polling import poll
 from qflowd.client.why import WITHOUT_TASKS
+from qflowd.model.states import ENDED
 
 PAUSE_S: Final = 0.25
 OVERLAP_S: Final = 2.0  # a line's id is given before its transaction commits; so long, smaller ids are still looked for

@@ -13,8 +13,7 @@ from qflowd.cli.printing import bold, coloured, compact, cut, duration, first_li
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import find_instance
 from qflowd.client import AttemptInfo, Breakpoint, InstanceInfo, TaskInfo
-from qflowd.client.instance import ENDED
-from qflowd.model.states import TaskState
+from qflowd.model.states import ENDED, TaskState
 
 MOST: Final = 60  # tasks, and errors of attempts, shown without --all
 COLUMNS: Final = "TASK:name | state | try> | STARTED (UTC):started_at | TOOK>:duration_s | job | note"

@@ -1,7 +1,7 @@
 """`qflowd tenants`: who shares this database, what each may have, and what it used. No daemon and no API need to run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -115,7 +115,7 @@ def usage(*, name: str, first: datetime | None, last: datetime | None, as_json: 
         verbs.find_tenant(tx, name)
         return verbs.list_usage(tx, name, since, until, limit=MOST)
 
-    rows = [row._asdict() | {"day": _day(row.day)} for row in _do(look, reads=True)]
+    rows = [row._asdict() | {"day": str(row.day)} for row in _do(look, reads=True)]
     if not as_json:
         rows = [row | {key: f"{row[key]:,.1f}" for key in ("task_s", "cpu_s", "log_mb")} for row in rows]
     print_list(rows, USED, f"nothing has ended from {since} to {until}", as_json=as_json)
@@ -173,7 +173,3 @@ def _text(value: Any) -> str | None:
 
 def _shown(row: verbs.Tenant) -> dict[str, Any]:
     return row._asdict() | {"log_mb": round(row.log_mb, 1)}
-
-
-def _day(day: date | str) -> str:
-    return str(day)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from qflowd.client import requests
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
-from qflowd.client.polling import poll
+from qflowd.client.polling import ANSWER_S, poll
 from qflowd.client.records import Answer, Breakpoint
 from qflowd.client.stored_definition import StoredDefinition
 from qflowd.client.stored_workflow import StoredWorkflow
@@ -23,7 +23,6 @@ from qflowd.model.names import DEFAULT_TENANT
 if TYPE_CHECKING:
     from qflowd.store.tx import Store
 
-ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
 PROGRESS_S: Final = 1.0  # how often one for many instances is asked how far it has come
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from qflowd.client.polling import poll
+from qflowd.client.polling import ANSWER_S, poll
 from qflowd.client.records import (
     Answer,
     AttemptInfo,
@@ -21,12 +21,12 @@ from qflowd.client.transport import LARGE_ROWS, ROWS, rows_at_once
 from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.ids import instance_of, key_range
+from qflowd.model.states import ENDED
 from qflowd.model.workflow import Json
 
 if TYPE_CHECKING:
     from qflowd.client.client import Client
 
-ENDED: Final = frozenset({"SUCCESS", "FAILED", "TERMINATED"})
 PLACES: Final = 100  # tasks that a breakpoint lists
 
 
@@ -219,7 +219,7 @@ class Instance:
         *,
         task: str | None = None,
         wait: bool = True,
-        timeout: float | None = 30.0,
+        timeout: float | None = ANSWER_S,
     ) -> Answer:
         """Stop it: what runs is killed, what has not started is cancelled. With `task`, only this one, which is being run.
 
@@ -235,21 +235,21 @@ class Instance:
             self.wait(timeout)
         return answer
 
-    def retry(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+    def retry(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Run its failed tasks again (or this one), and what was not run because of them.
 
         Raises: Rejected if there is nothing to retry; TimeoutError; StoreUnavailable.
         """
         return self._client.command("retry", self._resolve(), task=task, reason=reason, timeout=timeout)
 
-    def trigger(self, task: str, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def trigger(self, task: str, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Let a task run now that waits for a time (a retry, a delay) or is paused; its pause is over in this instance.
 
         Raises: Rejected if it waits for other tasks, is being run, or has ended; TimeoutError; StoreUnavailable.
         """
         return self._client.command("trigger", self._resolve(), task=task, reason=reason, timeout=timeout)
 
-    def compensate(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def compensate(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Undo what its tasks did, now that it has ended; `wait()` then waits until that is done.
 
         Raises: Rejected if it has not ended, or there is nothing to undo; TimeoutError; StoreUnavailable.
@@ -262,7 +262,7 @@ class Instance:
         reason: str | None = None,
         *,
         params: Mapping[str, Any] | None = None,
-        timeout: float | None = 30.0,
+        timeout: float | None = ANSWER_S,
     ) -> Answer:
         """Run one task again, and all that depends on it, whatever they came to; an ended instance is open again.
 
@@ -275,14 +275,14 @@ class Instance:
         args = {"set": params} if params else None
         return self._client.command("rerun", self._resolve(), task=task, args=args, reason=reason, timeout=timeout)
 
-    def skip(self, task: str, reason: str, *, timeout: float | None = 30.0) -> Answer:
+    def skip(self, task: str, reason: str, *, timeout: float | None = ANSWER_S) -> Answer:
         """Let it continue without a task that waits or did not succeed: what comes after it runs.
 
         Raises: Rejected if the task is being run, or has ended well; TimeoutError; StoreUnavailable.
         """
         return self._client.command("skip", self._resolve(), task=task, reason=reason, timeout=timeout)
 
-    def handle(self, note: str, task: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def handle(self, note: str, task: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Say of its failures, or those of one task, that they are taken care of: they leave `Client.failures()`.
 
         Args:
@@ -292,7 +292,7 @@ class Instance:
         """
         return self._client.command("handle", self._resolve(), task=task, reason=note, timeout=timeout)
 
-    def pause(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+    def pause(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Let nothing more of it begin: what runs ends, what is ready is HELD, and its timeout stands still.
 
         Args:
@@ -302,14 +302,14 @@ class Instance:
         """
         return self._client.command("pause", self._resolve(), task=task, reason=reason, timeout=timeout)
 
-    def start(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def start(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Start it, where it was submitted with `hold`.
 
         Raises: Rejected if it is not held; TimeoutError; StoreUnavailable.
         """
         return self._client.command("start", self._resolve(), reason=reason, timeout=timeout)
 
-    def resume(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+    def resume(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Let it (or this one task) continue where it was paused; start it, where it was submitted with `hold`.
 
         Raises: Rejected if it is neither; TimeoutError; StoreUnavailable.

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from qflowd.client.polling import ANSWER_S
 from qflowd.client.records import Answer
 from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
@@ -41,7 +42,7 @@ class Limit:
         rate: str | Sequence[str] | None = None,
         breaker: str | Mapping[str, Any] | Literal[False] | None = None,
         reason: str | None = None,
-        timeout: float | None = 30.0,
+        timeout: float | None = ANSWER_S,
     ) -> Answer:
         """Set its slots, rates or breaker, whatever the configuration says, until `unset()`. What is None stays as it is.
 
@@ -54,23 +55,23 @@ class Limit:
         args = {"slots": slots, "rate": rates, "breaker": breaker}
         return self._command("set_limit", reason, timeout, args)
 
-    def unset(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def unset(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Let it be what the configuration, a pattern or the default says."""
         return self._command("unset_limit", reason, timeout)
 
-    def pause(self, reason: str | None = None, *, for_: str | None = None, timeout: float | None = 30.0) -> Answer:
+    def pause(self, reason: str | None = None, *, for_: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Let nothing begin that needs it, for a while (`for_="10m"`) or until `resume()`. What runs continues."""
         return self._command("pause_limit", reason, timeout, {"for": for_})
 
-    def resume(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def resume(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """End a pause, by whomever."""
         return self._command("resume_limit", reason, timeout)
 
-    def open(self, reason: str | None = None, *, for_: str | None = None, timeout: float | None = 30.0) -> Answer:
+    def open(self, reason: str | None = None, *, for_: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Open its breaker; afterwards one task tries."""
         return self._command("open_breaker", reason, timeout, {"for": for_})
 
-    def close(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def close(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Close its breaker."""
         return self._command("close_breaker", reason, timeout)
 

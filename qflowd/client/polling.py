@@ -9,6 +9,7 @@ T = TypeVar("T")
 
 FIRST_S: Final = 0.01
 LONGEST_S: Final = 0.5
+ANSWER_S: Final = 30.0  # how long a command waits for a daemon to answer
 HELD_S: Final = 20.0  # proxies cut off what is silent for a minute
 GROWTH: Final = 1.3
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from qflowd.client.polling import ANSWER_S
 from qflowd.client.records import Answer
 from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
@@ -30,7 +31,7 @@ class StoredDefinition:
             raise NotFound(there_is_no("task type or definition", self.name, rows, "definitions"))
         return rows[self.name]
 
-    def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def archive(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Let no new version of a workflow be made of it; versions that are made of it stay.
 
         `Answer.result["workflows"]` names those whose active version is made of it.
@@ -39,7 +40,7 @@ class StoredDefinition:
         """
         return self._client.command("archive_task", task=self.name, reason=reason, timeout=timeout)
 
-    def unarchive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def unarchive(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Let versions be made of it again, as it is stored; `Client.define_task` brings it back as well, changed.
 
         Raises: as `Client.command`.

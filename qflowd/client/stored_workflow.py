@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qflowd.client import requests
+from qflowd.client.polling import ANSWER_S
 from qflowd.client.records import Answer
 from qflowd.define import stored
 from qflowd.define.differences import Difference, differences
@@ -55,14 +56,14 @@ class StoredWorkflow:
         """
         return differences(self.version(before), self.version(after))
 
-    def activate(self, version: int, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def activate(self, version: int, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Let new instances run this version, until the workflow's file changes.
 
         Raises: as `Client.command`.
         """
         return self._command("activate", reason, timeout, {"version": version})
 
-    def rollback(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def rollback(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Activate the version that the active one has replaced; repeated, it goes further back.
 
         Raises: as `Client.command`.
@@ -75,7 +76,7 @@ class StoredWorkflow:
         format: Format = "yaml",
         reason: str | None = None,
         *,
-        timeout: float | None = 30.0,
+        timeout: float | None = ANSWER_S,
     ) -> Answer:
         """Store what a workflow file would hold as a DRAFT, the next version: `Answer.result["version"]` is its number.
 
@@ -86,21 +87,23 @@ class StoredWorkflow:
         """
         return self._command("draft", reason, timeout, requests.source_of(document, format))
 
-    def canary(self, version: int, share: float, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def canary(
+        self, version: int, share: float, reason: str | None = None, *, timeout: float | None = ANSWER_S
+    ) -> Answer:
         """Let a share (above 0, below 1) of new instances run a version, until another is activated or `end_canary`.
 
         Raises: as `Client.command`.
         """
         return self._command("canary", reason, timeout, {"version": version, "share": share})
 
-    def end_canary(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def end_canary(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Let all new instances run the active version.
 
         Raises: as `Client.command`.
         """
         return self._command("end_canary", reason, timeout)
 
-    def archive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def archive(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Take no more submissions and fire no more; open instances run to their end.
 
         `Answer.result` counts the `open_instances`, and names the `workflows` whose tasks start it: those will fail.
@@ -109,28 +112,28 @@ class StoredWorkflow:
         """
         return self._command("archive", reason, timeout)
 
-    def unarchive(self, reason: str | None = None, *, timeout: float | None = 30.0) -> Answer:
+    def unarchive(self, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Take submissions again, and fire from now on.
 
         Raises: as `Client.command`.
         """
         return self._command("unarchive", reason, timeout)
 
-    def pause(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+    def pause(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Let its schedule and its instances stand still, or hold one task in all instances, later ones included.
 
         Raises: as `Client.command`.
         """
         return self._command("pause", reason, timeout, task=task)
 
-    def resume(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+    def resume(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Undo `pause`; what was paused separately stays so.
 
         Raises: as `Client.command`.
         """
         return self._command("resume", reason, timeout, task=task)
 
-    def retry(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = 30.0) -> Answer:
+    def retry(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Retry its failed instances, or this task of them.
 
         Raises: as `Client.command`.
@@ -143,7 +146,7 @@ class StoredWorkflow:
         reason: str | None = None,
         *,
         params: Mapping[str, Any] | None = None,
-        timeout: float | None = 30.0,
+        timeout: float | None = ANSWER_S,
     ) -> Answer:
         """Run one task of it alone, in a new instance that skips all others: `Answer.result["instance_id"]`.
 

@@ -7,12 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from qflowd.client.instance import ENDED, no_such_task
+from qflowd.client.instance import no_such_task
 from qflowd.client.requests import whole
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import ABOVE_ALL_IDS, ORDINALS, instance_of, key_range
 from qflowd.model.names import item_name, shown_name
-from qflowd.model.states import TaskState
+from qflowd.model.states import ENDED, TaskState
 
 if TYPE_CHECKING:
     from qflowd.client.client import Client

@@ -49,6 +49,9 @@ class InstanceState(IntEnum):
         return self >= InstanceState.SUCCESS
 
 
+ENDED: Final = frozenset(state.name for state in InstanceState if state.is_final)  # by the words of the views
+
+
 class SagaState(IntEnum):
     """How far the compensation of an instance has come."""
 

@@ -11,7 +11,7 @@ import msgspec
 
 from qflowd.client.client import Client
 from qflowd.client.database import DatabaseTransport
-from qflowd.client.instance import ENDED, Instance
+from qflowd.client.instance import Instance
 from qflowd.config.records import PoolConfig
 from qflowd.daemon.assembly import instance_services
 from qflowd.daemon.program import store_workflow
@@ -27,6 +27,7 @@ from qflowd.engine.service import Topics
 from qflowd.jobs.decorators import JobSpec, describe
 from qflowd.jobs.recorded import recorded_job
 from qflowd.model.errors import InvalidRequest, Rejected
+from qflowd.model.states import ENDED
 from qflowd.model.workflow import BUILT_IN, Job, Workflow
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store, Tx

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.api.inbox.outcomes import find_command
 from qflowd.api.named import no_such_instance, no_such_task, workflow_of
 from qflowd.client.records import from_json
 from qflowd.define import workflow_file
@@ -159,7 +158,7 @@ def check_cancel(call: Call, number: int) -> None:
 
     Raises: ApiFault 40301, 40302, 40401.
     """
-    row = find_command(call, number) if 1 <= number <= LARGEST_INSTANCE else None
+    row = call.one("show_command_answers", rows=[(number,)]) if 1 <= number <= LARGEST_INSTANCE else None
     if row is None:
         raise ApiFault(40401, f"there is no command {number} to cancel")
     columns = row._asdict() | {name: from_json(getattr(row, name)) for name in ("filter", "args")}

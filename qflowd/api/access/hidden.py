@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from qflowd.api.call import Call
-from qflowd.model.roles import Role
 
 AWAY: Final = "the database cannot be reached; try again in a moment"
 A_FILE: Final = "a file"
@@ -12,7 +11,7 @@ A_FILE: Final = "a file"
 
 def sees_names(call: Call) -> bool:
     """Whether the caller is told them."""
-    return call.caller.role >= Role.SYSTEM
+    return call.is_system
 
 
 def file_named(call: Call, file: str) -> str:

@@ -6,7 +6,6 @@ from qflowd.api.answers import ApiFault
 from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
 from qflowd.model.names import DEFAULT_TENANT, fault_in_key
-from qflowd.model.roles import Role
 
 KNOWN_S: Final = 60.0  # a tenant that was deleted meanwhile is named for so long
 
@@ -16,7 +15,7 @@ def other_tenant(call: Call, name: str) -> str:
 
     Raises: ApiFault 40002, 40301, 40401.
     """
-    if call.caller.role < Role.SYSTEM and name != call.caller.tenant:
+    if not call.is_system and name != call.caller.tenant:
         raise ApiFault(40301, f"tenant: only a system principal may look at another tenant than {call.caller.tenant}")
     if fault := fault_in_key(name, "tenant"):
         raise ApiFault(40002, f"tenant: {fault}")

@@ -131,8 +131,12 @@ def _users(call: Call, row: Any) -> list[str]:
 
 def _type_fields(row: Any) -> dict[str, Any]:
     schemas = document_of(row).get("params") or {}
-    defaults = {name: schema["default"] for name, schema in schemas.items() if "default" in schema}
-    return {**_shared(row, TaskTypeItem), "type": row.name, "params_schema": schemas, "defaults": defaults}
+    return {**_shared(row, TaskTypeItem), "type": row.name, "params_schema": schemas, "defaults": defaults_of(schemas)}
+
+
+def defaults_of(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The values of params that are not given."""
+    return {name: schema["default"] for name, schema in schemas.items() if "default" in schema}
 
 
 def _definition_fields(row: Any) -> dict[str, Any]:

@@ -38,13 +38,13 @@ class GoneDefinition(Item):
 
 
 def with_settings(own: Data, settings: Mapping[str, Any] | None) -> Data:
-    """A document of what has a field of its own, and of the rest.
+    """A document of what has a field of its own, and of the rest; what is null in either is left out.
 
     Raises: ApiFault 42202 for a setting that has a field of its own.
     """
     if twice := sorted((settings or {}).keys() & own.keys()):
-        where = f"settings.{twice[0]}"
-        raise ApiFault(42202, f"{where}: stands beside settings, not in it", [Problem(where, "stands beside settings")])
+        faults = [Problem(f"settings.{name}", "stands beside settings, not in it") for name in twice]
+        raise ApiFault(42202, f"{faults[0].where}: {faults[0].message}", faults)
     given = {name: value for name, value in own.items() if value is not None}
     return given | {name: value for name, value in (settings or {}).items() if value is not None}
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
@@ -12,7 +12,8 @@ from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import ABOVE_ALL_IDS, instance_of, key_range
 from qflowd.model.names import item_name
 
-LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+LEVELS: Final = get_args(Level)
 LOOKED_AT: Final = 2_000  # lines at once, where few of them are wanted; each may have a megabyte
 GLANCED_AT: Final = 20_000  # where their messages need not be read
 AT_ONCE: Final = 20_000  # ids of a log that is sent whole

@@ -1,7 +1,7 @@
 """Bodies of writes: a reason alone; one row, or several under `items`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,6 +11,8 @@ from qflowd.model.errors import InvalidRequest
 from qflowd.model.numbers import whole_number
 
 T = TypeVar("T")
+MOST_ROWS: Final = 1000
+LARGEST_ROWS: Final = 4_000_000  # bytes of a body of so many
 SHOWN = 5  # faults in the message; the data have all
 
 

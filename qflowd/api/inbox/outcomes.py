@@ -195,11 +195,6 @@ def read_commands(call: Call, numbers: Sequence[int]) -> list[CommandAnswer]:
     ]
 
 
-def find_command(call: Call, number: int) -> Any:
-    """A row of `show_command_answers`; None if there is no such command."""
-    return next(iter(call.read("show_command_answers", rows=[(number,)])), None)
-
-
 def _rows(call: Call, statement: str, what: str, numbers: Sequence[int]) -> list[Any]:
     rows = call.read(statement, rows=[(number,) for number in sorted(set(numbers))])
     found = {row.id: row for row in rows}

@@ -18,7 +18,6 @@ from qflowd.api.inbox.outcomes import (
     CommandResult,
     answered,
     asked,
-    find_command,
     shown,
 )
 from qflowd.api.inbox.waiting import Awaited
@@ -141,7 +140,7 @@ def cancel_batch(call: Call, id: int, body: ReasonBody) -> CommandResult:
 
 def _read(call: Call, number: int) -> BatchItem:
     """Raises: ApiFault 40401."""
-    row = find_command(call, number)
+    row = call.one("show_command_answers", rows=[(number,)])
     if row is None or not (row.is_batch or row.filter is not None or row.workflow is not None):
         raise ApiFault(40401, f"there is no batch {number}")
     return _item(row)

@@ -1,20 +1,18 @@
 """Commands: rows of the SQL contract's inbox, whatever their action."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 
 from qflowd.api.access.authorization import bounded_filter, check_commands, check_words
 from qflowd.api.call import Call
-from qflowd.api.inbox.bodies import of_all, refuse_both, task_number
+from qflowd.api.inbox.bodies import LARGEST_ROWS, MOST_ROWS, of_all, refuse_both, task_number
 from qflowd.api.inbox.inboxes import ask_all, command_row
 from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_asked, asked, read_command, shown
 from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.model.roles import Role
-
-MOST_ROWS: Final = 1000
 
 
 class CommandRow(Body):
@@ -37,7 +35,7 @@ class CommandRows(CommandRow):
     items: Annotated[list[CommandRow], msgspec.Meta(min_length=1, max_length=MOST_ROWS)] | None = None
 
 
-@route("POST", "/commands", Role.SUBMIT, errors=(*REFUSALS, 40401), largest_body=4_000_000)
+@route("POST", "/commands", Role.SUBMIT, errors=(*REFUSALS, 40401), largest_body=LARGEST_ROWS)
 def create_commands(call: Call, body: CommandRows) -> CommandResult | CommandList:
     """Ask for any action, or for many at once (`items`): all rows are written, or none. The role needed is the action's.
 

@@ -56,7 +56,7 @@ def limits_of(call: Call) -> list[LimitItem]:
 def sees_limit(call: Call, name: str) -> bool:
     """Is it everybody's, or made by a quota of the caller's tenant? The system sees all."""
     own = f"{OF_TENANTS}{call.tenant}"
-    return call.caller.role >= Role.SYSTEM or name == own or not name.startswith(OF_TENANTS)
+    return call.is_system or name == own or not name.startswith(OF_TENANTS)
 
 
 def _limit(row: Any) -> LimitItem:

@@ -1,13 +1,13 @@
 """What tasks have written, of one or of all of an instance: as pages, or as text."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 
 from qflowd.api.answers import ApiFault, Text
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
-from qflowd.api.finding.lines import LinesWanted, LogPage
+from qflowd.api.finding.lines import Level, LinesWanted, LogPage
 from qflowd.api.finding.rows import rows_of
 from qflowd.api.named import task_row
 from qflowd.api.paging import LARGEST_PAGE
@@ -28,7 +28,7 @@ class LogQuery(Query):
     before: Annotated[int, msgspec.Meta(ge=0)] | None = None
     tail: Size | None = None
     limit: Size = LARGEST_PAGE
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] | None = None
+    level: Level | None = None
     q: str | None = None
 
 

@@ -178,7 +178,7 @@ def _me(call: Call, secret: str) -> Me:
         kind=row.kind if row else "human",
         tenant=call.tenant,
         role=caller.role.word,
-        tenants=call.store.read(tenants.list_names) if caller.role >= Role.SYSTEM else None,
+        tenants=call.store.read(tenants.list_names) if call.is_system else None,
         csrf=None if caller.token else csrf,
         lang=row.lang if row else None,
         zone=row.zone if row else None,

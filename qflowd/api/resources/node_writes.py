@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import msgspec
 
-from qflowd.api.answers import ApiAnswer, ApiFault, Problem
+from qflowd.api.answers import ApiAnswer
 from qflowd.api.call import Call
 from qflowd.api.definitions.drafts import Data, DraftItem, edit_draft
+from qflowd.api.definitions.writes import with_settings
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.define import edits
@@ -38,16 +39,8 @@ class NodeBody(Body):
 
     def document(self) -> Data:
         """What stands under its key. Raises: ApiFault 42202 for a setting that has a field of its own."""
-        named = {name: getattr(self, name) for name in _FIELDS}
-        given = {name: value for name, value in named.items() if value not in (None, "", [], {})}
-        settings = {name: value for name, value in (self.settings or {}).items() if value is not None}
-        if twice := sorted(settings.keys() & {*_FIELDS, "key"}):
-            raise ApiFault(
-                42202,
-                f"settings.{twice[0]}: {twice[0]} stands beside settings, not in it",
-                [Problem(where=f"settings.{name}", message="stands beside settings, not in it") for name in twice],
-            )
-        return {**msgspec.to_builtins(given), **settings}
+        own = {name: msgspec.to_builtins(getattr(self, name)) or None for name in _FIELDS}
+        return with_settings({**own, "key": None}, self.settings)
 
 
 class NewNode(NodeBody, kw_only=True):

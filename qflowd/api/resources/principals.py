@@ -61,12 +61,8 @@ class LoginLink(Item):
     expires_at: datetime
 
 
-class PrincipalsQuery(PageQuery):
-    """By name."""
-
-
 @route("GET", "/principals", Role.ADMIN)
-def list_principals(call: Call, query: PrincipalsQuery) -> ListPage[PrincipalItem]:
+def list_principals(call: Call, query: PageQuery) -> ListPage[PrincipalItem]:
     """Principals of the tenant, by name; those of a role above the caller's are left out."""
     after = (read_cursor(query) or [""])[0]
     rows = call.store.read(lambda tx: principals.list_principals(tx, call.actor, str(after), query.limit + 1))

@@ -17,11 +17,11 @@ from qflowd.api.routing import route
 from qflowd.model import cron
 from qflowd.model.quantiles import quantile
 from qflowd.model.roles import Role
+from qflowd.model.states import ENDED
 from qflowd.model.zones import zone as zone_of
 
 MOST_RUNS: Final = 5000  # the newest, from which all is worked out
 MEASURED: Final = 20  # the newest that have ended, whose tasks are measured
-ENDED: Final = ("SUCCESS", "FAILED", "TERMINATED")
 
 
 class DayStats(Item):

@@ -1,14 +1,14 @@
 """Submissions: workflows and jobs are asked to run, one at a time or many at once."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import msgspec
 
 from qflowd.api.access.authorization import check_jobs, one_workflow, refuse_unlisted
 from qflowd.api.answers import Wait
 from qflowd.api.call import Call
-from qflowd.api.inbox.bodies import of_all, refuse_both
+from qflowd.api.inbox.bodies import LARGEST_ROWS, MOST_ROWS, of_all, refuse_both
 from qflowd.api.inbox.idempotency import write_once
 from qflowd.api.inbox.inboxes import TRIGGER_TYPE, insert_submission, submission_row, submit
 from qflowd.api.inbox.outcomes import (
@@ -27,7 +27,6 @@ from qflowd.model.roles import Role
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
-MOST_ROWS: Final = 1000
 Params = dict[str, Any]
 
 
@@ -72,7 +71,7 @@ def create_instance(call: Call, id: str, body: StartBody) -> Wait | SubmissionAn
     return submitted(call, submit(call, _row_for(call, id, body)))
 
 
-@route("POST", "/submissions", Role.SUBMIT, errors=(*REJECTIONS, 40401), largest_body=4_000_000)
+@route("POST", "/submissions", Role.SUBMIT, errors=(*REJECTIONS, 40401), largest_body=LARGEST_ROWS)
 def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAnswer | SubmissionList:
     """Run a workflow or a single job, or many at once (`items`): all rows are written, or none.
 

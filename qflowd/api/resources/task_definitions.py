@@ -9,6 +9,7 @@ from qflowd.api.definitions.items import (
     DefinitionsQuery,
     TaskDefinitionDetail,
     TaskDefinitionItem,
+    defaults_of,
     definition_detail,
     document_of,
     one_definition,
@@ -81,8 +82,7 @@ def show_definition_params(call: Call, id: str) -> DefinitionParams:
         job = call.one("find_job", name=row.job)
         return DefinitionParams(key=row.name, values=given, json_schema=job and job.params_schema)
     schemas = document_of(one_definition(call, "type", row.type)).get("params") or {}
-    defaults = {name: schema["default"] for name, schema in schemas.items() if "default" in schema}
-    return DefinitionParams(key=row.name, values=defaults | given, json_schema=workflow_schema(schemas))
+    return DefinitionParams(key=row.name, values=defaults_of(schemas) | given, json_schema=workflow_schema(schemas))
 
 
 @route("POST", "/task-definitions", Role.DEFINE, errors=(40901, 40902), does="command define_task")

@@ -96,12 +96,8 @@ class UsageQuery(PageQuery):
     to: date | None = None
 
 
-class TenantsQuery(PageQuery):
-    """By their names."""
-
-
 @route("GET", "/tenants", Role.SYSTEM)
-def list_tenants(call: Call, query: TenantsQuery) -> ListPage[TenantItem]:
+def list_tenants(call: Call, query: PageQuery) -> ListPage[TenantItem]:
     """Tenants that have a row; one without has no quotas and is not counted."""
     [after] = read_cursor(query) or [""]
     rows = call.store.read(lambda tx: verbs.list_tenants(tx, after=after, limit=query.limit + 1))
@@ -207,7 +203,7 @@ def _match(call: Call, tx: Tx, name: str) -> None:
 
 def _refuse_other(call: Call, name: str) -> None:
     """Raises: ApiFault 40401 for another tenant than the caller's."""
-    if call.caller.role < Role.SYSTEM and name != call.tenant:
+    if not call.is_system and name != call.tenant:
         raise ApiFault(40401, f"there is no tenant {name!r}")
 
 

@@ -13,11 +13,12 @@ from qflowd.api.call import Call
 from qflowd.api.drawing.versions import graphs_of
 from qflowd.api.finding.when import Between, with_ids
 from qflowd.api.reading import Query
-from qflowd.api.resources.stats import ENDED, checked_zone, count_failed, took_s
+from qflowd.api.resources.stats import checked_zone, count_failed, took_s
 from qflowd.api.routing import route
 from qflowd.model.instants import FOREVER
 from qflowd.model.quantiles import quantile
 from qflowd.model.roles import Role
+from qflowd.model.states import ENDED
 from qflowd.model.zones import zone as zone_of
 
 MOST_RUNS: Final = 5000  # the newest, from which all is worked out

@@ -94,7 +94,7 @@ def frame(overview: Overview, look: Look, columns: int | None, rows: int | None)
 def _head(overview: Overview, look: Look) -> list[Line]:
     states = overview.states
     counts: Line = []
-    for state in sorted(InstanceState, key=lambda state: (state.name in ("SUCCESS", "FAILED", "TERMINATED"), state)):
+    for state in sorted(InstanceState, key=lambda state: (state.is_final, state)):
         if number := states.get(state.name):
             counts += [Span(f"{state.name} ", state.name), Span(f"{number}   ")]
     ready = (

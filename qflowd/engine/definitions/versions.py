@@ -18,7 +18,7 @@ from qflowd.model.refusals import Refusal
 from qflowd.model.states import VersionState
 from qflowd.store.tx import Tx
 
-LARGEST_VERSION = 1 << 31
+LARGEST_VERSION = 1 << 31  # versions are 32 bits wide
 
 
 class Target(NamedTuple):
