@@ -30,7 +30,7 @@ VALUES (:tenant, :name, :kind, :job, :type, :document, :source_text, :format, :h
 UPDATE qflow.task_definition SET archived_at = :archived_at, note = :note, updated_at = :now
 WHERE tenant = :tenant AND name = :name
 
--- name: list_definition_names
+-- name: list_task_definition_names
 SELECT t.name, t.kind FROM qflow.task_definition t WHERE t.tenant = :tenant ORDER BY t.name
 
 -- name: list_task_definitions_of_files
@@ -43,7 +43,7 @@ WHERE t.tenant = :tenant AND t.file_hash IS NOT NULL ORDER BY t.id
 UPDATE qflow.task_definition SET archived_at = :now, note = :note, file_hash = NULL, updated_at = :now
 WHERE tenant = :tenant AND name = :name AND file = :file
 
--- name: list_users_of_definition
+-- name: list_users_of_task_definition
 -- Active versions with a node that is made of it, or of a definition of that type.
 SELECT DISTINCT d.workflow, v.id AS version_id, v.source_text, v.format
 FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.id = d.active_version

@@ -72,7 +72,7 @@ TEXT_IN = {
     "beat": {"database_id"},
     "answer_command": {"state"},
     "list_workflow_page": {"after"},
-    "list_definition_page": {"after"},
+    "list_task_definition_page": {"after"},
     "list_tenants": {"first", "last", "after"},
     "update_tenant": {"state"},
     "find_parts_named": {"label"},

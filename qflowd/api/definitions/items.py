@@ -81,9 +81,9 @@ def one_definition(call: Call, kind: Kind, id: str) -> Any:
     Raises: NotFound, with the names that are alike.
     """
     about = {"name": id, "id": number_in(id), "number_first": int(call.is_scheduling)}
-    row = call.one("show_definition", kind=kind, **about)
+    row = call.one("show_task_definition", kind=kind, **about)
     if row is None:
-        names = [each.name for each in call.read("list_definition_names") if each.kind == kind]
+        names = [each.name for each in call.read("list_task_definition_names") if each.kind == kind]
         raise NotFound(there_is_no(WORDS[kind], id, names, "definitions"))
     return hide_file(call, row)
 
@@ -92,9 +92,9 @@ def page_of_definitions(call: Call, kind: Kind, query: DefinitionsQuery) -> List
     """A page of the list of one kind, by name."""
     after = read_cursor(query) or [""]
     filters = {"kind": kind, "with_archived": int(query.archived)}
-    rows = call.read("list_definition_page", **filters, after=str(after[0]), batch=query.limit + 1)
+    rows = call.read("list_task_definition_page", **filters, after=str(after[0]), batch=query.limit + 1)
     found = hide_files(call, rows)
-    total = call.one("count_definition_page", **filters).definitions if query.total else None
+    total = call.one("count_task_definition_page", **filters).definitions if query.total else None
     return page_of(query, found, "name", make=type_item if kind == "type" else definition_item, total=total)
 
 
@@ -116,7 +116,7 @@ def definition_item(row: Any) -> TaskDefinitionItem:
 
 def type_detail(call: Call, row: Any) -> TaskTypeDetail:
     """A task type by itself."""
-    made = [each.name for each in call.read("list_definitions_of_type", name=row.name)]
+    made = [each.name for each in call.read("list_task_definitions_of_type", name=row.name)]
     return TaskTypeDetail(**_type_fields(row), definitions=made, workflows=_users(call, row))
 
 
@@ -126,7 +126,7 @@ def definition_detail(call: Call, row: Any) -> TaskDefinitionDetail:
 
 
 def _users(call: Call, row: Any) -> list[str]:
-    return [each.workflow for each in call.read("list_users_of_definition", name=row.name)]
+    return [each.workflow for each in call.read("list_users_of_task_definition", name=row.name)]
 
 
 def _type_fields(row: Any) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def create(call: Call, kind: Kind, name: str, document: Data, reason: str | None
 
 
 def update(call: Call, row: Any, document: Data, reason: str | None) -> ApiAnswer:
-    """Store another state of what there is (a row of `show_definition`).
+    """Store another state of what there is (a row of `show_task_definition`).
 
     Raises: InvalidWorkflow; Refused; ApiFault 40302, 42801, 41201.
     """
@@ -95,7 +95,7 @@ def delete(call: Call, row: Any) -> GoneDefinition:
 def _locked(tx: Tx, call: Call, row: Any) -> Data:
     """Keep others from changing it; what it says now. Raises: NotFound; ApiFault 42801, 41201."""
     tx.run("lock_task_definition", tenant=call.tenant, name=row.name)
-    now = tx.one("show_definition", tenant=call.tenant, kind=row.kind, name=row.name, id=-1, number_first=0)
+    now = tx.one("show_task_definition", tenant=call.tenant, kind=row.kind, name=row.name, id=-1, number_first=0)
     if now is None:
         raise NotFound(f"{WORDS[row.kind]} {row.name!r} was removed meanwhile")
     head = "task_type" if row.kind == "type" else "task"

@@ -25,14 +25,14 @@ from qflowd.model.roles import Role
 UNKNOWN_JOB = 42204  # in a submission; here the path names it
 
 
-class HookCall(Body, kw_only=True):
+class PluginCall(Body, kw_only=True):
     """`params` of the job by name; `data`, where there is any, is the one called data."""
 
     data: Any = None
     params: dict[str, Any] | None = None
 
 
-class HookAnswer(Item):
+class PluginAnswer(Item):
     """The run of a job: `state` is NEW or RUNNING while it lasts, then SUCCESS, FAILED or TERMINATED."""
 
     submission_id: int
@@ -44,7 +44,7 @@ class HookAnswer(Item):
 
 
 @route("POST", "/plugins/{name}", Role.OPERATE, errors=REJECTIONS, does="submission of a job")
-def call_plugin(call: Call, name: str, body: HookCall) -> Wait | HookAnswer:
+def call_plugin(call: Call, name: str, body: PluginCall) -> Wait | PluginAnswer:
     """Run a job. Its output if it ends in time, else 202 and where to look."""
     refuse_unlisted(call, job=name)
     params = dict(body.params or {})
@@ -54,10 +54,10 @@ def call_plugin(call: Call, name: str, body: HookCall) -> Wait | HookAnswer:
         params["data"] = body.data
     number = submit(call, submission_row(call, job=name, params=params))
 
-    def read() -> HookAnswer:
+    def read() -> PluginAnswer:
         return _read(call, number)
 
-    def say() -> HookAnswer | None:
+    def say() -> PluginAnswer | None:
         found = read()
         return None if found.state in (NEW, "READY", "RUNNING", "PAUSED") else found
 
@@ -67,20 +67,20 @@ def call_plugin(call: Call, name: str, body: HookCall) -> Wait | HookAnswer:
         message = why_not_yet(call) if found.state == NEW else "it runs"
         return say() or ApiAnswer(found, 202, message, location(call, where))
 
-    unread = written(call, f"submissions/{number}", HookAnswer(number, None, None, NEW))
+    unread = written(call, f"submissions/{number}", PluginAnswer(number, None, None, NEW))
     return Wait(say, otherwise, longest_s(call), AwaitedRow(Awaited.RUN, number, call.tenant), unread)
 
 
-def _read(call: Call, number: int) -> HookAnswer:
+def _read(call: Call, number: int) -> PluginAnswer:
     """Raises: ApiFault of the engine's reason if it was rejected; 40401 where there is no such job."""
     found = read_submission(call, number)
     code = 40401 if found.error_code == UNKNOWN_JOB else found.error_code
     refuse_rejected(found.state, found.error, code)
     if found.instance_id is None:
-        return HookAnswer(submission_id=number, instance_id=None, task_id=None, state=found.state)
+        return PluginAnswer(submission_id=number, instance_id=None, task_id=None, state=found.state)
     instance = call.one("show_state", id=found.instance_id)
     is_over = instance is not None and instance.state == "SUCCESS"
-    return HookAnswer(
+    return PluginAnswer(
         submission_id=number,
         instance_id=found.instance_id,
         task_id=str(task_id(found.instance_id, 0)),

@@ -129,7 +129,7 @@ def _check_type(tx: Tx, source: Source, tenant: str) -> None:
     tx.run("lock_task_definition", tenant=tenant, name=name)  # who removes it waits, or has done so
     row = tx.one("find_task_definition", tenant=tenant, name=name)
     if row is None or row.kind != "type":
-        types = [each.name for each in tx.run("list_definition_names", tenant=tenant) if each.kind == "type"]
+        types = [each.name for each in tx.run("list_task_definition_names", tenant=tenant) if each.kind == "type"]
         hint = did_you_mean(name, types, "`qflowd definitions` lists those there are")
         raise fault_of(source, "type", f"task type {name!r} does not exist{hint}")
     if row.archived_at is not None:
@@ -149,8 +149,8 @@ def remove_definition(tx: Tx, tenant: str, name: str) -> None:
     what = f"task {row.kind} {name!r}"
     if row.file_hash is not None:
         raise Refused(f"{what} comes from a file; remove it there", Refusal.OF_A_FILE)
-    made = [f"task definition {each.name}" for each in tx.run("list_definitions_of_type", **key)]
-    users = [f"workflow {each.workflow}" for each in tx.run("list_users_of_definition", **key)]
+    made = [f"task definition {each.name}" for each in tx.run("list_task_definitions_of_type", **key)]
+    users = [f"workflow {each.workflow}" for each in tx.run("list_users_of_task_definition", **key)]
     if made or users:
         raise Refused(f"{what} is used by {listed([*made, *users])}; change these first", Refusal.IN_USE)
     tx.run("delete_task_definition", **key)
@@ -165,7 +165,7 @@ def fault_of(source: Source, key: str, message: str) -> InvalidWorkflow:
 
 def _users(tx: Tx, source: Source, tenant: str) -> dict[str, Any]:
     """By workflow: its active version, which uses a task type or definition."""
-    rows = tx.run("list_users_of_definition", tenant=tenant, name=source.definition.name)
+    rows = tx.run("list_users_of_task_definition", tenant=tenant, name=source.definition.name)
     return {row.workflow: row for row in rows}
 
 

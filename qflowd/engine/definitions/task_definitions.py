@@ -32,7 +32,7 @@ def existing(tx: Tx, command: Command) -> Any:
     tx.run("lock_task_definition", **key)
     row = tx.one("find_task_definition", **key)
     if row is None:
-        names = [each.name for each in tx.run("list_definition_names", tenant=command.tenant)]
+        names = [each.name for each in tx.run("list_task_definition_names", tenant=command.tenant)]
         raise no_such("task type or definition", command.task, names, "definitions")
     return row
 
@@ -65,7 +65,7 @@ def archive_task(tx: Tx, command: Command, row: Any, _: Caches) -> Reply:
     if row.archived_at is not None:
         raise NotPossible(kind=row.kind, name=row.name)
     key: dict[str, Any] = {"tenant": command.tenant, "name": row.name}
-    users = tx.run("list_users_of_definition", **key)
+    users = tx.run("list_users_of_task_definition", **key)
     tx.run("archive_task_definition", **key, archived_at=tx.now, note=command.reason, now=tx.now)
     return Reply({"task": row.name, "kind": row.kind, "workflows": [user.workflow for user in users]})
 
