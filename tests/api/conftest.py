@@ -8,17 +8,13 @@ import pytest
 
 from tests.conftest import KINDS, GetServer
 from tests.support.house import House, open_house
-from tests.support.http import ApiServer
+from tests.support.http import ApiServer, server_of
 
 
 @pytest.fixture(scope="module", params=KINDS)
 def api(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[ApiServer]:
     """A server with a system principal, shared by the tests of a module."""
-    server = get_server(request.param)
-    url = server.create_store()
-    with ApiServer(url) as found:
-        yield found
-    server.start().drop_database(url)
+    yield from server_of(request.param, get_server)
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, TaskKind, TaskState
-from tests.client.conftest import ORDINALS, StandIn
 from tests.support.http import ApiServer
+from tests.support.stand_in import StandIn
 
 
 class Rows(StandIn):

@@ -11,7 +11,7 @@ import pytest
 from qflowd.engine.access import login
 from qflowd.engine.access.audit import AuditEntry, write_audit
 from qflowd.model.roles import Role
-from tests.api.browser import Browser, code_for, signed_in
+from tests.api.person import Person, code_for, signed_in
 from tests.support.http import HttpClient
 from tests.support.sql import run_sql
 
@@ -43,27 +43,27 @@ class TestMe:
         assert isinstance(api.get("/me").data["tenants"], list)
 
     def test_preferences_are_kept_and_faults_named(self, api):
-        browser = signed_in(api, "prefers")
+        person = signed_in(api, "prefers")
         asked = {"lang": "zh", "zone": "Asia/Shanghai", "theme": "dark", "density": "compact"}
-        assert {name: browser.send("PUT", "/me", asked).data[name] for name in asked} == asked
-        assert browser.send("PUT", "/me", {"zone": None}).data | asked == browser.send("GET", "/me").data | asked
-        me = browser.send("GET", "/me").data
+        assert {name: person.send("PUT", "/me", asked).data[name] for name in asked} == asked
+        assert person.send("PUT", "/me", {"zone": None}).data | asked == person.send("GET", "/me").data | asked
+        me = person.send("GET", "/me").data
         assert (me["zone"], me["lang"]) == (None, "zh")
-        refusal(browser.send("PUT", "/me", {"zone": "Mars/Olympus"}), 42202, "no time zone")
-        refusal(browser.send("PUT", "/me", {"lang": "tlh"}), 42202, "lang")
-        refusal(browser.send("PUT", "/me", {"language": "en"}), 42202, "lang")
+        refusal(person.send("PUT", "/me", {"zone": "Mars/Olympus"}), 42202, "no time zone")
+        refusal(person.send("PUT", "/me", {"lang": "tlh"}), 42202, "lang")
+        refusal(person.send("PUT", "/me", {"language": "en"}), 42202, "lang")
 
     def test_a_password_is_set_and_changed_by_who_knows_the_old_one(self, api):
-        browser = signed_in(api, "keeper")
-        refusal(browser.send("PUT", "/me", {"password": "short"}), 42202, "12 to 1000")
-        assert browser.send("PUT", "/me", {"password": "first horse battery"}).data["has_password"] is True
+        person = signed_in(api, "keeper")
+        refusal(person.send("PUT", "/me", {"password": "short"}), 42202, "12 to 1000")
+        assert person.send("PUT", "/me", {"password": "first horse battery"}).data["has_password"] is True
         second = {"password": "second horse battery"}
-        refusal(browser.send("PUT", "/me", second), 40102, "old_password")
-        assert browser.send("PUT", "/me", second | {"old_password": "first horse battery"}).status == 200
-        refusal(Browser(api).sign_in_as("keeper", "first horse battery"), 40102)
-        assert Browser(api).sign_in_as("keeper", "second horse battery").data["principal"] == "keeper"
+        refusal(person.send("PUT", "/me", second), 40102, "old_password")
+        assert person.send("PUT", "/me", second | {"old_password": "first horse battery"}).status == 200
+        refusal(Person(api).sign_in_as("keeper", "first horse battery"), 40102)
+        assert Person(api).sign_in_as("keeper", "second horse battery").data["principal"] == "keeper"
         asked = {"password": None, "old_password": "second horse battery"}
-        assert browser.send("PUT", "/me", asked).data["has_password"] is False
+        assert person.send("PUT", "/me", asked).data["has_password"] is False
 
     def test_whoever_guesses_the_old_password_waits_as_at_the_sign_in_and_is_in_the_audit(self, api):
         browser = signed_in(api, "prober")
@@ -85,26 +85,26 @@ class TestMe:
         refusal(api.as_(Role.ADMIN).put("/me", {"password": "correct horse battery"}), 40301, "not by a token")
 
     def test_signing_in_again_renews_the_session_and_signing_out_ends_it(self, api):
-        browser = Browser(api)
-        first = browser.sign_in(code_for(api, "renews")).headers["set-cookie"]
+        person = Person(api)
+        first = person.sign_in(code_for(api, "renews")).headers["set-cookie"]
         assert {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=604800"} <= set(first.split("; "))
-        old = browser.cookie
+        old = person.cookie
         link = api.post(f"/principals/{_id(api, 'renews')}/login-link").data["code"]
-        assert browser.sign_in(link).status == 200
-        assert browser.cookie != old
-        refusal(Browser(api, old).send("GET", "/me"), 40103)
-        reply = browser.send("POST", "/logout")
+        assert person.sign_in(link).status == 200
+        assert person.cookie != old
+        refusal(Person(api, old).send("GET", "/me"), 40103)
+        reply = person.send("POST", "/logout")
         assert "Max-Age=0" in reply.headers["set-cookie"]
-        refusal(browser.send("GET", "/me"), 40103)
+        refusal(person.send("GET", "/me"), 40103)
 
     def test_signing_out_and_a_password_are_ones_own_whichever_tenant_is_looked_at(self, api):
-        browser = signed_in(api, "looks-around", Role.SYSTEM)
+        person = signed_in(api, "looks-around", Role.SYSTEM)
         api.post("/tenants", {"name": "desk"})
-        assert browser.send("PUT", "/me?tenant=desk", {"password": "correct horse battery"}).status == 200
+        assert person.send("PUT", "/me?tenant=desk", {"password": "correct horse battery"}).status == 200
         where = "/audit?object_type=principal&object=looks-around&action=update"
         assert [item["after"] for item in api.get(where).data["items"]] == [{"password": "•••"}]
-        assert browser.send("POST", "/logout?tenant=desk").status == 200
-        refusal(browser.send("GET", "/me"), 40103)
+        assert person.send("POST", "/logout?tenant=desk").status == 200
+        refusal(person.send("GET", "/me"), 40103)
 
     def test_a_token_has_no_session_to_end(self, api):
         refusal(api.post("/logout"), 40901, "revoked")
@@ -112,8 +112,8 @@ class TestMe:
     def test_a_name_that_fails_too_often_waits(self, api):
         signed_in(api, "guessed").send("PUT", "/me", {"password": "correct horse battery"})
         for _ in range(5):
-            refusal(Browser(api).sign_in_as("guessed", "wrong horse battery"), 40102)
-        reply = Browser(api).sign_in_as("guessed", "correct horse battery")
+            refusal(Person(api).sign_in_as("guessed", "wrong horse battery"), 40102)
+        reply = Person(api).sign_in_as("guessed", "correct horse battery")
         refusal(reply, 42901, "5 failures")
         assert reply.headers["retry-after"] == "900"
         api.store.transact(lambda tx: tx.run("delete_old_login_failures", since=tx.now + timedelta(days=1)))
@@ -180,10 +180,10 @@ class TestPrincipals:
         assert len(names) == len(set(names))
 
     def test_nobody_locks_themselves_out(self, api):
-        browser = signed_in(api, "p-self", Role.ADMIN)
+        person = signed_in(api, "p-self", Role.ADMIN)
         number = _id(api, "p-self")
-        refusal(browser.send("PUT", f"/principals/{number}", {"disabled": True}, if_match="*"), 40901)
-        refusal(browser.send("DELETE", f"/principals/{number}", if_match="*"), 40901)
+        refusal(person.send("PUT", f"/principals/{number}", {"disabled": True}, if_match="*"), 40901)
+        refusal(person.send("DELETE", f"/principals/{number}", if_match="*"), 40901)
 
     def test_a_link_signs_in_and_a_disabled_principal_is_out_at_once(self, api):
         boss = api.as_(Role.ADMIN)
@@ -191,37 +191,37 @@ class TestPrincipals:
         link = boss.post(f"/principals/{number}/login-link")
         assert link.status == 201
         assert link.data["link"] == f"http://127.0.0.1:{api.port}/#code={link.data['code']}"
-        browser = Browser(api)
-        assert browser.sign_in(link.data["code"]).data["principal"] == "p-link"
-        refusal(Browser(api).sign_in(link.data["code"]), 40102, "was used already")
+        person = Person(api)
+        assert person.sign_in(link.data["code"]).data["principal"] == "p-link"
+        refusal(Person(api).sign_in(link.data["code"]), 40102, "was used already")
         assert boss.put(f"/principals/{number}", {"disabled": True}, if_match="*").status == 200
-        refusal(browser.send("GET", "/me"), 40103)
+        refusal(person.send("GET", "/me"), 40103)
 
 
 class TestTokens:
     """Everybody makes and revokes their own."""
 
     def test_the_secret_is_shown_once(self, api):
-        browser = signed_in(api, "t-once", Role.OPERATE)
-        made = browser.send("POST", "/tokens", {"role": "submit", "note": "cron", "workflows": ["daily_*"], "days": 30})
+        person = signed_in(api, "t-once", Role.OPERATE)
+        made = person.send("POST", "/tokens", {"role": "submit", "note": "cron", "workflows": ["daily_*"], "days": 30})
         assert made.status == 201
         assert made.data["principal"] == "t-once"
         assert HttpClient(api.port, made.data["token"]).get("/me").data["role"] == "submit"
-        [item] = browser.send("GET", "/tokens").data["items"]
+        [item] = person.send("GET", "/tokens").data["items"]
         assert (item["id"], item["note"], item["workflows"], item["role"]) == (
             made.data["id"],
             "cron",
             ["daily_*"],
             "submit",
         )
-        assert made.data["token"].split("_")[2] not in browser.send("GET", "/tokens").text
+        assert made.data["token"].split("_")[2] not in person.send("GET", "/tokens").text
 
     def test_nobody_makes_more_than_they_are(self, api):
-        browser = signed_in(api, "t-more", Role.SUBMIT)
-        refusal(browser.send("POST", "/tokens", {"role": "operate"}), 42202, "cannot be given")
-        refusal(browser.send("POST", "/tokens", {"principal": "t-once"}), 40301, "somebody else")
-        refusal(browser.send("POST", "/tokens", {"days": 401}), 42202, "days")
-        refusal(browser.send("POST", "/tokens", {"networks": ["here"]}), 42202, "not a network")
+        person = signed_in(api, "t-more", Role.SUBMIT)
+        refusal(person.send("POST", "/tokens", {"role": "operate"}), 42202, "cannot be given")
+        refusal(person.send("POST", "/tokens", {"principal": "t-once"}), 40301, "somebody else")
+        refusal(person.send("POST", "/tokens", {"days": 401}), 42202, "days")
+        refusal(person.send("POST", "/tokens", {"networks": ["here"]}), 42202, "not a network")
         narrow = api.as_(Role.ADMIN, workflows=("daily_*",))
         refusal(narrow.post("/tokens", {}), 40301, "bound to")
         refusal(narrow.post("/principals", {"name": "t-x", "role": "read"}), 40301, "bound to")
@@ -278,7 +278,7 @@ class TestSessions:
     def test_own_ones_are_listed_with_the_one_that_asks_marked(self, api):
         one = signed_in(api, "s-mine")
         link = api.post(f"/principals/{_id(api, 's-mine')}/login-link").data["code"]
-        two = Browser(api)
+        two = Person(api)
         two.sign_in(link)
         items = two.send("GET", "/sessions").data["items"]
         assert [item["current"] for item in items] == [True, False]
@@ -364,7 +364,7 @@ class TestAudit:
 
     def test_failed_logins_are_told(self, api):
         signed_in(api, "a-guess").send("PUT", "/me", {"password": "correct horse battery"})
-        refusal(Browser(api).sign_in_as("a-guess", "wrong horse battery"), 40102)
+        refusal(Person(api).sign_in_as("a-guess", "wrong horse battery"), 40102)
         [item] = api.get("/audit?action=LOGIN_FAILED&object_type=principal&object=a-guess").data["items"]
         assert (item["outcome"], item["address"]) == ("refused", "127.0.0.1")
 
@@ -373,9 +373,9 @@ def test_a_server_that_only_reads_lets_people_sign_in_and_out(sqlite_url):
     from tests.support.http import ApiServer
 
     with ApiServer(sqlite_url, {"read_only": True}) as api:
-        browser = signed_in(api, "screen")
-        assert browser.send("GET", "/me").data["read_only"] is True
-        refusal(browser.send("POST", "/tokens", {}), 40305)
+        person = signed_in(api, "screen")
+        assert person.send("GET", "/me").data["read_only"] is True
+        refusal(person.send("POST", "/tokens", {}), 40305)
 
 
 def _id(api, name):

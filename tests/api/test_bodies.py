@@ -12,10 +12,10 @@ import qflowd
 from qflowd.api.access import credentials
 from qflowd.api.http import lingering_close, slow_clients
 from qflowd.model.roles import Role
-from tests.api.browser import signed_in
-from tests.client.conftest import StandIn
+from tests.api.person import signed_in
 from tests.support.daemon import until
 from tests.support.http import ApiServer, HttpClient
+from tests.support.stand_in import StandIn
 
 LARGE = 1_900_000
 LEAVING = 20  # clients that do

@@ -14,7 +14,7 @@ from qflowd.api.http import requests, server
 from qflowd.api.resources import me, meta
 from qflowd.model.errors import QueryTooSlow, SchemaOutdated, StoreUnavailable
 from qflowd.model.roles import Role
-from tests.api.browser import signed_in
+from tests.api.person import signed_in
 from tests.conftest import GetServer
 from tests.support.daemon import until
 from tests.support.house import House, open_house

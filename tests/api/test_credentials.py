@@ -10,7 +10,7 @@ from qflowd.api.access import credentials
 from qflowd.engine.access import sessions, tokens
 from qflowd.engine.access.audit import Actor
 from qflowd.model.roles import Role
-from tests.api.browser import Browser, code_for, signed_in
+from tests.api.person import Person, code_for, signed_in
 from tests.support.daemon import until
 from tests.support.http import ApiServer, HttpClient
 from tests.support.sql import run_sql
@@ -85,23 +85,23 @@ def test_what_was_found_is_remembered_and_asks_the_database_nothing(api, monkeyp
 
 
 def test_40103_when_a_session_has_ended(api):
-    browser = signed_in(api, "ended")
-    assert browser.send("GET", "/me").status == 200
-    number = browser.send("GET", "/sessions").data["items"][0]["id"]
-    other = Browser(api, browser.cookie)
-    other.csrf = browser.csrf
+    person = signed_in(api, "ended")
+    assert person.send("GET", "/me").status == 200
+    number = person.send("GET", "/sessions").data["items"][0]["id"]
+    other = Person(api, person.cookie)
+    other.csrf = person.csrf
     assert other.send("DELETE", f"/sessions/{number}").data == {"id": number, "ended": True}
-    refusal(browser.send("GET", "/me"), 40103, "sign in again")
-    refusal(Browser(api, "qflowd=" + "0" * 43).send("GET", "/me"), 40103)
+    refusal(person.send("GET", "/me"), 40103, "sign in again")
+    refusal(Person(api, "qflowd=" + "0" * 43).send("GET", "/me"), 40103)
 
 
 def test_40103_when_a_session_was_idle_for_too_long(api):
-    browser = signed_in(api, "idle")
-    number = browser.send("GET", "/sessions").data["items"][0]["id"]
+    person = signed_in(api, "idle")
+    number = person.send("GET", "/sessions").data["items"][0]["id"]
     old = api.store.dialect.renderer.templates["clock_plus"].format(-13 * 3600)
     run_sql(api.store, f"UPDATE qflow.session SET seen_at = {old} WHERE id = {number}")
     api.api.credentials.forget()
-    refusal(browser.send("GET", "/me"), 40103, "too old")
+    refusal(person.send("GET", "/me"), 40103, "too old")
 
 
 def test_40301_for_a_role_that_does_not_reach(api):
@@ -125,12 +125,12 @@ def test_a_host_that_nobody_can_forge_is_served(api, host):
 
 
 def test_a_token_wins_over_a_cookie_and_needs_no_csrf(api):
-    browser = signed_in(api, "both", Role.READ)
+    person = signed_in(api, "both", Role.READ)
     text = api.token_of(Role.SUBMIT)
     headers = {"authorization": f"Bearer {text}", "x_qflowd_csrf": None, "origin": "http://evil.example"}
-    assert browser.send("GET", "/me", **headers).data["role"] == "submit"
-    assert browser.send("PUT", "/me", {"lang": "zh"}, **headers).status == 200
-    refusal(browser.send("GET", "/me", authorization="Bearer x"), 40102)
+    assert person.send("GET", "/me", **headers).data["role"] == "submit"
+    assert person.send("PUT", "/me", {"lang": "zh"}, **headers).status == 200
+    refusal(person.send("GET", "/me", authorization="Bearer x"), 40102)
 
 
 FORGERIES = [
@@ -153,10 +153,10 @@ FORGERIES = [
 
 @pytest.mark.parametrize("headers", FORGERIES, ids=str)
 def test_40303_for_a_write_that_is_not_of_our_page(api, headers):
-    browser = signed_in(api, f"forged-{abs(hash(str(headers)))}")
-    refusal(browser.send("PUT", "/me", {"lang": "zh"}, **headers), 40303, "programs send a token")
-    assert browser.send("GET", "/me").data["lang"] is None
-    assert browser.send("PUT", "/me", {"lang": "zh"}).data["lang"] == "zh"
+    person = signed_in(api, f"forged-{abs(hash(str(headers)))}")
+    refusal(person.send("PUT", "/me", {"lang": "zh"}, **headers), 40303, "programs send a token")
+    assert person.send("GET", "/me").data["lang"] is None
+    assert person.send("PUT", "/me", {"lang": "zh"}).data["lang"] == "zh"
 
 
 def test_the_csrf_token_of_another_session_is_of_no_use(api):
@@ -171,23 +171,23 @@ def test_the_csrf_token_of_another_session_is_of_no_use(api):
 )
 def test_40303_for_signing_in_from_another_page(api, headers):
     code = code_for(api, f"elsewhere-{abs(hash(str(headers)))}")
-    browser = Browser(api)
-    refusal(browser.send("POST", "/login/code", {"code": code}, **headers), 40303)
-    assert browser.sign_in(code).status == 200
+    person = Person(api)
+    refusal(person.send("POST", "/login/code", {"code": code}, **headers), 40303)
+    assert person.sign_in(code).status == 200
 
 
 def test_older_browsers_and_programs_without_origin_may_sign_in_and_write(api):
-    browser = Browser(api)
-    browser.agent = {"Content-Type": "application/json"}
-    assert browser.sign_in(code_for(api, "older")).status == 200
-    assert browser.send("PUT", "/me", {"lang": "en"}).data["lang"] == "en"
+    person = Person(api)
+    person.agent = {"Content-Type": "application/json"}
+    assert person.sign_in(code_for(api, "older")).status == 200
+    assert person.send("PUT", "/me", {"lang": "en"}).data["lang"] == "en"
 
 
 def test_credentials_that_open_nothing_do_not_close_what_is_open_to_all(api):
     assert HttpClient(api.port, "nonsense").get("/version").status == 200
-    browser = Browser(api, "qflowd=" + "0" * 43)
-    assert browser.send("GET", "/version").status == 200
-    assert browser.sign_in(code_for(api, "again")).status == 200
+    person = Person(api, "qflowd=" + "0" * 43)
+    assert person.send("GET", "/version").status == 200
+    assert person.sign_in(code_for(api, "again")).status == 200
 
 
 @pytest.mark.parametrize("path", ["/api/v1/version", "/api/v1/me", "/api/v1/nothing", "/", "/runs/42"])
@@ -214,13 +214,13 @@ def test_secrets_are_in_no_log_no_audit_and_no_row(own_api, caplog):
     password = "correct horse battery"
     text = own_api.token_of(Role.ADMIN)
     code = code_for(own_api, "canary", Role.ADMIN)
-    browser = Browser(own_api)
-    browser.sign_in(code)
-    assert browser.send("PUT", "/me", {"password": password}).status == 200
-    assert Browser(own_api).sign_in_as("canary", password).status == 200
-    assert Browser(own_api).sign_in_as("canary", password + "x").status == 401
-    made = browser.send("POST", "/tokens", {}).data["token"]
-    link = browser.send("POST", f"/principals/{_id(browser, 'canary')}/login-link").data["code"]
+    person = Person(own_api)
+    person.sign_in(code)
+    assert person.send("PUT", "/me", {"password": password}).status == 200
+    assert Person(own_api).sign_in_as("canary", password).status == 200
+    assert Person(own_api).sign_in_as("canary", password + "x").status == 401
+    made = person.send("POST", "/tokens", {}).data["token"]
+    link = person.send("POST", f"/principals/{_id(person, 'canary')}/login-link").data["code"]
     bearer(own_api, text).get(f"/me?token={text}")
     bearer(own_api, text).get("/tokens/none")
     canaries = [
@@ -229,8 +229,8 @@ def test_secrets_are_in_no_log_no_audit_and_no_row(own_api, caplog):
         password,
         made.split("_")[2],
         link,
-        browser.cookie.partition("=")[2],
-        browser.csrf,
+        person.cookie.partition("=")[2],
+        person.csrf,
     ]
     # pytest listens to a logger that the server has switched off.
     logged = "\n".join(record.getMessage() for record in caplog.records if record.name != "uvicorn.access")
@@ -244,8 +244,8 @@ def test_secrets_are_in_no_log_no_audit_and_no_row(own_api, caplog):
         assert canary not in logged
 
 
-def _id(browser: Browser, name: str) -> int:
-    [found] = [item["id"] for item in browser.send("GET", "/principals").data["items"] if item["name"] == name]
+def _id(person: Person, name: str) -> int:
+    [found] = [item["id"] for item in person.send("GET", "/principals").data["items"] if item["name"] == name]
     return int(found)
 
 
@@ -257,12 +257,12 @@ def test_a_use_is_noted(api):
 
 
 def test_a_session_in_use_is_noted(api):
-    browser = signed_in(api, "noted")
-    number = browser.send("GET", "/sessions").data["items"][0]["id"]
+    person = signed_in(api, "noted")
+    number = person.send("GET", "/sessions").data["items"][0]["id"]
     old = api.store.dialect.renderer.templates["clock_plus"].format(-3600)
     run_sql(api.store, f"UPDATE qflow.session SET seen_at = {old} WHERE id = {number}")
     api.api.credentials.forget()
-    assert browser.send("GET", "/me").status == 200
+    assert person.send("GET", "/me").status == 200
     rows = api.store.read(lambda tx: sessions.list_sessions(tx, BOSS))
     [seen] = [row.seen_at for row in rows if row.id == number]
     assert (api.store.clock.now() - seen).total_seconds() < 600
@@ -349,14 +349,14 @@ class TestBehindAProxy:
 
     def test_over_tls_the_cookie_is_bound_to_the_host(self, sqlite_url):
         with ApiServer(sqlite_url, {"trusted_proxies": ["127.0.0.0/8"]}) as api:
-            browser = Browser(api)
-            browser.agent |= {"X-Forwarded-Proto": "https", "Origin": f"https://127.0.0.1:{api.port}"}
-            cookie = browser.sign_in(code_for(api, "ann")).headers["set-cookie"]
+            person = Person(api)
+            person.agent |= {"X-Forwarded-Proto": "https", "Origin": f"https://127.0.0.1:{api.port}"}
+            cookie = person.sign_in(code_for(api, "ann")).headers["set-cookie"]
             assert cookie.startswith("__Host-qflowd=")
             assert {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"} <= set(cookie.split("; "))
             assert "Domain" not in cookie
-            assert browser.send("GET", "/me").status == 200
-            refusal(browser.send("PUT", "/me", {}, origin=f"http://127.0.0.1:{api.port}"), 40303)
-            plain = Browser(api, browser.cookie.replace("__Host-", ""))
+            assert person.send("GET", "/me").status == 200
+            refusal(person.send("PUT", "/me", {}, origin=f"http://127.0.0.1:{api.port}"), 40303)
+            plain = Person(api, person.cookie.replace("__Host-", ""))
             plain.agent |= {"X-Forwarded-Proto": "https"}
             refusal(plain.send("GET", "/me"), 40101)

@@ -19,9 +19,9 @@ from qflowd.api.routing import Endpoint, endpoints
 from qflowd.client.transport import READS
 from qflowd.model.ids import task_id
 from qflowd.model.roles import Role
-from tests.client.conftest import StandIn
 from tests.docs.pages import ROOT
 from tests.support.http import ApiServer, HttpClient
+from tests.support.stand_in import StandIn
 
 ROUTES = [route for route in endpoints() if route.role > Role.NONE]
 # Shared by all tenants, so that there is nothing to hide.

@@ -8,7 +8,7 @@ import pytest
 
 from qflowd.api.routing import Endpoint, endpoints
 from qflowd.model.roles import Role
-from tests.api.browser import Browser, signed_in
+from tests.api.person import Person, signed_in
 from tests.support.http import ApiServer
 
 ROUTES = [route for route in endpoints() if route.is_write]
@@ -20,16 +20,16 @@ def example(route: Endpoint) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser(api: ApiServer) -> Browser:
+def person(api: ApiServer) -> Person:
     """Of somebody who may do everything."""
     return signed_in(api, "everything", Role.SYSTEM)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_no_cookie_alone_changes_anything(browser: Browser, route: Endpoint) -> None:
+def test_no_cookie_alone_changes_anything(person: Person, route: Endpoint) -> None:
     forgeries = [{"sec_fetch_site": "cross-site"}, {"origin": "http://evil.example"}, {"content_type": "text/plain"}]
     if route.role > Role.NONE:  # there is a session whose token it could be
         forgeries.append({"x_qflowd_csrf": None})
     for forged in forgeries:
-        reply = browser.send(route.method, example(route), {}, **forged)
+        reply = person.send(route.method, example(route), {}, **forged)
         assert (reply.status, reply.code) == (403, 40303), reply.message

@@ -18,7 +18,7 @@ import pytest
 from qflowd.model.roles import Role
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
-from tests.api.browser import Browser, code_for
+from tests.api.person import Person, code_for
 from tests.support.daemon import until
 from tests.support.http import ApiServer
 
@@ -100,11 +100,11 @@ def test_the_first_link_makes_the_administrator_and_is_in_no_log(
     with program(sqlite_url, tmp_path, command, terminal=True) as server:
         link = rf"http://127\.0\.0\.1:{server.port}/#code=(\w+)\n"
         code = until(lambda: re.search(link, server.out), what="the link")[1]
-        browser = Browser(Address(server.port))
-        me = browser.sign_in(code)
+        person = Person(Address(server.port))
+        me = person.sign_in(code)
         assert (me.data["principal"], me.data["role"]) == ("admin", "system")
-        assert browser.send("GET", "/principals").data["items"][0]["name"] == "admin"
-        assert browser.sign_in(code).status == 401
+        assert person.send("GET", "/principals").data["items"][0]["name"] == "admin"
+        assert person.sign_in(code).status == 401
     assert code not in server.log
 
 
@@ -121,6 +121,6 @@ def test_later_none_is_printed(sqlite_url: str, tmp_path: Path) -> None:
     with ApiServer(sqlite_url) as api:
         code_for(api, "somebody", Role.READ)
     with program(sqlite_url, tmp_path, API, terminal=True) as server:
-        assert Browser(Address(server.port)).send("GET", "/version").status == 200
+        assert Person(Address(server.port)).send("GET", "/version").status == 200
     assert server.out == f"http://127.0.0.1:{server.port}/\n"
     assert HINT not in server.log

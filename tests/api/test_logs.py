@@ -13,8 +13,8 @@ import pytest
 import qflowd
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
+from qflowd.model.ids import ORDINALS
 from tests.api.stand_in import Rows
-from tests.client.conftest import ORDINALS
 from tests.store.plans import NUMBERS
 from tests.support.http import ApiServer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qflowd.model.roles import Role
-from tests.api.browser import Browser, signed_in
+from tests.api.person import Person, signed_in
 from tests.support.http import ApiServer
 
 
@@ -23,11 +23,11 @@ def test_all_sessions_but_the_one_that_asks_are_ended(api: ApiServer) -> None:
     stranger = signed_in(api, "stranger")
     rows = api.get("/principals").data["items"]
     number = next(row["id"] for row in rows if row["name"] == "many")
-    others = [Browser(api) for _ in range(2)]
-    for browser in others:
-        browser.sign_in(api.post(f"/principals/{number}/login-link").data["code"])
+    others = [Person(api) for _ in range(2)]
+    for person in others:
+        person.sign_in(api.post(f"/principals/{number}/login-link").data["code"])
     assert first.send("DELETE", "/sessions").data == {"ended": 2}
-    assert [browser.send("GET", "/me").code for browser in (first, stranger, *others)] == [0, 0, 40103, 40103]
+    assert [person.send("GET", "/me").code for person in (first, stranger, *others)] == [0, 0, 40103, 40103]
     assert first.send("DELETE", "/sessions").data == {"ended": 0}
     [entry] = api.get("/audit?action=LOGOUT&actor=many").data["items"]
     assert (entry["object"], entry["after"]) == ("many", {"sessions_ended": 2})

@@ -10,7 +10,7 @@ from qflowd.api.access import rate
 from qflowd.api.access.rate import Buckets
 from qflowd.api.resources import audit, me
 from qflowd.model.roles import Role
-from tests.api.browser import Browser
+from tests.api.person import Person
 from tests.support.daemon import until
 from tests.support.http import ApiServer, HttpClient
 
@@ -42,7 +42,7 @@ def test_without_credentials_an_address_has_a_quarter_and_health_is_not_counted(
         statuses = [HttpClient(api.port, token).get("/me").status for token in (None, "x", "y", "z")]
         assert statuses == [401, 401, 429, 429]
         assert HttpClient(api.port).get("/version").status == 429
-        assert Browser(api).sign_in("x").status == 429
+        assert Person(api).sign_in("x").status == 429
         assert [HttpClient(api.port).get("/healthz").status for _ in range(5)] == [200] * 5
         assert good.get("/me").status == 200
 

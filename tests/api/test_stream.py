@@ -22,9 +22,9 @@ from qflowd.api.live.hub import MOST_UNSENT
 from qflowd.engine.access.tokens import revoke_token
 from qflowd.model.ids import task_id
 from qflowd.model.roles import Role
-from tests.client.conftest import StandIn
 from tests.support.daemon import until
 from tests.support.http import ApiServer, HttpClient
+from tests.support.stand_in import StandIn
 
 
 class Stream:

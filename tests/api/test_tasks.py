@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskKind, TaskState
 from tests.api.stand_in import Rows
 from tests.api.test_instances import pages
-from tests.client.conftest import ORDINALS
 from tests.support.http import ApiServer
 
 ITEMS = 5_400  # the symbols of the Chinese A-share market

@@ -10,9 +10,9 @@ from qflowd.api.http import app
 from qflowd.api.inbox import outcomes
 from qflowd.api.resources import plugin_calls
 from qflowd.model.errors import StoreUnavailable
-from tests.client.conftest import StandIn
 from tests.support.daemon import until
 from tests.support.http import ApiServer, Reply
+from tests.support.stand_in import StandIn
 
 MANY = 8
 

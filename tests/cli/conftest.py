@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from qflowd.cli import main
-from tests.client.conftest import StandIn, stand_in_of
 from tests.conftest import KINDS, GetServer
+from tests.support.stand_in import StandIn, stand_in_of
 
 
 class Ran(NamedTuple):

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from tests.client.conftest import StandIn
+from tests.support.stand_in import StandIn
 
 
 def test_it_prints_the_id_and_nothing_else(run, engine):

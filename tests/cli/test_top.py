@@ -17,9 +17,9 @@ import pyte
 import pytest
 
 from qflowd.store.tx import Tx
-from tests.client.conftest import StandIn
 from tests.support.daemon import until
 from tests.support.http import ApiServer
+from tests.support.stand_in import StandIn
 
 LONG = "refinitiv did not answer, " * 8
 

@@ -11,8 +11,8 @@ import pytest
 from qflowd.cli.commands import COMMANDS, NEED_DATABASE
 from qflowd.model.roles import Role
 from tests.cli.conftest import Run
-from tests.client.conftest import StandIn
 from tests.support.http import ApiServer
+from tests.support.stand_in import StandIn
 
 DOCUMENT = '{"workflow": "daily", "tasks": {"one": {"job": "hello"}}}'
 

@@ -9,8 +9,8 @@ import pytest
 import qflowd
 from qflowd.client.transport import READS
 from qflowd.model.errors import Rejected
-from tests.client.conftest import StandIn
 from tests.docs.pages import ROOT
+from tests.support.stand_in import StandIn
 
 INBOXES = ("submissions", "commands", "signals")
 VIEWS = [

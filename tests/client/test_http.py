@@ -20,10 +20,10 @@ from qflowd.client.transport import READS, rows_at_once
 from qflowd.model.errors import AccessDenied, InvalidRequest, QueryTooSlow, Rejected, StoreUnavailable
 from qflowd.model.ids import ORDINALS, key_range
 from qflowd.model.roles import Role
-from tests.client.conftest import StandIn
 from tests.conftest import KINDS, GetServer
 from tests.support.front import LOSE, Front
-from tests.support.http import ApiServer
+from tests.support.http import ApiServer, server_of
+from tests.support.stand_in import StandIn
 
 AWAY = (503, {"Content-Type": "application/json"}, b'{"code": 50301, "message": "the database is away", "data": null}')
 SLOW = (
@@ -36,11 +36,8 @@ PAGE = (200, {"Content-Type": "text/html"}, b"<html>sign in</html>")
 
 @pytest.fixture(scope="module", params=KINDS)
 def api(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[ApiServer]:
-    server = get_server(request.param)
-    url = server.create_store()
-    with ApiServer(url) as found:
-        yield found
-    server.start().drop_database(url)
+    """A server with a system principal, shared by the tests of a module."""
+    yield from server_of(request.param, get_server)
 
 
 @pytest.fixture(scope="module")

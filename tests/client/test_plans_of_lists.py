@@ -9,7 +9,7 @@ import pytest
 from qflowd.client import Client
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 from qflowd.model.states import TaskState
-from tests.client.conftest import StandIn
+from tests.support.stand_in import StandIn
 
 
 @pytest.fixture(scope="module")

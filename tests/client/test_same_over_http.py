@@ -15,10 +15,10 @@ import qflowd
 from qflowd.client import Client, Instance, Limit, StoredDefinition, StoredWorkflow
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
-from tests.client.conftest import StandIn
 from tests.conftest import KINDS, GetServer
 from tests.support.http import ApiServer
 from tests.support.lab import Lab
+from tests.support.stand_in import StandIn
 from tests.support.waits.base import undoing
 
 WORKFLOW = {

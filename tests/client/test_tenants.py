@@ -9,7 +9,8 @@ import pytest
 from qflowd.client import Client
 from qflowd.model.errors import InvalidRequest, NotFound
 from qflowd.model.ids import key_range
-from tests.client.conftest import Connect, StandIn
+from tests.client.conftest import Connect
+from tests.support.stand_in import StandIn
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from qflowd.client import Client
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskKind
-from tests.client.conftest import Connect, StandIn
+from tests.client.conftest import Connect
+from tests.support.stand_in import StandIn
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from tests.api.test_stream import Stream, streaming, submitted
-from tests.client.conftest import StandIn
 from tests.conftest import GetServer
 from tests.faults.conftest import side_by_side
 from tests.support.daemon import until
 from tests.support.http import ApiProcess, ApiServer, HttpClient, Reply
 from tests.support.outages import hanging, stopped
 from tests.support.servers import Server
+from tests.support.stand_in import StandIn
 
 pytestmark = pytest.mark.fault
 

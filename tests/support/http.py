@@ -16,11 +16,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from qflowd.api.http import server
 from qflowd.api.http.app import Api
@@ -33,6 +33,9 @@ from qflowd.model.roles import Role
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.daemon import ROOT, until
+
+if TYPE_CHECKING:
+    from tests.conftest import GetServer
 
 
 @dataclass(frozen=True)
@@ -204,3 +207,12 @@ class ApiProcess:
 def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
     """`if_match` as `If-Match`."""
     return {name.replace("_", "-").title(): value for name, value in headers.items()}
+
+
+def server_of(kind: str, get_server: GetServer) -> Iterator[ApiServer]:
+    """A server with a system principal, over an empty store."""
+    server = get_server(kind)
+    url = server.create_store()
+    with ApiServer(url) as found:
+        yield found
+    server.start().drop_database(url)

@@ -1,4 +1,4 @@
-"""A browser as the server sees one: it keeps the cookie, and says where its requests come from."""
+"""A person with a browser, as the server sees them: it keeps the cookie, and says where its requests come from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qflowd.model.roles import Role
 from tests.support.http import ApiServer, HttpClient, Reply
 
 
-class Browser:
+class Person:
     """With the session of a person who has signed in by a link. `api`: whatever has a `port`."""
 
     def __init__(self, api: Any, cookie: str = "") -> None:
@@ -60,8 +60,8 @@ def code_for(api: ApiServer, name: str, role: Role = Role.OPERATE, tenant: str =
     return api.store.transact(lambda tx: make_login_code(tx, actor, add_principal(tx, actor, name, "human", role)))
 
 
-def signed_in(api: ApiServer, name: str, role: Role = Role.OPERATE, tenant: str = "default") -> Browser:
-    """A browser in which a new person has signed in."""
-    browser = Browser(api)
-    assert browser.sign_in(code_for(api, name, role, tenant)).status == 200
-    return browser
+def signed_in(api: ApiServer, name: str, role: Role = Role.OPERATE, tenant: str = "default") -> Person:
+    """A new person, who has signed in."""
+    person = Person(api)
+    assert person.sign_in(code_for(api, name, role, tenant)).status == 200
+    return person
