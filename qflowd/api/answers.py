@@ -30,7 +30,12 @@ from qflowd.model.refusals import Refusal
 JSON: Final = "application/json"
 
 
-class Item(msgspec.Struct):
+def field_name(attribute: str) -> str:
+    """The name of a field in JSON and in queries: `from_` and `for_` have an underscore in Python alone."""
+    return attribute.rstrip("_")
+
+
+class Item(msgspec.Struct, rename=field_name):
     """Base of what answers hold. Fields without a value are sent as null, never left out."""
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from qflowd.api.answers import ApiFault, Problem
+from qflowd.api.answers import ApiFault, Problem, field_name
 from qflowd.api.call import Call
 from qflowd.define.fields import did_you_mean
 from qflowd.model import jsontext
@@ -16,11 +16,11 @@ LARGEST_NUMBER = (1 << 63) - 1  # of a column
 LARGEST_BODY = 2_000_000  # bytes; documents of workflows may have twice as many
 
 
-class Body(msgspec.Struct, forbid_unknown_fields=True):
+class Body(msgspec.Struct, forbid_unknown_fields=True, rename=field_name):
     """Base of what requests carry: a field that is not declared is a fault."""
 
 
-class Query(msgspec.Struct, forbid_unknown_fields=True):
+class Query(msgspec.Struct, forbid_unknown_fields=True, rename=field_name):
     """Base of the parameters of a route. Strings, numbers, dates, instants, literals, and tuples of them by commas."""
 
 

@@ -45,7 +45,7 @@ class Box(Item):
     finished_at: datetime | None = None
 
 
-class GraphEdge(Item, rename={"from_": "from"}):
+class GraphEdge(Item):
     """An edge between two boxes, by their keys. `condition`: of the one edge that it stands for, as it is written."""
 
     from_: str

@@ -49,7 +49,7 @@ class AuditFilter(Query):
     object: str = ""
     action: str = ""
     actor: str = ""
-    from_: datetime | None = msgspec.field(default=None, name="from")
+    from_: datetime | None = None
     to: datetime | None = None
 
 
@@ -60,7 +60,7 @@ class AuditQuery(PageQuery):
     object: str = ""
     action: str = ""
     actor: str = ""
-    from_: datetime | None = msgspec.field(default=None, name="from")
+    from_: datetime | None = None
     to: datetime | None = None
     sort: Literal["newest", "oldest"] = "newest"
 

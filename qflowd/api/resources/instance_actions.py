@@ -29,10 +29,10 @@ class PriorityBody(Body):
     reason: str | None = None
 
 
-class RerunBody(Body, rename={"from_task": "from"}):
+class RerunBody(Body):
     """`from`: the task that is run again, with all behind it; `set`: its params that change."""
 
-    from_task: str
+    from_: str
     set: dict[str, Any] | None = None
     reason: str | None = None
     dry_run: bool = False
@@ -86,7 +86,7 @@ def rerun_instance(call: Call, id: int, body: RerunBody) -> CommandResult:
     args: dict[str, Any] = {"set": body.set} if body.set else {}
     if body.dry_run:
         args["dry_run"] = True
-    return _do(call, id, "rerun", task=body.from_task, args=args, reason=body.reason)
+    return _do(call, id, "rerun", task=body.from_, args=args, reason=body.reason)
 
 
 def _do(call: Call, number: int, action: str, **columns: Any) -> CommandResult:

@@ -22,7 +22,7 @@ class LimitSettings(Body):
     reason: str | None = None
 
 
-class LimitPause(Body, rename={"for_": "for"}):
+class LimitPause(Body):
     """`for`: how long, such as "10m"; without: until it is ended."""
 
     for_: str | None = None

@@ -20,7 +20,7 @@ class MutedGroup(Body):
     workflow: str | None = None
 
 
-class MuteBody(Body, rename={"for_": "for"}):
+class MuteBody(Body):
     """`for`: how long, such as "24h"."""
 
     group: MutedGroup

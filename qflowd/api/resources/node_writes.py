@@ -55,7 +55,7 @@ class ChangedNode(NodeBody):
     key: str | None = None
 
 
-class EdgeBody(Body, rename={"from_": "from"}):
+class EdgeBody(Body):
     """An edge. `condition`: true or null, an expression, `each`, or `{on: breaker_open}`, as in a file."""
 
     from_: str

@@ -33,7 +33,7 @@ class NodeItem(Item):
     document: Mapping[str, Any]
 
 
-class EdgeItem(Item, rename={"from_": "from"}):
+class EdgeItem(Item):
     """An edge. `id` names it in paths; `each`: an item of a map waits only for the same item of the one before."""
 
     id: str

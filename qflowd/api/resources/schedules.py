@@ -54,7 +54,7 @@ class ScheduleList(Item):
 
     schedules: Sequence[ScheduleItem]
     fires: Sequence[FireItem]
-    from_: datetime = msgspec.field(name="from")
+    from_: datetime
     to: datetime
 
 
@@ -68,7 +68,7 @@ class ScheduleFires(Item):
 class SpanQuery(Query):
     """`from` and `to`: 62 days at most; from now on for a day if they are left out."""
 
-    from_: datetime | None = msgspec.field(name="from", default=None)
+    from_: datetime | None = None
     to: datetime | None = None
 
 

@@ -25,7 +25,7 @@ class RowsQuery(PageQuery):
     `node`: of this task, by key or number. `failed=first`: what needs looking at comes first. `q`: part of a label or key.
     """
 
-    place: Annotated[int, msgspec.Meta(ge=0, le=ORDINALS)] | None = msgspec.field(default=None, name="from")
+    from_: Annotated[int, msgspec.Meta(ge=0, le=ORDINALS)] | None = None
     state: tuple[str, ...] = ()
     node: str | None = None
     failed: Literal["first"] | None = None
@@ -71,10 +71,10 @@ def list_tasks_of_instance(call: Call, id: int, query: RowsQuery) -> ListPage[Ta
     """Rows of one instance, in the order of the workflow. With `from`, `total` is how many places there are."""
     key = read_cursor(query)
     of = rows.rows_of(call, id, query.node)
-    if query.place is not None:
+    if query.from_ is not None:
         if query.state or query.failed or query.q:
             raise ApiFault(40002, "from is a place among all rows; with state, failed or q follow the cursor")
-        found, total = rows.at_place(call, of, query.place, key[0] if key else None, query.limit)
+        found, total = rows.at_place(call, of, query.from_, key[0] if key else None, query.limit)
         return _page(call, query, found, total)
     states = task_states(query.state)
     if query.failed is not None:

@@ -92,7 +92,7 @@ class QuotasRequest(Body):
 class UsageQuery(PageQuery):
     """`from`, `to`: days (UTC), both included; the last 31 days if not given."""
 
-    from_: date | None = msgspec.field(default=None, name="from")
+    from_: date | None = None
     to: date | None = None
 
 

@@ -47,7 +47,7 @@ class TimelineRow(Item):
 class Timeline(Item):
     """The time from the start of an instance to its end, or to now, and its tasks in the order of the workflow."""
 
-    since: datetime = msgspec.field(name="from")
+    from_: datetime
     to: datetime
     rows: Sequence[TimelineRow]
 
@@ -91,7 +91,7 @@ def show_timeline(call: Call, id: int, query: TimelineQuery) -> Timeline:
         if node in names and not names[node].pool:
             about["kind"] = "child"
         rows.append(_row(node, nodes.get(node), usual.get(node, []), about))
-    return Timeline(since=head.started_at, to=end, rows=rows)
+    return Timeline(from_=head.started_at, to=end, rows=rows)
 
 
 def _row(node: int, row: Any, times: Sequence[float], about: Mapping[str, Any]) -> TimelineRow:
