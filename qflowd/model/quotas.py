@@ -80,3 +80,6 @@ def allows(patterns: Iterable[str], name: str) -> bool:
 def limit_of(tenant: str) -> str:
     """The limit of which each running task of a tenant takes a slot, where it has the quota running_tasks."""
     return f"tenant:{tenant}"
+
+
+OF_TENANTS: Final = limit_of("")  # how limits begin that quotas make

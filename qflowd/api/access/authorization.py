@@ -19,7 +19,7 @@ from qflowd.engine.definitions.versions import LARGEST_VERSION
 from qflowd.model.errors import CycleFound, InvalidRequest, InvalidWorkflow
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.names import DEFAULT_TENANT
-from qflowd.model.quotas import limit_of
+from qflowd.model.quotas import OF_TENANTS
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
@@ -36,7 +36,6 @@ ROLE_OF: Final[Mapping[str, Role]] = {
         Role.OPERATE,
     ),
 }
-OF_TENANTS: Final = limit_of("")  # how limits begin that quotas make
 OF_GROUPS: Final = ("mute", "unmute")  # of failures
 OF_VERSIONS: Final = ("draft", "activate", "canary", "rollback")
 # All tenants share what these change.

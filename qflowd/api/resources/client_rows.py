@@ -6,14 +6,13 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from qflowd.api.access.hidden import HIDDEN
 from qflowd.api.answers import ApiFault, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
 from qflowd.api.finding.lines import count_fitting
 from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Query
-from qflowd.api.resources.hosts import hide_hosts
-from qflowd.api.resources.limits import sees_limit
 from qflowd.api.routing import route
 from qflowd.client.transport import READS, ROWS, rows_at_once
 from qflowd.define.fields import there_is_no
@@ -139,6 +138,4 @@ def _seen(call: Call, name: str, rows: list[Any]) -> list[Any]:
         return rows
     if name.startswith("find_tenants_"):
         return []
-    if name == "show_limits":
-        return [row for row in rows if sees_limit(call, row.name)]
-    return hide_hosts(call, name, rows)
+    return HIDDEN[name](call, rows) if name in HIDDEN else rows

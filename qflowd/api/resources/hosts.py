@@ -5,9 +5,9 @@ Only a system caller sees names of hosts and of files; others see the jobs that 
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from qflowd.api.access.hidden import hide_files, sees_names
+from qflowd.api.access.hidden import hide_daemons, hide_jobs, hide_plugins, hide_pools, sees_names
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
@@ -15,9 +15,6 @@ from qflowd.api.row_fields import fields_of, items_of
 from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
-
-OF_FILES: Final = ("list_workflows", "list_versions", "list_task_definitions")
-UNTOLD: Final = "its file cannot be loaded; a system caller sees why"
 
 
 class DaemonItem(Item):
@@ -88,25 +85,33 @@ class FaultyFile(Item):
 @route("GET", "/daemons", Role.READ)
 def list_daemons(call: Call) -> list[DaemonItem]:
     """The daemons that live, with what they have to do."""
-    return daemons_of(call)
+    rows = hide_daemons(call, call.read("list_daemon_loads"))
+    return [
+        DaemonItem(**fields_of(row, DaemonItem) | {"slots": int(row.slots), "jobs": row.jobs_known}) for row in rows
+    ]
 
 
 @route("GET", "/pools", Role.READ)
 def list_pools(call: Call) -> list[PoolItem]:
     """The pools of all daemons that live."""
-    return items_of(hide_hosts(call, "list_pools", call.read("list_pools")), PoolItem)
+    return items_of(hide_pools(call, call.read("list_pools")), PoolItem)
 
 
 @route("GET", "/jobs", Role.READ)
 def list_jobs(call: Call) -> list[JobItem]:
     """The jobs that the caller may run."""
-    return _jobs(call)
+    rows = hide_jobs(call, call.read("list_jobs_with_titles"))
+    return [
+        JobItem(**fields_of(row, JobItem) | {"daemons": row.daemons.split(", ") if row.daemons else []})
+        for row in rows
+        if call.may_run(job=row.job)
+    ]
 
 
 @route("GET", "/jobs/{name}", Role.READ)
 def show_job(call: Call, name: str) -> JobItem:
     """One job, with the schema of its params."""
-    jobs = {job.job: job for job in _jobs(call)}
+    jobs = {job.job: job for job in list_jobs(call)}
     if name not in jobs:
         raise NotFound(there_is_no("job", name, jobs, "jobs"))
     return jobs[name]
@@ -115,48 +120,20 @@ def show_job(call: Call, name: str) -> JobItem:
 @route("GET", "/plugins", Role.READ)
 def list_plugins(call: Call) -> list[PluginFile]:
     """The plugin files of live daemons, with the jobs in each."""
-    return _plugins(call)
+    rows = hide_plugins(call, call.read("list_plugins"))
+    return [
+        PluginFile(**fields_of(row, PluginFile) | {"jobs": [job for job in row.jobs or [] if call.may_run(job=job)]})
+        for row in rows
+    ]
 
 
 @route("GET", "/plugins/{name}", Role.READ)
 def show_plugin(call: Call, name: str) -> list[PluginFile]:
     """One plugin, as each live daemon sees it: by its file, the file's name without `.py`, or a job in it."""
-    found = [plugin for plugin in _plugins(call) if name in (plugin.file, _stem(plugin.file), *plugin.jobs)]
+    found = [plugin for plugin in list_plugins(call) if name in (plugin.file, _stem(plugin.file), *plugin.jobs)]
     if not found:
         raise NotFound(f"no live daemon has a plugin {name!r}; GET /api/v1/plugins lists those there are")
     return found
-
-
-def daemons_of(call: Call) -> list[DaemonItem]:
-    """The daemons, as the caller may see them."""
-    rows = hide_hosts(call, "list_daemons", call.read("list_daemon_loads"))
-    return [
-        DaemonItem(**fields_of(row, DaemonItem) | {"slots": int(row.slots), "jobs": row.jobs_known}) for row in rows
-    ]
-
-
-def hide_hosts(call: Call, name: str, rows: list[Any]) -> list[Any]:
-    """Rows of a read by its name, as the caller may see them; rows of tenants stay as they are.
-
-    The name of a daemon is often that of its host, so only a system caller is told it.
-    """
-    if sees_names(call):
-        return rows
-    if name == "list_jobs":
-        hidden = {"file": None, "daemons": None}
-        return [row._replace(**hidden, error=row.error and UNTOLD) for row in rows if call.may_run(job=row.job)]
-    if name == "list_daemons":
-        return [row._replace(name=f"daemon-{row.id}", host=None, pid=None) for row in rows]
-    if name in OF_FILES:
-        return hide_files(call, rows)
-    if name not in ("list_pools", "list_plugins"):
-        return rows
-    aliases = {row.name: f"daemon-{row.id}" for row in call.read("list_daemon_loads")}
-    rows = [row._replace(daemon=aliases.get(row.daemon, "")) for row in rows]
-    if name == "list_pools":
-        return rows
-    listed = [row._replace(jobs=[job for job in row.jobs or [] if call.may_run(job=job)]) for row in rows]
-    return [row._replace(file=None, error=row.error and UNTOLD) for row in listed if row.jobs]
 
 
 def faulty_files_of(call: Call) -> list[FaultyFile]:
@@ -164,23 +141,6 @@ def faulty_files_of(call: Call) -> list[FaultyFile]:
     if not sees_names(call):
         return []
     return items_of(call.read("list_faulty_files"), FaultyFile)
-
-
-def _jobs(call: Call) -> list[JobItem]:
-    rows = hide_hosts(call, "list_jobs", call.read("list_jobs_with_titles"))
-    return [
-        JobItem(**fields_of(row, JobItem) | {"daemons": row.daemons.split(", ") if row.daemons else []})
-        for row in rows
-        if call.may_run(job=row.job)
-    ]
-
-
-def _plugins(call: Call) -> list[PluginFile]:
-    rows = hide_hosts(call, "list_plugins", call.read("list_plugins"))
-    return [
-        PluginFile(**fields_of(row, PluginFile) | {"jobs": [job for job in row.jobs or [] if call.may_run(job=job)]})
-        for row in rows
-    ]
 
 
 def _stem(file: str | None) -> str | None:

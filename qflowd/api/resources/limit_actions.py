@@ -7,7 +7,7 @@ from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.outcomes import REFUSALS, CommandResult, asked
 from qflowd.api.reading import Body, need_if_match
-from qflowd.api.resources.limits import limits_of
+from qflowd.api.resources.limits import list_limits
 from qflowd.api.routing import route
 from qflowd.engine.limits.limit_settings import etag_of, sizes
 from qflowd.model.roles import Role
@@ -72,7 +72,7 @@ def _matched(call: Call, key: str) -> dict[str, str]:
     Raises: ApiFault 42801, 41201.
     """
     size = call.store.read(lambda tx: sizes(tx, [key]))[key]
-    current = next((limit for limit in limits_of(call) if limit.name == key), None)
+    current = next((limit for limit in list_limits(call) if limit.name == key), None)
     need_if_match(call, etag_of(size), current)
     return {} if (call.if_match or "").strip() == "*" else {"etag": etag_of(size)}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from qflowd.api.access.authorization import OF_TENANTS
+from qflowd.api.access.hidden import hide_limits
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
@@ -45,18 +45,7 @@ class LimitItem(Item):
 @route("GET", "/limits", Role.READ)
 def list_limits(call: Call) -> list[LimitItem]:
     """All limits by their names; of those that a quota makes, the tenant's own."""
-    return limits_of(call)
-
-
-def limits_of(call: Call) -> list[LimitItem]:
-    """The limits that the caller may see."""
-    return [_limit(row) for row in call.read("show_limits") if sees_limit(call, row.name)]
-
-
-def sees_limit(call: Call, name: str) -> bool:
-    """Is it everybody's, or made by a quota of the caller's tenant? The system sees all."""
-    own = f"{OF_TENANTS}{call.tenant}"
-    return call.is_system or name == own or not name.startswith(OF_TENANTS)
+    return list(map(_limit, hide_limits(call, call.read("show_limits"))))
 
 
 def _limit(row: Any) -> LimitItem:

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.resources.overview import Overview, OverviewQuery, recent_overview
+from qflowd.api.resources.overview import Overview, OverviewQuery, show_overview
 from qflowd.api.resources.tokens import owner_of
 from qflowd.api.routing import route
 from qflowd.model.roles import Role
@@ -37,12 +37,7 @@ class Notification(Item):
 @route("GET", "/notifications", Role.READ)
 def list_notifications(call: Call) -> list[Notification]:
     """What waits for a person, what is worst first: of the tenant, and tokens of the caller, of an administrator's tenant all."""
-    return notifications_of(call)
-
-
-def notifications_of(call: Call) -> list[Notification]:
-    """What waits for a person, with an overview that may be a second old."""
-    overview = recent_overview(call, OverviewQuery())
+    overview = show_overview(call, OverviewQuery())
     return [*_without_daemon(call, overview), *_failures(overview), *_files(overview), *_tokens(call, overview.now)]
 
 

@@ -12,7 +12,7 @@ from qflowd.api.finding.failures import conditions, groups
 from qflowd.api.finding.instance_items import InstanceItem, instance_items
 from qflowd.api.finding.when import Between, with_ids
 from qflowd.api.reading import Query
-from qflowd.api.resources.hosts import DaemonItem, FaultyFile, daemons_of, faulty_files_of
+from qflowd.api.resources.hosts import DaemonItem, FaultyFile, faulty_files_of, list_daemons
 from qflowd.api.routing import route
 from qflowd.api.row_fields import items_of
 from qflowd.model.instants import FOREVER
@@ -75,11 +75,6 @@ class OverviewQuery(Query):
 @route("GET", "/overview", Role.READ)
 def show_overview(call: Call, query: OverviewQuery) -> Overview:
     """What fails, runs and comes next; the same for all who ask within a second."""
-    return recent_overview(call, query)
-
-
-def recent_overview(call: Call, query: OverviewQuery) -> Overview:
-    """What is there, up to a second old, and no older than what the live stream has told."""
     return _SEEN.get(_key(call, query), lambda: overview_of(call, query))
 
 
@@ -111,7 +106,7 @@ def overview_of(call: Call, query: OverviewQuery) -> Overview:
         more_failures=failures.has_more,
         running=instance_items(call, [row.id for row in call.read("list_running", batch=RUNNING)]),
         fires=items_of(call.read("list_next_fires", batch=FIRES), NextFire),
-        daemons=daemons_of(call),
+        daemons=list_daemons(call),
         oldest_ready_s=None if ready_at is None else max(0.0, (now - ready_at).total_seconds()),
         faulty_files=faulty_files_of(call),
         now=now,
