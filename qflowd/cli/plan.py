@@ -14,22 +14,21 @@ from qflowd.cli.printing import bold, compact, cut, instant, near, print_json, p
 from qflowd.cli.session import configuration, json_option, merged, params_options
 from qflowd.cli.workflow_source import WorkflowSource, find_workflow
 from qflowd.define.explain import explain
-from qflowd.define.expressions import compile_value
 from qflowd.engine.admission.shortages import needed_of, refuse_shortage
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.plan import by_name as params_by_name
 from qflowd.engine.plans.plan import compile_plan, effective
+from qflowd.engine.plans.preview import OF_ITEMS, rendered_all
 from qflowd.engine.refusal import Refused
 from qflowd.engine.request import read_request
 from qflowd.model import dag, jsontext
 from qflowd.model.cron import next_fires
 from qflowd.model.durations import format_duration
-from qflowd.model.errors import ExpressionFailed, InvalidRequest
+from qflowd.model.errors import InvalidRequest
 from qflowd.model.workflow import Job, Settings, Workflow
 
 FIRES: Final = 5
-ITEM_FACTS: Final = {"item", "index"}
 COLUMNS: Final = "step> | task | after | rules | job | pool | retries> | timeout> | params"
 
 
@@ -156,14 +155,10 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "tasks": {},
     }
     written = node.task.params
-    params = params_by_name(jobs.get(node.job), admission.params) if written is None else {}
-    for name, value in (written or {}).items():
-        template = compile_value(value)
-        try:
-            is_open = template.tasks or not ITEM_FACTS.isdisjoint(template.facts)
-            params[name] = value if is_open else template.render(scope)
-        except ExpressionFailed as error:
-            params[name] = f"{value} ({error})"
+    if written is None:
+        params = params_by_name(jobs.get(node.job), admission.params)
+    else:
+        params = rendered_all(written, scope, OF_ITEMS)
     return {
         "task": node.key,
         "job": node.job or f"workflow {node.task.workflow}",

@@ -11,7 +11,7 @@ from qflowd.api.named import version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.define import stored
-from qflowd.define.preview import PlannedTask, preview
+from qflowd.engine.plans.preview import PlannedTask, preview
 from qflowd.model.cron import next_fires
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Job

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from qflowd.define.expressions import compile_value
+from qflowd.engine.plans.plan import by_name, compile_plan, effective
 from qflowd.model import dag
 from qflowd.model.errors import ExpressionFailed
-from qflowd.model.workflow import BUILT_IN, Job, Json, Settings, Task, Workflow
+from qflowd.model.workflow import Job, Json, Settings, Task, Workflow
 
-LATER: Final = {"item", "index", "instance", "fire_at"}  # facts that only an instance has
+OF_ITEMS: Final = frozenset({"item", "index"})  # facts that only an item of a map has
+LATER: Final = OF_ITEMS | {"instance", "fire_at"}  # and only an instance
 
 
 class PlannedTask(NamedTuple):
@@ -34,31 +36,31 @@ def preview(
     params = {name: rendered(schema["default"], scope) for name, schema in given.items() if "default" in schema}
     scope["params"] = params
     level = dag.levels(dag.parents_of(workflow.tasks))
-    outer = Settings(pool=default_pool).over(BUILT_IN)
     planned = []
-    for task in dag.order(workflow):
-        job = jobs.get(task.job)
-        settings = task.settings.over(workflow.defaults).over(job.settings if job else Settings()).over(outer)
-        written = _of_the_workflow(job, params) if task.params is None else task.params
-        values = {name: rendered(value, scope) if task.params is not None else value for name, value in written.items()}
-        planned.append(PlannedTask(task, level[task.key], settings, values))
+    for node in compile_plan(0, workflow).nodes:
+        job, written = jobs.get(node.job), node.task.params
+        settings = effective(node, Settings(), job, Settings(pool=default_pool))
+        values = by_name(job, params) if written is None else rendered_all(written, scope)
+        planned.append(PlannedTask(node.task, level[node.key], settings, values))
     return params, planned
 
 
-def rendered(value: Json, scope: Mapping[str, Any]) -> Json:
-    """A value with its expressions, where all that they ask for is in `scope`; else as it is written, with what is missing."""
+def rendered_all(
+    values: Mapping[str, Json], scope: Mapping[str, Any], later: frozenset[str] = LATER
+) -> dict[str, Json]:
+    """As `rendered`, of each of them."""
+    return {name: rendered(value, scope, later) for name, value in values.items()}
+
+
+def rendered(value: Json, scope: Mapping[str, Any], later: frozenset[str] = LATER) -> Json:
+    """A value with its expressions, where all that they ask for is in `scope`; else as it is written, with what is missing.
+
+    `later`: facts that nobody knows yet; what asks for one, or for the output of a task, stays as it is written.
+    """
     template = compile_value(value)
-    if template.tasks or not LATER.isdisjoint(template.facts):
+    if template.tasks or not later.isdisjoint(template.facts):
         return value
     try:
         return template.render(dict(scope))
     except ExpressionFailed as error:
         return f"{value} ({error})"
-
-
-def _of_the_workflow(job: Job | None, params: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The workflow's params that a job has params of the same names for; all where it takes any."""
-    schema = job.params_schema if job else {}
-    if not schema or schema.get("additionalProperties") is True:
-        return params
-    return {name: value for name, value in params.items() if name in schema.get("properties", {})}
