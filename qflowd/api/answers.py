@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from qflowd.api.codes import CODES, SUCCESS, status_of
-from qflowd.api.inbox.waiting import AwaitedRow
 from qflowd.engine.definitions.workflow_quota import NoRoom
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import (
@@ -82,6 +82,24 @@ class Text:
     type: str = "text/plain; charset=utf-8"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Awaited(IntEnum):
+    """What a request waits for; as `find_answered` has it."""
+
+    SUBMISSION = 1  # until it is answered
+    COMMAND = 2
+    INSTANCE = 3  # until it ends
+    RUN = 4  # until a submission is rejected, or its instance ends
+    TASK = 5  # until it ends
+
+
+class AwaitedRow(NamedTuple):
+    """A row that a request waits for."""
+
+    kind: Awaited
+    id: int
+    tenant: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from qflowd import __version__
 from qflowd.api.answers import ApiAnswer, Faults, Text, Wait
 from qflowd.api.codes import CODES, status_of
 from qflowd.api.live.stream import Live
-from qflowd.api.routing import PREFIX, Endpoint, common_codes, endpoints
+from qflowd.api.routing import PREFIX, Endpoint, common_codes
+from qflowd.api.table import endpoints
 from qflowd.model.roles import Role
 
 REFERENCE: Final = "#/components/schemas/{name}"

@@ -130,12 +130,3 @@ def route(
         return handler
 
     return register
-
-
-def endpoints() -> list[Endpoint]:
-    """All routes, in the order in which paths are matched."""
-    from qflowd.api import resources, scheduling
-
-    resources.load()
-    scheduling.load()
-    return sorted(ENDPOINTS, key=lambda endpoint: endpoint.order)

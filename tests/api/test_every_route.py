@@ -15,7 +15,8 @@ from msgspec import structs
 import qflowd
 from qflowd.api.answers import ApiFault
 from qflowd.api.reading import choices_of, read_query
-from qflowd.api.routing import Endpoint, endpoints
+from qflowd.api.routing import Endpoint
+from qflowd.api.table import endpoints
 from qflowd.client.transport import READS
 from qflowd.model.ids import task_id
 from qflowd.model.roles import Role

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from qflowd.api.routing import Endpoint, endpoints
+from qflowd.api.routing import Endpoint
+from qflowd.api.table import endpoints
 from qflowd.model.roles import Role
 from tests.api.person import Person, signed_in
 from tests.support.http import ApiServer

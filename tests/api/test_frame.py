@@ -12,7 +12,8 @@ from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
 from qflowd.api.codes import CODES
 from qflowd.api.resources import me, meta
-from qflowd.api.routing import PREFIX, Endpoint, endpoints, route
+from qflowd.api.routing import PREFIX, Endpoint, route
+from qflowd.api.table import endpoints
 from qflowd.model.errors import SchemaOutdated, StoreUnavailable
 from qflowd.model.roles import Role
 from tests.docs.pages import ROOT

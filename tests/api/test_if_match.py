@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from qflowd.api.routing import Endpoint, endpoints
+from qflowd.api.routing import Endpoint
+from qflowd.api.table import endpoints
 from tests.support.house import House
 from tests.support.http import Reply
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qflowd.api.routing import endpoints
+from qflowd.api.table import endpoints
 from tests.support.daemon import Daemon, until
 from tests.support.http import ApiServer, Reply
 

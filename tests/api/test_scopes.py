@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from qflowd.api.routing import Endpoint, endpoints
+from qflowd.api.routing import Endpoint
+from qflowd.api.table import endpoints
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import task_id
 from qflowd.model.quotas import limit_of

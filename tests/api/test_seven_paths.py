@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qflowd.api.routing import PREFIX, endpoints
+from qflowd.api.routing import PREFIX
+from qflowd.api.table import endpoints
 from qflowd.model.ids import ORDINALS
 from qflowd.model.roles import Role
 from tests.support.daemon import until

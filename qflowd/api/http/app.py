@@ -18,7 +18,7 @@ from qflowd.api.access.credentials import Credentials
 from qflowd.api.access.csrf import check_host
 from qflowd.api.access.headers import security_headers
 from qflowd.api.access.rate import Rates
-from qflowd.api.answers import ApiFault, Unanswered
+from qflowd.api.answers import ApiFault, AwaitedRow, Unanswered
 from qflowd.api.call import Call, HttpRequest
 from qflowd.api.http.answering import Sendable, Waiting, failed, finished, refuse_unread, respond
 from qflowd.api.http.lingering_close import LingeringClose
@@ -27,10 +27,11 @@ from qflowd.api.http.slow_clients import send_part
 from qflowd.api.http.static import NOT_PAGES, Pages
 from qflowd.api.http.streaming import StreamResponse, until_gone
 from qflowd.api.http.threads import HandlerThreads
-from qflowd.api.inbox.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, AwaitedRow, Waiter, find_answered
+from qflowd.api.inbox.waiting import FIRST_LOOK_S, LONGEST_LOOK_S, Waiter, find_answered
 from qflowd.api.live.hub import Hub
 from qflowd.api.live.stream import Live
-from qflowd.api.routing import Endpoint, endpoints
+from qflowd.api.routing import Endpoint
+from qflowd.api.table import endpoints
 from qflowd.config.records import ApiConfig
 from qflowd.engine.access.callers import NOBODY, Caller
 from qflowd.model.errors import StoreUnavailable

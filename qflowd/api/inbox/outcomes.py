@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
-from qflowd.api.answers import ApiAnswer, ApiFault, Item, Problem, Wait
+from qflowd.api.answers import ApiAnswer, ApiFault, Awaited, AwaitedRow, Item, Problem, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.inboxes import AskedCommand, ask
-from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.model.refusals import Refusal
 
 NEW: Final = "NEW"

@@ -4,32 +4,14 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Collection
-from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
+from qflowd.api.answers import AwaitedRow
 from qflowd.store.tx import Store
 
 FIRST_LOOK_S: Final = 0.01
 LONGEST_LOOK_S: Final = 0.25
 POLL_AFTER: Final = {"X-Poll-After": "2"}  # seconds that clients let pass between two looks at what has not ended
-
-
-class Awaited(IntEnum):
-    """What a request waits for; as `find_answered` has it."""
-
-    SUBMISSION = 1  # until it is answered
-    COMMAND = 2
-    INSTANCE = 3  # until it ends
-    RUN = 4  # until a submission is rejected, or its instance ends
-    TASK = 5  # until it ends
-
-
-class AwaitedRow(NamedTuple):
-    """A row that a request waits for."""
-
-    kind: Awaited
-    id: int
-    tenant: str
 
 
 def find_answered(store: Store, rows: Collection[AwaitedRow]) -> set[tuple[int, int]]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from qflowd.api.access.authorization import bounded_filter, check_cancel, refuse_action, refuse_filter
-from qflowd.api.answers import ApiFault, Item, Wait
+from qflowd.api.answers import ApiFault, Awaited, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import ReasonBody
 from qflowd.api.inbox.inboxes import ask_all, command_row
@@ -20,7 +20,6 @@ from qflowd.api.inbox.outcomes import (
     asked,
     shown,
 )
-from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.routing import route

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from qflowd.api.access.hidden import HIDDEN
-from qflowd.api.answers import ApiFault, Item, Wait
+from qflowd.api.answers import ApiFault, Awaited, AwaitedRow, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
 from qflowd.api.finding.lines import count_fitting
-from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.client.transport import READS, ROWS, rows_at_once

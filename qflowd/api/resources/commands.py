@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import msgspec
 
 from qflowd.api.access.authorization import bounded_filter, check_commands, check_words
+from qflowd.api.answers import Awaited
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import LARGEST_ROWS, MOST_ROWS, of_all, refuse_both, task_number
 from qflowd.api.inbox.inboxes import ask_all, command_row
 from qflowd.api.inbox.outcomes import REFUSALS, CommandList, CommandResult, all_asked, asked, read_command, shown
-from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.model.roles import Role

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any, Literal
 
-from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
+from qflowd.api.answers import ApiAnswer, ApiFault, Awaited, AwaitedRow, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding.instance_items import InstanceItem, instance_fields, instance_items
 from qflowd.api.finding.instances import InstanceFilter, count, find
@@ -13,7 +13,7 @@ from qflowd.api.finding.states import instance_states
 from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
 from qflowd.api.inbox.changes import until_changed
-from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
+from qflowd.api.inbox.waiting import POLL_AFTER
 from qflowd.api.named import no_such_instance, workflow_of
 from qflowd.api.paging import ListPage, PageQuery
 from qflowd.api.reading import Query

@@ -3,7 +3,7 @@
 from typing import Any
 
 from qflowd.api.access.authorization import refuse_unlisted
-from qflowd.api.answers import ApiAnswer, ApiFault, Item, Wait
+from qflowd.api.answers import ApiAnswer, ApiFault, Awaited, AwaitedRow, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.inboxes import submission_row, submit
 from qflowd.api.inbox.outcomes import (
@@ -16,7 +16,6 @@ from qflowd.api.inbox.outcomes import (
     why_not_yet,
     written,
 )
-from qflowd.api.inbox.waiting import Awaited, AwaitedRow
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.model.ids import task_id

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from qflowd.api.access.authorization import check_jobs, one_workflow, refuse_unlisted
-from qflowd.api.answers import Wait
+from qflowd.api.answers import Awaited, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.bodies import LARGEST_ROWS, MOST_ROWS, of_all, refuse_both
 from qflowd.api.inbox.idempotency import write_once
@@ -20,7 +20,6 @@ from qflowd.api.inbox.outcomes import (
     shown,
     submitted,
 )
-from qflowd.api.inbox.waiting import Awaited
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.model.roles import Role

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Item, Text, Wait
+from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Awaited, AwaitedRow, Item, Text, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
 from qflowd.api.finding.lines import LineItem
 from qflowd.api.finding.rows import rows_of
 from qflowd.api.finding.task_items import TaskItem, task_fields
 from qflowd.api.inbox.changes import until_changed
-from qflowd.api.inbox.waiting import POLL_AFTER, Awaited, AwaitedRow
+from qflowd.api.inbox.waiting import POLL_AFTER
 from qflowd.api.named import task_row
 from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Query
