@@ -66,20 +66,20 @@ class TestMe:
         assert person.send("PUT", "/me", asked).data["has_password"] is False
 
     def test_whoever_guesses_the_old_password_waits_as_at_the_sign_in_and_is_in_the_audit(self, api):
-        browser = signed_in(api, "prober")
-        assert browser.send("PUT", "/me", {"password": "first horse battery"}).status == 200
+        person = signed_in(api, "prober")
+        assert person.send("PUT", "/me", {"password": "first horse battery"}).status == 200
         wanted = {"password": "second horse battery", "old_password": "wrong horse battery"}
         for _ in range(login.MOST_FAILURES):
-            refusal(browser.send("PUT", "/me", wanted), 40102, "old_password")
+            refusal(person.send("PUT", "/me", wanted), 40102, "old_password")
         right = wanted | {"old_password": "first horse battery"}
-        refused = browser.send("PUT", "/me", right)
+        refused = person.send("PUT", "/me", right)
         refusal(refused, 42901, "5 failures")
         assert refused.headers["retry-after"] == "900"
-        refusal(Browser(api).sign_in_as("prober", "first horse battery"), 42901)
+        refusal(Person(api).sign_in_as("prober", "first horse battery"), 42901)
         told = api.get("/audit?action=LOGIN_FAILED&object_type=principal&object=prober").data["items"]
         assert len(told) == login.MOST_FAILURES
         run_sql(api.store, "DELETE FROM qflow.login_failure")
-        assert browser.send("PUT", "/me", right).status == 200
+        assert person.send("PUT", "/me", right).status == 200
 
     def test_a_token_sets_no_password(self, api):
         refusal(api.as_(Role.ADMIN).put("/me", {"password": "correct horse battery"}), 40301, "not by a token")

@@ -288,14 +288,14 @@ class TestBehindAProxy:
 
     def test_whoever_it_names_is_nobody_else_by_a_cookie(self, database_url):
         with ApiServer(database_url, PROXIED) as api:
-            browser = signed_in(api, "ann", Role.ADMIN)
-            assert browser.send("GET", "/me").data["principal"] == "ann", "of whom the proxy says nothing"
+            person = signed_in(api, "ann", Role.ADMIN)
+            assert person.send("GET", "/me").data["principal"] == "ann", "of whom the proxy says nothing"
             code_for(api, "bob", Role.READ)
-            me = browser.send("GET", "/me", x_forwarded_user="bob").data
+            me = person.send("GET", "/me", x_forwarded_user="bob").data
             assert (me["principal"], me["role"]) == ("bob", "read")
-            stale = Browser(api, "qflowd=" + "0" * 43).send("GET", "/me", x_forwarded_user="ann")
+            stale = Person(api, "qflowd=" + "0" * 43).send("GET", "/me", x_forwarded_user="ann")
             assert (stale.status, stale.data["principal"]) == (200, "ann")
-            refusal(browser.send("GET", "/me", x_forwarded_user="eve"), 40301, "eve is not a principal")
+            refusal(person.send("GET", "/me", x_forwarded_user="eve"), 40301, "eve is not a principal")
 
     def test_a_mail_address_is_a_name(self, database_url):
         with ApiServer(database_url, PROXIED | {"trusted_role": "read"}) as api:
