@@ -1,17 +1,23 @@
 """Lists by keyset: a page ends with a cursor, which holds the last key and fits only the query that made it."""
 
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
 from qflowd.api.answers import ApiFault, Item
 from qflowd.api.reading import Query
+from qflowd.model import jsontext
+from qflowd.model.ids import ABOVE_ALL_IDS
+from qflowd.model.instants import within_bounds
 
 T = TypeVar("T")
+K = TypeVar("K")
+Id = Annotated[int, msgspec.Meta(ge=0, le=ABOVE_ALL_IDS)]
+Small = Annotated[int, msgspec.Meta(ge=-(1 << 15), le=(1 << 31) - 1)]  # a place, a fence, or a priority
 LARGEST_PAGE = 500
 MOST_COUNTED = 10_000  # what `?total=1` counts to: an exact count of millions takes a minute
 
@@ -41,8 +47,8 @@ def cursor_of(query: PageQuery, *key: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([_digest(query), *key])).decode().rstrip("=")
 
 
-def read_cursor(query: PageQuery) -> list[Any] | None:
-    """The key that the cursor of a query holds; None for its first page.
+def read_cursor(query: PageQuery, kind: type[K]) -> K | None:
+    """The key that the cursor of a query holds, a tuple of this kind; None for its first page.
 
     Raises: ApiFault 40003 for a cursor of another query, or of nobody.
     """
@@ -50,12 +56,22 @@ def read_cursor(query: PageQuery) -> list[Any] | None:
         return None
     try:
         text = query.cursor.encode("ascii")
-        digest, *key = msgspec.json.decode(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)), type=list)
-    except (ValueError, binascii.Error, UnicodeEncodeError, msgspec.DecodeError):
-        raise ApiFault(40003, "the cursor is not one that a page ended with; begin again without it") from None
+        parts: Any = jsontext.parse(base64.urlsafe_b64decode(text + b"=" * (-len(text) % 4)), is_sent=True)
+        digest, *plain = parts
+    except (ValueError, TypeError):
+        raise foreign_cursor() from None
     if digest != _digest(query):
         raise ApiFault(40003, "the cursor belongs to a query with other filters; begin again without it")
-    return key
+    try:
+        key: Any = msgspec.convert(plain, kind)
+    except msgspec.ValidationError:
+        raise foreign_cursor() from None
+    return type(key)(within_bounds(each) if isinstance(each, datetime) else each for each in key)  # type: ignore[no-any-return]
+
+
+def foreign_cursor() -> ApiFault:
+    """What is said of a cursor that no page has ended with."""
+    return ApiFault(40003, "the cursor is not one that a page ended with; begin again without it")
 
 
 def page_of(

@@ -1,6 +1,7 @@
 """Reading requests strictly: an unknown parameter or field is a fault, so a misspelt filter never lists everything."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
@@ -9,10 +10,12 @@ from qflowd.api.answers import ApiFault, Problem, field_name
 from qflowd.api.call import Call
 from qflowd.define.fields import did_you_mean
 from qflowd.model import jsontext
+from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE
+from qflowd.model.instants import within_bounds
 from qflowd.model.numbers import whole_number
 
 S = TypeVar("S", bound=msgspec.Struct)
-LARGEST_NUMBER = (1 << 63) - 1  # of a column
+LARGEST_NUMBER = ABOVE_ALL_IDS  # of an id, and so of all numbers: what statements make of it fits a column
 LARGEST_BODY = 2_000_000  # bytes; documents of workflows may have twice as many
 
 
@@ -25,7 +28,7 @@ class Query(msgspec.Struct, forbid_unknown_fields=True, rename=field_name):
 
 
 def read_query(pairs: Sequence[tuple[str, str]], kind: type[S]) -> S:
-    """The query parameters of a route.
+    """The query parameters of a route. An instant without an offset is UTC; one that no database has is the nearest it has.
 
     Raises: ApiFault 40002 for one that is unknown, is there twice, or cannot be read.
     """
@@ -39,17 +42,21 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[S]) -> S:
             faults.append(Problem(where=name, message="is there twice"))
         else:
             values[name] = text.split(",") if _is_list(fields[name]) else text
-    for name, value in values.items():
-        try:
-            msgspec.convert({name: value}, _only(kind, name), strict=False)
-        except msgspec.ValidationError as error:
-            faults.append(Problem(where=name, message=_words(error, value, choices_of(fields[name]))))
+    faults += [
+        Problem(where=name, message=fault)
+        for name in values
+        if (fault := _fault(values[name], kind, name, choices_of(fields[name])))
+    ]
     if faults:
         raise ApiFault(40002, "; ".join(f"{fault.where}: {fault.message}" for fault in faults), faults)
     try:
-        return msgspec.convert(values, kind, strict=False)
+        query = msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise ApiFault(40002, str(error)) from None
+    for name in query.__struct_fields__:
+        if isinstance(value := getattr(query, name), datetime):
+            setattr(query, name, within_bounds(value))
+    return query
 
 
 def read_body(body: bytes, content_type: str, kind: type[S]) -> S:
@@ -106,8 +113,8 @@ def quoted(etag: str) -> str:
     return f'"{etag}"'
 
 
-def read_path(values: Mapping[str, str], types: Mapping[str, type]) -> dict[str, Any]:
-    """Parameters of a path as their types. `~1` stands for a slash inside a segment.
+def read_path(values: Mapping[str, str], types: Mapping[str, type], path: str) -> dict[str, Any]:
+    """Parameters of a path of the table of routes, as their types. `~1` stands for a slash inside a segment.
 
     Raises: ApiFault 40401 for a number that is none: no such thing exists.
     """
@@ -116,12 +123,24 @@ def read_path(values: Mapping[str, str], types: Mapping[str, type]) -> dict[str,
         text = raw.replace("~1", "/")
         if types[name] is int:
             number = whole_number(text, 19)
-            if number is None or number > LARGEST_NUMBER:
+            is_instance = f"/instances/{{{name}}}" in path or f"/run/{{{name}}}" in path
+            if number is None or number > (LARGEST_INSTANCE if is_instance else LARGEST_NUMBER):
                 raise ApiFault(40401, f"there is no {name.removesuffix('_id')} {text[:60]!r}: it is a number")
             found[name] = number
         else:
             found[name] = jsontext.clean_text(text)
     return found
+
+
+def _fault(value: Any, kind: type[msgspec.Struct], name: str, choices: Any) -> str | None:
+    """Why the value of a parameter cannot be read; None if it can."""
+    try:
+        found = getattr(msgspec.convert({name: value}, _only(kind, name), strict=False), name)
+    except msgspec.ValidationError as error:
+        return _words(error, value, choices)
+    if isinstance(found, int) and abs(found) > LARGEST_NUMBER:
+        return f"{value[:60]!r} must be at most {LARGEST_NUMBER}"
+    return None
 
 
 def _is_list(kind: Any) -> bool:

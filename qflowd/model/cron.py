@@ -54,6 +54,11 @@ def next_fires(cron: str, timezone: str, after: datetime, count: int) -> list[da
     return list(islice(_fires(cron, timezone, after), count))
 
 
+def fires_until(cron: str, timezone: str, after: datetime, until: datetime, limit: int) -> list[datetime]:
+    """The earliest `limit` instants in (after, until], in UTC, earliest first."""
+    return list(islice(takewhile(lambda fire: fire <= until, _fires(cron, timezone, after)), limit))
+
+
 def next_fire(cron: str, timezone: str, after: datetime) -> datetime:
     """The first instant later than `after`, in UTC."""
     return next(_fires(cron, timezone, after))

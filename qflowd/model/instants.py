@@ -37,6 +37,12 @@ def as_utc(instant: datetime) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
+def within_bounds(instant: datetime) -> datetime:
+    """The same instant in UTC, but none before `EARLIEST` and none after `FOREVER`: sums and databases stand these."""
+    aware = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant
+    return min(max(aware, EARLIEST), FOREVER).astimezone(UTC)
+
+
 def format_instant(instant: datetime) -> str:
     """ISO 8601 with `Z` for UTC, as expressions and `--json` show it; `instant` is in UTC."""
     return instant.isoformat().replace("+00:00", "Z")

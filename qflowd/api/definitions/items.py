@@ -90,9 +90,9 @@ def one_definition(call: Call, kind: Kind, id: str) -> Any:
 
 def page_of_definitions(call: Call, kind: Kind, query: DefinitionsQuery) -> ListPage[Any]:
     """A page of the list of one kind, by name."""
-    after = read_cursor(query) or [""]
+    after = read_cursor(query, tuple[str]) or ("",)
     filters = {"kind": kind, "with_archived": int(query.archived)}
-    rows = call.read("list_task_definition_page", **filters, after=str(after[0]), batch=query.limit + 1)
+    rows = call.read("list_task_definition_page", **filters, after=after[0], batch=query.limit + 1)
     found = hide_files(call, rows)
     total = call.one("count_task_definition_page", **filters).definitions if query.total else None
     return page_of(query, found, "name", make=type_item if kind == "type" else definition_item, total=total)

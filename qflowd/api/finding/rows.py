@@ -98,7 +98,12 @@ def in_order(
 
 
 def failed_first(
-    call: Call, of: RowsOfInstance, states: frozenset[TaskState], search: str | None, key: list[int] | None, limit: int
+    call: Call,
+    of: RowsOfInstance,
+    states: frozenset[TaskState],
+    search: str | None,
+    key: tuple[int, int] | None,
+    limit: int,
 ) -> Rows:
     """Rows that need looking at first."""
     place, after = key or (-1, 0)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeVar
 
 from qflowd.api.finding.when import Read
-from qflowd.api.paging import MOST_COUNTED, ListPage, PageQuery, cursor_of, read_cursor
+from qflowd.api.paging import MOST_COUNTED, Id, ListPage, PageQuery, cursor_of, read_cursor
 
 T = TypeVar("T")
 
@@ -83,7 +83,7 @@ def page_of_ids(
 
     `count`: says how many there are, up to a number, and whether there are more; without it they are looked for.
     """
-    [before] = read_cursor(query) or [None]
+    [before] = read_cursor(query, tuple[Id]) or [None]
     found = find(before, query.limit)
     page = ListPage(items_of(found.ids), None if found.before is None else cursor_of(query, found.before))
     if query.total and count is not None:

@@ -15,6 +15,7 @@ from qflowd.api.finding.instances import find as find_instances
 from qflowd.api.finding.rows import Rows
 from qflowd.api.finding.streams import PATIENCE_S, IdStream, meet
 from qflowd.api.finding.when import Between, above_newest
+from qflowd.api.paging import Id, foreign_cursor
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, ORDINALS
 from qflowd.model.states import TaskState
 
@@ -23,6 +24,7 @@ INDEXED: Final = HELD_BY_DAEMONS | {TaskState.READY, TaskState.FAILED}
 LONGEST: Final = timedelta(days=7)
 FIRST_SPAN: Final = 2_000 * ORDINALS  # the failed rows of so many instances are looked at by the first statement
 LANES: Final = 500  # asked for at once
+PARTS: Final = {0: 1, 1: 3, 2: 1}  # of the list of indexed states: how many numbers are the key of a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,18 @@ class TaskFilter:
         return {name: text or "" for name, text in texts.items()} | instants
 
 
-def find(call: Call, wanted: TaskFilter, key: list[int] | None, limit: int) -> Rows:
+def key_kind(states: frozenset[TaskState]) -> Any:
+    """What the key of a page of these states is made of, as `read_cursor` takes it."""
+    return tuple[int, ...] if states <= INDEXED else tuple[Id, Id]
+
+
+def find(call: Call, wanted: TaskFilter, key: tuple[int, ...] | None, limit: int) -> Rows:
     """Rows that fit. Of indexed states those that daemons hold come first, then the lanes, then what failed.
 
-    Raises: ApiFault 42206 for what no index finds.
+    Raises: ApiFault 42206 for what no index finds; 40003 for a key of another shape.
     """
     if wanted.states <= INDEXED:
-        return _of_states(call, wanted, key or [0], limit)
+        return _of_states(call, wanted, _checked((0,) if key is None else key), limit)
     length = min(wanted.between.end_at, call.store.clock.now()) - wanted.between.first_at
     if wanted.workflow is None or length > LONGEST + timedelta(minutes=1):
         raise ApiFault(
@@ -63,6 +70,18 @@ def find(call: Call, wanted: TaskFilter, key: list[int] | None, limit: int) -> R
             42206, "job and pool are looked for among READY, RESERVED, RUNNING and FAILED tasks alone; name states"
         )
     return _of_workflow(call, wanted, key, limit)
+
+
+def _checked(key: Sequence[int]) -> Sequence[int]:
+    """The number of a part, and the key of its last row, if it has begun. Raises: ApiFault 40003."""
+    part, *last = key or (-1,)
+    if (
+        part not in PARTS
+        or len(last) not in (0, PARTS[part])
+        or not all(-(1 << 15) <= x <= ABOVE_ALL_IDS for x in last)
+    ):
+        raise foreign_cursor()
+    return key
 
 
 def _of_states(call: Call, wanted: TaskFilter, key: Sequence[int], limit: int) -> Rows:
@@ -109,7 +128,7 @@ def _failed(call: Call, wanted: TaskFilter, key: Sequence[int], limit: int) -> R
     return Rows(rows, None if before_next is None else [before_next])
 
 
-def _of_workflow(call: Call, wanted: TaskFilter, key: list[int] | None, limit: int) -> Rows:
+def _of_workflow(call: Call, wanted: TaskFilter, key: Sequence[int] | None, limit: int) -> Rows:
     """Instance by instance, the newest first, each in the order of its rows."""
     until = time.monotonic() + PATIENCE_S
     instance, after = key or (LARGEST_INSTANCE, 0)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from qflowd.api.answers import ApiFault
@@ -38,7 +38,7 @@ def instants(now: datetime, since: str | None, first: datetime | None, end: date
         if not (match := _SINCE.fullmatch(since)):
             raise ApiFault(40002, f"since: {since[:60]!r} cannot be read; write a duration such as 15m, 12h or 7d")
         first = now - min(timedelta(seconds=int(match[1]) * _UNITS[match[2]]), timedelta(days=36500))
-    return Between(_aware(first) or EARLIEST, _aware(end) or FOREVER)
+    return Between(first or EARLIEST, end or FOREVER)
 
 
 def with_ids(read: Read, between: Between) -> Between:
@@ -49,10 +49,6 @@ def with_ids(read: Read, between: Between) -> Between:
     if between.end_at < FOREVER:
         before = _first_since(read, between.end_at + SLACK) + NEAR
     return between._replace(lowest=max(0, lowest - NEAR), before=before)
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 def above_newest(read: Read) -> int:

@@ -63,7 +63,7 @@ def refuse_unread(endpoint: Endpoint, call: Call) -> None:
 
 
 def _handled(call: Call, endpoint: Endpoint, params: dict[str, str]) -> Any:
-    arguments: dict[str, Any] = read_path(params, endpoint.path_types)
+    arguments: dict[str, Any] = read_path(params, endpoint.path_types, endpoint.path)
     pairs = _take_common(call)
     if endpoint.query is not None:
         arguments["query"] = read_query(pairs, endpoint.query)

@@ -10,7 +10,7 @@ from qflowd.api.finding.instance_items import instance_items
 from qflowd.api.live.topic import Data, Topic
 from qflowd.api.resources.notifications import list_notifications
 from qflowd.api.resources.overview import new_overview
-from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS, instance_of
+from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.numbers import whole_number
 from qflowd.model.states import InstanceState
 
@@ -209,7 +209,8 @@ def read_topic(call: Call, name: str) -> Topic:
     kind, colon, number = name.partition(":")
     if not colon and kind in PLAIN:
         return PLAIN[kind](call, name)
-    if colon and kind in NUMBERED and (id := whole_number(number, 19)) is not None:
+    largest = LARGEST_INSTANCE if kind == InstanceTopic.kind else ABOVE_ALL_IDS - 1
+    if colon and kind in NUMBERED and (id := whole_number(number, 19)) is not None and id <= largest:
         return NUMBERED[kind](call, name, id)
     there = ", ".join([*PLAIN, *[f"{kind}:ID" for kind in NUMBERED]])
     raise ApiFault(40002, f"topics: there is no topic {name[:60]!r}; there are {there}")

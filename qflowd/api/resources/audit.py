@@ -10,12 +10,12 @@ import msgspec
 
 from qflowd.api.answers import ApiFault, Item, Text
 from qflowd.api.call import Call
-from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.paging import Id, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.engine.access.audit import WantedEntries, list_audit
-from qflowd.model.instants import EARLIEST, FOREVER, as_utc, format_instant, parse_instant
+from qflowd.model.instants import EARLIEST, FOREVER, format_instant
 from qflowd.model.roles import Role
 
 CHUNK: Final = 500
@@ -68,8 +68,7 @@ class AuditQuery(PageQuery):
 @route("GET", "/audit", Role.ADMIN)
 def show_audit(call: Call, query: AuditQuery) -> ListPage[AuditItem]:
     """What was done, the newest first, or the oldest (`sort`)."""
-    wanted, key = _wanted(query), read_cursor(query)
-    after = (parse_instant(str(key[0])), int(key[1])) if key else None
+    wanted, after = _wanted(query), read_cursor(query, tuple[datetime, Id])
     rows = call.store.read(
         lambda tx: list_audit(tx, call.tenant, wanted, after, query.limit + 1, oldest_first=query.sort == "oldest")
     )
@@ -87,8 +86,8 @@ def _wanted(query: AuditQuery | AuditFilter) -> WantedEntries:
     if query.object and not query.object_type:
         raise ApiFault(40002, "object: say of which object_type, such as principal")
     return WantedEntries(
-        since=as_utc(query.from_) if query.from_ else EARLIEST,
-        until=as_utc(query.to) if query.to else FOREVER,
+        since=query.from_ or EARLIEST,
+        until=query.to or FOREVER,
         action=query.action.upper(),
         principal=query.actor,
         object_type=query.object_type,

@@ -20,7 +20,7 @@ from qflowd.api.inbox.outcomes import (
     asked,
     shown,
 )
-from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.paging import Id, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.client.records import from_json
@@ -96,8 +96,8 @@ class BatchItem(Item):
 @route("GET", "/batches", Role.READ)
 def list_batches(call: Call, query: PageQuery) -> ListPage[BatchItem]:
     """Batches, the newest first."""
-    [before] = read_cursor(query) or [ABOVE_ALL_IDS]
-    rows = call.read("list_batches", before=int(before), batch=query.limit + 1)
+    [before] = read_cursor(query, tuple[Id]) or [ABOVE_ALL_IDS]
+    rows = call.read("list_batches", before=before, batch=query.limit + 1)
     return page_of(query, rows, "id", make=_item)
 
 

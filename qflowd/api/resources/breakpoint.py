@@ -8,7 +8,7 @@ from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.finding.task_items import TaskItem, task_items
 from qflowd.api.named import no_such_instance
-from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.paging import Id, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import key_range
@@ -96,8 +96,8 @@ def list_undone(call: Call, id: int, query: PageQuery) -> ListPage[UndoItem]:
     """What undoes the tasks of an instance, in the order in which it was added; nothing where nothing is undone."""
     if call.one("show_timeline_head", instance_id=id) is None:
         raise no_such_instance(call, id)
-    key = read_cursor(query)
-    where = {"after": key[0] if key else 0, "batch": query.limit + 1}
+    [after] = read_cursor(query, tuple[Id]) or [0]
+    where = {"after": after, "batch": query.limit + 1}
     rows = call.read("list_undo_rows", instance_id=id, **key_range(id), **where)
     page: ListPage[Any] = page_of(query, rows, "id")
     page.items = _undo_items(call, page.items)

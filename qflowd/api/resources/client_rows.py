@@ -11,11 +11,11 @@ from qflowd.api.answers import ApiFault, Awaited, AwaitedRow, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
 from qflowd.api.finding.lines import count_fitting
-from qflowd.api.reading import Query
+from qflowd.api.reading import LARGEST_NUMBER, Query
 from qflowd.api.routing import route
 from qflowd.client.transport import READS, ROWS, rows_at_once
 from qflowd.define.fields import there_is_no
-from qflowd.model.ids import key_range
+from qflowd.model.ids import LARGEST_INSTANCE, key_range
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
 
@@ -23,14 +23,15 @@ from qflowd.model.states import InstanceState
 OF_ONE_INSTANCE: Final = ("show_compensations", "show_first_tasks", "show_large_output", "show_tasks")
 # Reads whose answer is measured before, and by what.
 MEASURED: Final = MappingProxyType({"list_logs": "measure_logs", "list_task_logs": "measure_task_logs"})
-Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_NUMBER)]
+Instance = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INSTANCE)]
 
 
 class ClientRowsQuery(Query):
     """The parameters of reads; `ClientRows` takes those that its read has. `before`, `after`: where a part of a list begins."""
 
     id: Number | None = None
-    instance_id: Number | None = None
+    instance_id: Instance | None = None
     workflow: str | None = None
     task: str | None = None
     version: Number | None = None

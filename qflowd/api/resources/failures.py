@@ -8,7 +8,7 @@ from qflowd.api.call import Call
 from qflowd.api.finding.failures import FailureItem, conditions, find, grouped, groups, item_of, items_with
 from qflowd.api.finding.streams import page_of_ids
 from qflowd.api.finding.when import instants
-from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.paging import Id, ListPage, PageQuery, Small, page_of, read_cursor
 from qflowd.api.routing import route
 from qflowd.model.ids import ABOVE_ALL_IDS
 from qflowd.model.roles import Role
@@ -49,7 +49,7 @@ def _conditions(call: Call, query: FailuresQuery) -> dict[str, Any]:
 
 
 def _handled(call: Call, query: FailuresQuery) -> ListPage[FailureItem]:
-    before, fence = read_cursor(query) or (ABOVE_ALL_IDS, 0)
+    before, fence = read_cursor(query, tuple[Id, Small]) or (ABOVE_ALL_IDS, 0)
     rows = _read_handled(call, query, before, fence, query.limit + 1)
     return page_of(query, rows, "id", "fence", make=item_of)
 

@@ -64,8 +64,8 @@ class LoginLink(Item):
 @route("GET", "/principals", Role.ADMIN)
 def list_principals(call: Call, query: PageQuery) -> ListPage[PrincipalItem]:
     """Principals of the tenant, by name; those of a role above the caller's are left out."""
-    after = (read_cursor(query) or [""])[0]
-    rows = call.store.read(lambda tx: principals.list_principals(tx, call.actor, str(after), query.limit + 1))
+    [after] = read_cursor(query, tuple[str]) or [""]
+    rows = call.store.read(lambda tx: principals.list_principals(tx, call.actor, after, query.limit + 1))
     return page_of(query, rows, "name", make=_item)
 
 

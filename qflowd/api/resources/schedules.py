@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,6 +15,7 @@ from qflowd.api.row_fields import fields_of, items_of
 from qflowd.define.fields import there_is_no
 from qflowd.model import cron
 from qflowd.model.errors import NotFound
+from qflowd.model.instants import FOREVER
 from qflowd.model.roles import Role
 
 LONGEST_SPAN: Final = timedelta(days=62)
@@ -72,6 +72,9 @@ class SpanQuery(Query):
     to: datetime | None = None
 
 
+LAST_YEAR: Final = 9900  # of fires: the calendar of Python ends before some schedules fire again
+
+
 class FiresQuery(Query):
     """How many fires."""
 
@@ -83,15 +86,18 @@ class FiresQuery(Query):
 def list_schedules(call: Call, query: SpanQuery) -> ScheduleList:
     """The schedules of all workflows, and when they fire between two instants."""
     now = call.store.clock.now().astimezone(UTC)
-    first, last = query.from_ or now, query.to or (query.from_ or now) + timedelta(days=1)
-    if not first <= last <= first + LONGEST_SPAN:
+    first, last = (
+        query.from_ or now,
+        query.to or min(query.from_ or now, FOREVER - timedelta(days=1)) + timedelta(days=1),
+    )
+    if not timedelta() <= last - first <= LONGEST_SPAN:
         raise ApiFault(40002, f"to: must be later than from, by {LONGEST_SPAN.days} days at most")
     schedules = [row for row in call.read("list_schedules") if row.archived_at is None]
     fires = [_fired(row) for row in call.read("list_fires_between", first_at=first, last_at=last, batch=MOST_PAST)]
     for row in schedules:
-        if row.next_fire_at is not None:
+        if row.next_fire_at is not None and first.year < LAST_YEAR:
             start = max(first, row.next_fire_at) - timedelta(microseconds=1)
-            coming = takewhile(lambda at: at <= last, cron.next_fires(row.cron, row.timezone, start, MOST_FIRES))
+            coming = cron.fires_until(row.cron, row.timezone, start, last, MOST_FIRES)
             fires += [_to_fire(row, at, now) for at in coming]
     fires.sort(key=lambda fire: (fire.at, fire.workflow, fire.schedule))
     return ScheduleList(schedules=items_of(schedules, ScheduleItem), fires=fires, from_=first, to=last)

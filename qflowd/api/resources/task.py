@@ -16,7 +16,7 @@ from qflowd.api.finding.task_items import TaskItem, task_fields
 from qflowd.api.inbox.changes import until_changed
 from qflowd.api.inbox.waiting import POLL_AFTER
 from qflowd.api.named import task_row
-from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.paging import LARGEST_PAGE, ListPage, PageQuery, Small, page_of, read_cursor
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
@@ -119,8 +119,8 @@ def show_task_params(call: Call, id: int) -> Text:
 @route("GET", "/tasks/{id}/attempts", Role.READ, does="view attempts")
 def list_attempts(call: Call, id: int, query: PageQuery) -> ListPage[AttemptItem]:
     """The attempts of a task, newest first."""
-    key = read_cursor(query)
-    found = _attempts(call, id, query.limit + 1, key[0] if key else HIGHEST_FENCE)
+    [before] = read_cursor(query, tuple[Small]) or [HIGHEST_FENCE]
+    found = _attempts(call, id, query.limit + 1, before)
     if not found:
         task_row(call, "show_task_detail", id)
     return page_of(query, found, "fence")

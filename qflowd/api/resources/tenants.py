@@ -99,7 +99,7 @@ class UsageQuery(PageQuery):
 @route("GET", "/tenants", Role.SYSTEM)
 def list_tenants(call: Call, query: PageQuery) -> ListPage[TenantItem]:
     """Tenants that have a row; one without has no quotas and is not counted."""
-    [after] = read_cursor(query) or [""]
+    [after] = read_cursor(query, tuple[str]) or [""]
     rows = call.store.read(lambda tx: verbs.list_tenants(tx, after=after, limit=query.limit + 1))
     return page_of(query, rows, "name", make=lambda row: TenantItem(**_fields(row)))
 
@@ -168,12 +168,11 @@ def list_usage(call: Call, id: str, query: UsageQuery) -> ListPage[UsageItem]:
     """What its instances used that have ended, by day and workflow."""
     _refuse_other(call, id)
     last = query.to or datetime.now(UTC).date()
-    first = query.from_ or last - timedelta(days=DAYS)
-    day, workflow = read_cursor(query) or [str(date.min), ""]
+    first = query.from_ or max(last, date.min + timedelta(days=DAYS)) - timedelta(days=DAYS)
+    after = read_cursor(query, tuple[date, str]) or (date.min, "")
 
     def read(tx: Tx) -> list[Any]:
         verbs.find_tenant(tx, id)
-        after = date.fromisoformat(day), workflow
         return verbs.list_usage(tx, id, first, last, after=after, limit=query.limit + 1)
 
     rows = call.store.read(read)

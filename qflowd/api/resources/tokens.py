@@ -9,7 +9,7 @@ from qflowd.api.access.authorization import refuse_bound
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import answer_once
-from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
+from qflowd.api.paging import Id, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.reading import Body
 from qflowd.api.resources.principals import RoleWord, role_of
 from qflowd.api.routing import route
@@ -17,7 +17,7 @@ from qflowd.api.row_fields import fields_of
 from qflowd.engine.access import principals, sessions, tokens
 from qflowd.engine.access.audit import Actor
 from qflowd.model.ids import ABOVE_ALL_IDS
-from qflowd.model.instants import FOREVER, parse_instant
+from qflowd.model.instants import FOREVER
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
@@ -104,8 +104,7 @@ class SessionsEnded(Item):
 @route("GET", "/tokens", Role.READ)
 def list_tokens(call: Call, query: TokensQuery) -> ListPage[TokenItem]:
     """Tokens, the newest first: the caller's own, for an administrator those of the tenant."""
-    at, after = read_cursor(query) or [None, ""]
-    key = (parse_instant(at) if isinstance(at, str) else FOREVER, str(after))
+    key = read_cursor(query, tuple[datetime, str]) or (FOREVER, "")
     owner = owner_of(call, mine=query.mine)
     if owner is None:
         return ListPage(items=[])
@@ -152,13 +151,11 @@ def revoke_token(call: Call, id: str) -> AccessEnded:
 @route("GET", "/sessions", Role.READ)
 def list_sessions(call: Call, query: SessionsQuery) -> ListPage[SessionItem]:
     """Sessions under way, the newest first: the caller's own, for an administrator those of the tenant."""
-    before = (read_cursor(query) or [ABOVE_ALL_IDS])[0]
+    [before] = read_cursor(query, tuple[Id]) or [ABOVE_ALL_IDS]
     owner = owner_of(call, mine=query.mine)
     if owner is None:
         return ListPage(items=[])
-    rows = call.store.read(
-        lambda tx: sessions.list_sessions(tx, _seer(call, owner), owner, int(before), query.limit + 1)
-    )
+    rows = call.store.read(lambda tx: sessions.list_sessions(tx, _seer(call, owner), owner, before, query.limit + 1))
     own = call.caller.session
     return page_of(
         query, rows, "id", make=lambda row: SessionItem(**fields_of(row, SessionItem), current=row.id == own)

@@ -98,7 +98,7 @@ class WorkflowsQuery(PageQuery):
 @route("GET", "/workflows", Role.READ)
 def list_workflows(call: Call, query: WorkflowsQuery) -> ListPage[WorkflowItem]:
     """The workflows by their keys, each with its last 14 runs, how many are open, and its next fire."""
-    after = read_cursor(query) or [""]
+    after = read_cursor(query, tuple[str]) or ("",)
     filters: dict[str, Any] = {
         "prefix": beginning(query.q or ""),
         "domain": query.domain,
@@ -107,7 +107,7 @@ def list_workflows(call: Call, query: WorkflowsQuery) -> ListPage[WorkflowItem]:
         "with_archived": int(query.archived),
         "with_files": int(sees_names(call)),
     }
-    found = call.read("list_workflow_page", after=str(after[0]), **filters, batch=query.limit + 1)
+    found = call.read("list_workflow_page", after=after[0], **filters, batch=query.limit + 1)
     total = call.one("count_workflow_page", **filters).workflows if query.total else None
     page: ListPage[Any] = page_of(query, found, "workflow", total=total)
     if rows := page.items:
