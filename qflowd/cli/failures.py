@@ -10,7 +10,7 @@ import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import filter_of, filter_options
-from qflowd.cli.printing import print_list
+from qflowd.cli.printing import echo, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import check_conditions
 
@@ -48,4 +48,4 @@ def failures(
     print_list(rows if everything else rows[:limit], HANDLED if handled else COLUMNS, empty, as_json=as_json)
     if has_more and not as_json:
         what = "" if handled else ", `qflowd retry` and `qflowd handle` take the same conditions"
-        click.echo(f"… and more; --all lists all{what}", err=True)
+        echo(f"… and more; --all lists all{what}", err=True)

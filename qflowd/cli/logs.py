@@ -8,7 +8,7 @@ import click
 
 from qflowd.cli.exits import say
 from qflowd.cli.follow import patient
-from qflowd.cli.printing import coloured, print_json, zone
+from qflowd.cli.printing import coloured, echo, print_json, zone
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import check_task, find_instance
 from qflowd.client import Instance, LogLine
@@ -43,7 +43,7 @@ def logs(*, id: int, follows: bool, task: str | None, as_json: bool) -> None:
             print_json(list(lines))
             return
         for line in lines:
-            click.echo(_text(line))
+            echo(_text(line))
         if first is None:
             whose = f" by task {task}" if task else ""
             say(f"nothing was written{whose}; instance {instance.id} is {instance.state()}")
@@ -65,7 +65,7 @@ def follow(instance: Instance, task: str | None = None) -> None:
             is_known = True
         for line in instance.logs(task, after):
             if line.id not in seen_at:
-                click.echo(_text(line))
+                echo(_text(line))
                 seen_at[line.id] = now
         after = max((id for id, at in seen_at.items() if now - at > OVERLAP_S), default=after)
         seen_at = {id: at for id, at in seen_at.items() if id > after}

@@ -10,7 +10,7 @@ from qflowd.cli import exits, limit_check
 from qflowd.cli.job_check import compensation_of
 from qflowd.cli.known_jobs import KnownJobs, known_jobs
 from qflowd.cli.plan_rules import after_text, rules_text
-from qflowd.cli.printing import bold, compact, cut, instant, near, print_json, print_list, zone
+from qflowd.cli.printing import bold, compact, cut, echo, instant, near, print_json, print_list, zone
 from qflowd.cli.session import configuration, json_option, merged, params_options
 from qflowd.cli.workflow_source import WorkflowSource, find_workflow
 from qflowd.define.explain import explain
@@ -69,30 +69,30 @@ def plan(
     if as_json:
         print_json({"workflow": definition.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
-    click.echo(f"{bold(definition.key)}  {definition.title}".rstrip())
+    echo(f"{bold(definition.key)}  {definition.title}".rstrip())
     if definition.concurrency:
-        click.echo(f"  concurrency  {compact(msgspec.to_builtins(definition.concurrency))}")
+        echo(f"  concurrency  {compact(msgspec.to_builtins(definition.concurrency))}")
     if admission.params:
-        click.echo(f"  params  {cut(compact(admission.params), 400)}")
-    click.echo()
+        echo(f"  params  {cut(compact(admission.params), 400)}")
+    echo()
     shown = [step | _in_words(node, step) for node, step in zip(admission.plan.nodes, steps, strict=True)]
     print_list(shown, COLUMNS if any(row["rules"] for row in shown) else COLUMNS.replace(" | rules", ""))
     _say_what_is_not_known(definition, known)
     if definition.saga:
         undone = ", ".join(f"{step['task']} by {step['compensation']}" for step in steps if step["compensation"])
-        click.echo(f"\nif it fails, these are undone ({definition.saga.order}): {undone or 'none'}")
+        echo(f"\nif it fails, these are undone ({definition.saga.order}): {undone or 'none'}")
     if schedule:
         off = "" if schedule.enabled and definition.enabled else " (disabled)"
-        click.echo(f"\nnext fires of {schedule.cron} {schedule.timezone}{off}, {zone().key}:")
+        echo(f"\nnext fires of {schedule.cron} {schedule.timezone}{off}, {zone().key}:")
         for fire in fires:
-            click.echo(f"  {instant(fire)}")
+            echo(f"  {instant(fire)}")
 
 
 def _say_what_is_not_known(workflow: Workflow, known: KnownJobs) -> None:
     if unknown := sorted({task.job for task in workflow.tasks if not task.workflow} - known.jobs.keys()):
-        click.echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
+        echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
     for (_, task, key), doubt in limit_check.doubts(workflow, known.jobs, known.limits, is_submitted=True):
-        click.echo(f"\nnot checked: {key} of {task}: {doubt}", err=True)
+        echo(f"\nnot checked: {key} of {task}: {doubt}", err=True)
 
 
 def _explain(source: WorkflowSource, known: KnownJobs, *, as_json: bool) -> None:

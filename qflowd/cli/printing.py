@@ -25,6 +25,11 @@ COLOURS: Final = {word: colour for colour, words in _COLOURS.items() for word in
 
 NARROWEST: Final = 8  # columns of the terminal that a column of a table keeps
 CONTROL: Final = re.compile("[\x00-\x1a\x1c-\x1f\x7f]")
+# Colours; then what else a terminal obeys: strings such as titles and links, the rest of CSI, short sequences, controls.
+_OBEYED: Final = re.compile(
+    "(\x1b\\[[0-9;:]*m)|(?:\x1b[]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
+    "|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?|\r(?=\n)|([\x00-\x08\x0b-\x1f\x7f-\x9f])"
+)
 
 
 def is_terminal(stream: Any = None) -> bool:
@@ -38,6 +43,19 @@ def coloured(word: str | None, text: str | None = None) -> str:
     shown = (word or "") if text is None else text
     colour = COLOURS.get(word or "")
     return click.style(shown, fg=colour) if colour else shown
+
+
+def printable(text: str) -> str:
+    """`text` without what moves the cursor or tells a terminal to do anything, such as what a job wrote; colours stay.
+
+    Single control characters become a space, so a line that a job drew again and again is one line of all of them.
+    """
+    return _OBEYED.sub(lambda found: found[1] or (" " if found[2] else ""), text)
+
+
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print a line, or several, in which there may be what a job or somebody else wrote."""
+    click.echo(printable(text), err=err)
 
 
 def bold(text: str) -> str:
@@ -195,4 +213,4 @@ def _one_line(value: Any) -> str:
     if isinstance(value, list):
         value = ", ".join(map(str, value))
     # What a job writes must not move the cursor; escape sequences are our own colours.
-    return CONTROL.sub(" ", str(value))
+    return CONTROL.sub(" ", printable(str(value)))

@@ -17,6 +17,7 @@ from qflowd.model.errors import InvalidConfig, InvalidRequest
 if TYPE_CHECKING:  # `qflowd run` has the database's code imported while plugins are being tried
     from qflowd.client import Client
 
+LARGEST_TOKEN_FILE = 16 << 10  # bytes
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -72,7 +73,11 @@ def _token() -> str | None:
     if file is None:
         return None
     try:
-        return Path(file).read_text("utf-8").strip()
+        with Path(file).open("rb") as opened:
+            text = opened.read(LARGEST_TOKEN_FILE + 1)
+        if len(text) > LARGEST_TOKEN_FILE:
+            raise InvalidRequest(f"--token-file {file} holds more than {LARGEST_TOKEN_FILE:,} bytes; a token is a line")
+        return text.decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"--token-file {file} cannot be read: {error}") from None
 
@@ -99,11 +104,13 @@ def _pairs(_context: click.Context, _option: click.Parameter, texts: Sequence[st
     """Values as a YAML file would read them unquoted, but TRUE and ~ are strings; `[…]`, `{…}`, `"…"` are JSON."""
     from qflowd.define.yaml_reader import scalar
 
-    pairs = {}
+    pairs: dict[str, Any] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise click.BadParameter(f"{text!r} must be written as name=value")
+        if name in pairs:
+            raise click.BadParameter(f"{name} is there twice; a list is written {name}='[1, 2]'")
         try:
             if value[:1] in ("[", "{", '"'):
                 pairs[name] = jsontext.parse(value, is_sent=True)

@@ -9,7 +9,18 @@ from typing import Any, Final
 
 import click
 
-from qflowd.cli.printing import bold, coloured, compact, cut, duration, first_line, instant, print_json, print_list
+from qflowd.cli.printing import (
+    bold,
+    coloured,
+    compact,
+    cut,
+    duration,
+    echo,
+    first_line,
+    instant,
+    print_json,
+    print_list,
+)
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import find_instance
 from qflowd.client import AttemptInfo, Breakpoint, InstanceInfo, TaskInfo
@@ -35,7 +46,7 @@ def show(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
                 submission = {"id": id, "state": state, "error": error}
                 print_json({"submission": submission, "tasks": [], "attempts": []})
             else:
-                click.echo(f"Submission {id}: {coloured(state)}: {error or 'no daemon has taken it yet'}")
+                echo(f"Submission {id}: {coloured(state)}: {error or 'no daemon has taken it yet'}")
             return
         info, place = instance.info(), instance.breakpoint()
         is_whole = everything or as_json or place.total <= MOST
@@ -60,7 +71,7 @@ def show(*, id: int, everything: bool, tracebacks: bool, as_json: bool) -> None:
 def _show_instance(info: InstanceInfo, place: Breakpoint) -> None:
     what = f"{info.workflow} v{info.version}" if info.workflow else f"job {info.name}"
     reason = f" ({info.reason})" if info.reason else ""
-    click.echo(f"{bold(f'Instance {info.id}')}  {what}  {coloured(info.state)}{reason}  {info.progress:.0%}")
+    echo(f"{bold(f'Instance {info.id}')}  {what}  {coloured(info.state)}{reason}  {info.progress:.0%}")
     facts = {
         "name": info.name if info.name != info.workflow and info.workflow else None,
         "business date": info.business_date,
@@ -78,7 +89,7 @@ def _show_instance(info: InstanceInfo, place: Breakpoint) -> None:
     }
     for name, value in facts.items():
         if value:
-            click.echo(f"  {name:<14}{value}")
+            echo(f"  {name:<14}{value}")
 
 
 def _breakpoint_facts(place: Breakpoint) -> dict[str, str]:
@@ -104,12 +115,12 @@ def _show_tasks(what: str, tasks: list[TaskInfo], states: Mapping[str, int], mos
     total = sum(states.values())
     counts = sorted(states.items(), key=lambda item: -item[1])
     summary = ", ".join(f"{count} {coloured(state)}" for state, count in counts)
-    click.echo(f"\n{bold(f'{total} {what}')}: {summary}\n" if total > 1 or what != "tasks" else "")
+    echo(f"\n{bold(f'{total} {what}')}: {summary}\n" if total > 1 or what != "tasks" else "")
     # Of many, those that need looking at: failed ones, then those that have not ended.
     first = sorted(tasks, key=lambda task: (task.state != "FAILED", TaskState[task.state].is_final))[:most]
     print_list([_row(task) for task in sorted(first, key=lambda task: task.id)], COLUMNS)
     if total > len(first):
-        click.echo(f"… and {total - len(first)} more; --all shows them")
+        echo(f"… and {total - len(first)} more; --all shows them")
 
 
 def _row(task: TaskInfo) -> dict[str, Any]:
@@ -140,7 +151,7 @@ def _note(task: TaskInfo) -> str:
 
 def _show_failures(failed: list[AttemptInfo], undoing: Container[int], most: int, *, tracebacks: bool) -> None:
     """`undoing`: ids of compensations."""
-    click.echo(f"\n{bold('Attempts that did not succeed')}")
+    echo(f"\n{bold('Attempts that did not succeed')}")
     for attempt in failed[:most]:
         measures = (
             duration(attempt.duration_s),
@@ -150,10 +161,10 @@ def _show_failures(failed: list[AttemptInfo], undoing: Container[int], most: int
         )
         about = f" ({', '.join(filter(None, measures))})" if any(measures) else ""
         name = f"{'undoing ' if attempt.task_id in undoing else ''}{attempt.name} #{attempt.attempt}"
-        click.echo(f"  {name} {coloured('FAILED', attempt.reason)}{about}: {attempt.error}")
+        echo(f"  {name} {coloured('FAILED', attempt.reason)}{about}: {attempt.error}")
         if tracebacks and attempt.traceback:
-            click.echo("    " + attempt.traceback.rstrip().replace("\n", "\n    "))
+            echo("    " + attempt.traceback.rstrip().replace("\n", "\n    "))
     if len(failed) > most:
-        click.echo("  … and more; --all shows them")
+        echo("  … and more; --all shows them")
     if not tracebacks and any(attempt.traceback for attempt in failed):
-        click.echo("  --tracebacks shows where")
+        echo("  --tracebacks shows where")

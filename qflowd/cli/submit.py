@@ -7,7 +7,7 @@ import click
 
 from qflowd.cli import exits
 from qflowd.cli.follow import follow
-from qflowd.cli.printing import coloured, duration, print_json
+from qflowd.cli.printing import coloured, duration, echo, print_json
 from qflowd.cli.session import json_option, merged, open_client, params_options
 from qflowd.cli.unknown_names import hint_at_owner
 
@@ -63,5 +63,5 @@ def submit(
     else:
         took = f" in {duration(end.duration_s)}" if end.duration_s is not None else ""
         error = f": {end.error}" if end.error else ""
-        click.echo(f"{end.id} {workflow or job} {coloured(end.state)}{took}{error}", err=True)
+        echo(f"{end.id} {workflow or job} {coloured(end.state)}{took}{error}", err=True)
     return CODES[end.state]

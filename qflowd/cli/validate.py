@@ -8,7 +8,7 @@ from qflowd.cli.exits import ERROR, OK, say
 from qflowd.cli.file_check import check_files, workflow_paths
 from qflowd.cli.known_jobs import known_jobs
 from qflowd.cli.known_names import known_names
-from qflowd.cli.printing import print_json
+from qflowd.cli.printing import echo, print_json
 from qflowd.cli.session import configuration, json_option
 from qflowd.model.errors import InvalidConfig
 
@@ -44,7 +44,7 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
         print_json({**keys, "faults": faults, **about})
         return ERROR if faults else OK
     for fault in faults:
-        click.echo(str(fault))
+        echo(str(fault))
     for place, message in known.errors.items():
         say(message if place in message else f"{place}: {message}")
     if not known.is_known:
@@ -54,5 +54,5 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
     for warning in checked.warnings:
         say(f"warning: {warning}")
     summary = f"{count} fault{'s' * (count != 1)}" if faults else "no fault"
-    click.echo(f"{len(paths)} file{'s' * (len(paths) != 1)}, {summary}", err=bool(faults))
+    echo(f"{len(paths)} file{'s' * (len(paths) != 1)}, {summary}", err=bool(faults))
     return ERROR if faults else OK

@@ -27,6 +27,7 @@ class DatabaseTransport:
         return self._insert("insert_command", row)
 
     def now(self) -> datetime:
+        self.store.ask_clock()
         return self.store.clock.now()
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ def _open_database(url: str, tenant: str) -> Client:
     from qflowd.client.database import DatabaseTransport
     from qflowd.store.tx import Store
 
-    store = Store(url)
+    store = Store(url, follows_clock=True)
     file = store.dialect.file
     if file is not None and not file.exists():
         raise SchemaOutdated(f"there is no database file {file}; `qflowd init` or `qflowd migrate` makes it")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLOCK_S = 60.0  # after so long, whoever uses the database looks at its clock again
 _MICROSECOND = timedelta(microseconds=1)
 _ROUNDED_DOWN = timedelta(milliseconds=1)  # at most: SQLite tells whole milliseconds
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from qflowd.model.errors import QflowdError, RowsLocked, StoreUnavailable
 from qflowd.model.instruments import Instruments, TransactionCommitted
 from qflowd.store.catalog import Catalog
-from qflowd.store.clock import DbClock, TimeSource, boottime
+from qflowd.store.clock import CLOCK_S, DbClock, TimeSource, boottime
 from qflowd.store.dialects import dialect_for
 from qflowd.store.dialects.base import (
     NO_ROWS,
@@ -111,11 +111,14 @@ class Store:
         fault: Fault | None = None,
         lease_s: float | None = None,
         read_s: float | None = None,
+        follows_clock: bool = False,
         instruments: Instruments | None = None,
     ) -> None:
         """`lease_s`: of the daemon whose store this is; its sessions wait and rest no longer than that allows.
 
         `read_s`: how long a statement outside a transaction may run; then QueryTooSlow is raised.
+
+        `follows_clock`: ask the database's clock with the first connection, and when it is used a minute later, and so on.
 
         `instruments`: get an event for every commit, and those of the services that use this store.
         """
@@ -128,6 +131,7 @@ class Store:
         if read_s is not None:
             self.dialect.limits = replace(self.dialect.limits, read_s=read_s)
         self.clock = clock or DbClock()
+        self._clock_at = -CLOCK_S if follows_clock else float("inf")  # when it was asked
         self._fault = fault
         self._local = threading.local()
         self._open: set[Connection] = set()
@@ -269,7 +273,16 @@ class Store:
             self._place = self._place or self.dialect.place()
             own = self._local.own = _Own(connection, (self.session_name, self._place), self._open)
         own.used_at = now
+        if now - self._clock_at >= CLOCK_S and not own.is_busy:
+            self.ask_clock()
         return own.connection
+
+    def ask_clock(self) -> None:
+        """Set this store's clock by the database's. Raises: StoreUnavailable."""
+        self._clock_at = asked_at = boottime()
+        [row] = self.read(lambda tx: tx.run("show_clock"))
+        if isinstance(self.clock, DbClock):
+            self.clock.learn(row.server_at, asked_at)
 
     def loss(self) -> str:
         """What became of the database that was opened first, in words; empty while it is there.

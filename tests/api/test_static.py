@@ -95,10 +95,15 @@ def test_a_file_with_a_hash_may_be_kept_for_ever_and_is_sent_packed(port: int) -
         "/assets/../../secret.js",
         "/assets/%00.js",
         "/assets/",
+        "/assets/" + "a" * 300,
+        "/a." + "a" * 300,
     ],
 )
 def test_what_is_no_file_of_the_dashboard_is_not_found(port: int, path: str) -> None:
-    assert ask(port, path).status == 404
+    reply = ask(port, path)
+    assert (reply.status, reply.code) == (404, 40401)
+    assert reply.headers["x-request-id"]
+    assert reply.headers["x-content-type-options"] == "nosniff"
 
 
 def test_below_a_base_path_the_page_says_where_it_lives(sqlite_url: str, folder: Path) -> None:

@@ -329,6 +329,18 @@ def test_what_a_job_says_cannot_move_the_cursor_of_a_table(run, sqlite_engine):
     assert "over written" in run("ps").out
 
 
+def test_what_a_job_says_tells_the_terminal_nothing(run, sqlite_engine):
+    sqlite_engine.sql(sqlite_engine.insert("submissions", job="hello"))
+    sqlite_engine.admit(1, tasks=("FAILED",))
+    written = "\x1b]0;title\x07one\x1b[2J\rtwo \x1b[31mred\x1b[0m"
+    sqlite_engine.log(1, written)
+    sqlite_engine.fail(1, f"Boom: {written}")
+    for command in (("logs", 1), ("failures",), ("ps", "--all"), ("show", 1, "--tracebacks"), ("why", 1)):
+        ran = run(*command)
+        assert [each for each in ("\x07", "\r", "\x1b]", "\x1b[2J", "title") if each in ran.out] == [], command
+    assert "one two red" in run("logs", 1).out
+
+
 def test_a_fire_that_was_rejected_shows_in_fires_and_in_doctor(run, engine):
     engine.workflow("rejected_daily", "{}", cron="0 17 * * *")
     [(definition,)] = engine.sql(

@@ -26,6 +26,11 @@ def test_it_prints_the_id_and_nothing_else(run, engine):
     assert run("submit", "--job", "fetch", "--key", "k", "--name", "n", "--run-at", "2030-01-01T00:00:00Z").code == 0
 
 
+def test_a_param_that_is_there_twice_is_named(run, sqlite_engine):
+    ran = run("submit", "daily", "-p", "n=1", "-p", "n=2")
+    assert (ran.code, "n is there twice" in ran.err) == (2, True)
+
+
 def test_params_are_read_as_in_a_workflow_file(run, sqlite_engine, tmp_path, monkeypatch):
     pairs = {
         "code": "000300",

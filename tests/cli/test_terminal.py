@@ -9,7 +9,9 @@ import sys
 import time
 
 import click
+import pytest
 
+from qflowd.cli.printing import printable
 from tests.cli.test_submit import answer_soon
 
 
@@ -73,3 +75,20 @@ def test_a_plan_of_many_parents_fits_the_terminal(run, tmp_path):
     assert code == 0, seen
     assert max(map(len, lines)) <= 80
     assert [line for line in lines if line.lstrip().startswith("2  join") and "…" in line]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("a\x1b]0;title\x07b", "ab"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1b]52;c;aGk=\nnext", "\nnext"),
+        ("\x1bPq#\x1b\\z", "z"),
+        ("\x1b[2J\x1b[1;1Hz\x9b2J", "z"),
+        ("\x1b\x1b[2Jx\x1bc", "x"),
+        ("10 %\r20 %\r\nend\x00", "10 % 20 %\nend "),
+        ("\x1b[31mred\x1b[0m\tto\n\u4e2d", "\x1b[31mred\x1b[0m\tto\n\u4e2d"),
+    ],
+)
+def test_of_what_a_job_wrote_a_terminal_obeys_colours_alone(written: str, shown: str) -> None:
+    assert printable(written) == shown

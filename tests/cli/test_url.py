@@ -94,6 +94,8 @@ def test_the_token_is_of_a_file_or_the_environment_alone(by_url: Run, api: ApiSe
     assert by_url("--token-file", file, "ps").code == 0
     ran = by_url("--token-file", tmp_path / "none", "ps")
     assert (ran.code, "cannot be read" in ran.err) == (2, True)
+    ran = by_url("--token-file", "/dev/zero", "ps")
+    assert (ran.code, "a token is a line" in ran.err) == (2, True)
     monkeypatch.setenv("QFLOWD_TOKEN", "qf_unknown")
     ran = by_url("ps")
     assert (ran.code, "qf_unknown" in ran.err) == (2, False)

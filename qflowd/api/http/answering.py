@@ -125,7 +125,7 @@ def finished(call: Call, returned: Any) -> Sendable:
     if call.request.method in ("GET", "HEAD") and answer.status == 200:
         etag = quoted(answer.etag) if answer.etag else weak_etag(answer)
         headers.append(("etag", etag))
-        if etag in (each.strip() for each in call.request.headers.get("if-none-match", "").split(",")):
+        if {etag, "*"} & {each.strip() for each in call.request.headers.get("if-none-match", "").split(",")}:
             return Sendable(304, [pair for pair in headers if pair[0] != "content-type"], b"", who)
     elif answer.etag:
         headers.append(("etag", quoted(answer.etag)))

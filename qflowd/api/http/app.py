@@ -114,9 +114,11 @@ class Api:
         received = request_of(request.scope, self.config)
         try:
             check_host(received, self.config)
-        except ApiFault as fault:
-            return _response(failed(Call(received, self.store, self.config), fault))
-        return await self.pages.respond(request)
+            return await self.pages.respond(request)
+        except HTTPException:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets an answer
+            return _response(failed(Call(received, self.store, self.config), error))
 
     async def _no_route(self, request: Any, error: Exception) -> Response:
         received = request_of(request.scope, self.config)

@@ -52,7 +52,7 @@ def serve(
     """
     listening = listen(config.api.bind)
     own = file_of(config.api.bind)
-    store = Store(config.database.url, read_s=config.api.query_timeout)
+    store = Store(config.database.url, read_s=config.api.query_timeout, follows_clock=True)
     is_new = False  # nobody can sign in yet
     try:
         with contextlib.suppress(StoreUnavailable):

@@ -57,8 +57,11 @@ def _file(folder: Path, path: str, encodings: str) -> Response:
     """A file of the dashboard, packed if the client reads that. Raises: HTTPException 404."""
     if "\0" in path:
         raise HTTPException(404)
-    file = (folder / path).resolve()
-    is_there = file.is_relative_to(folder) and file.is_file()
+    try:
+        file = (folder / path).resolve()
+        is_there = file.is_relative_to(folder) and file.is_file()
+    except OSError:  # a name longer than any file system has
+        raise HTTPException(404) from None
     if not is_there or file.name.startswith(".") or file.suffix in (".html", ".gz"):
         raise HTTPException(404)
     headers = {"cache-control": IMMUTABLE if path.startswith(ASSETS) else AN_HOUR, "vary": "accept-encoding"}

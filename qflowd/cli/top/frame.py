@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from qflowd.api.resources.overview import Overview
-from qflowd.cli.printing import CONTROL, cut, duration, first_line, instant, width, zone
+from qflowd.cli.printing import CONTROL, cut, duration, first_line, instant, printable, width, zone
 from qflowd.model.states import InstanceState
 
 BAR: Final = 20
@@ -169,7 +169,7 @@ def _daemon(overview: Overview, daemon: Any) -> list[Span]:
 
 
 def _row(*cells: object) -> list[Span]:
-    return [Span("" if cell is None else CONTROL.sub(" ", str(cell))) for cell in cells]
+    return [Span("" if cell is None else CONTROL.sub(" ", printable(str(cell)))) for cell in cells]
 
 
 def _ago(overview: Overview, at: Any) -> str:
