@@ -13,7 +13,8 @@ import pytest
 import qflowd
 from qflowd.api.paging import PageQuery, cursor_of
 from qflowd.api.reading import read_query
-from qflowd.api.routing import Endpoint, endpoints
+from qflowd.api.routing import Endpoint
+from qflowd.api.table import endpoints
 from qflowd.model.ids import LARGEST_INSTANCE, task_id
 from tests.client.conftest import StandIn
 from tests.support.http import ApiServer
