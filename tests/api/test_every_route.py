@@ -6,7 +6,6 @@ import ast
 import functools
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from qflowd.api.table import endpoints
 from qflowd.client.transport import READS
 from qflowd.model.ids import task_id
 from qflowd.model.roles import Role
+from qflowd.store.catalog import split
 from tests.docs.pages import ROOT
 from tests.support.http import ApiServer, HttpClient
 from tests.support.stand_in import StandIn
@@ -153,11 +153,10 @@ def _named_statements() -> dict[str, str]:
 
 
 def _texts_of_statements() -> dict[str, str]:
-    found = {}
-    for file in Path(ROOT / "sql").rglob("*.sql"):
-        for part in re.split(r"^-- name: ", file.read_text("utf-8"), flags=re.MULTILINE)[1:]:
-            name, _, text = part.partition("\n")
-            found[name.strip()] = found.get(name.strip(), "") + text
+    found: dict[str, str] = {}
+    for file in (ROOT / "sql").rglob("*.sql"):
+        for name, text in split(file):
+            found[name] = found.get(name, "") + text
     return found
 
 
