@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from qflowd.define.workflow_file import parse
+from qflowd.engine.access.audit import Actor
+from qflowd.engine.access.tenants import create_tenant, set_quotas
 from qflowd.engine.definitions.definition_store import claim_name
 from qflowd.engine.definitions.draft_store import DraftText, add_draft, new_workflow
+from qflowd.engine.definitions.workflow_quota import NoRoom
 from qflowd.engine.definitions.workflow_store import store_workflow
 from qflowd.model.errors import NameTaken
 from qflowd.store.tx import Store
@@ -24,6 +27,7 @@ from tests.support.lab import Lab
 from tests.support.versions import versions
 
 at_once = pytest.mark.parametrize("lab", ["postgres", "mariadb"], indirect=True)
+ME = Actor("me")
 TYPE, DEFINITION = "task_type: bars\njob: work\nretries: 3", "task: us_bars\ntype: bars"
 
 
@@ -33,6 +37,14 @@ def other(lab: Lab) -> Iterator[Lab]:
     found = Lab(lab.url)
     yield found
     found.close()
+
+
+def begin_and_wait(thread: threading.Thread, other: Lab) -> None:
+    """Start it, and return when it waits for a row that somebody has locked."""
+    thread.start()
+    until = time.monotonic() + 30
+    while not other.is_somebody_waiting() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def publish(store: Store, title: str, **node: Any) -> int | None:
@@ -48,17 +60,33 @@ def test_what_is_published_while_its_type_changes_is_made_of_the_changed_type(la
     publish(lab.store, "first", task="us_bars")
     late = threading.Thread(target=publish, args=(other.store, "second"), kwargs={"task": "us_bars"})
 
-    def meanwhile() -> None:
-        late.start()
-        until = time.monotonic() + 30
-        while not other.is_somebody_waiting() and time.monotonic() < until:
-            time.sleep(0.01)
-
-    lab.just_before("command", meanwhile, statement="lock_definition")
+    lab.just_before("command", lambda: begin_and_wait(late, other), statement="lock_definition")
     assert define(lab, TYPE.replace("3", "9"))[0] == "DONE"
     late.join(30)
     [(title,)] = lab.sql("SELECT title FROM qflow.workflows WHERE workflow = 'daily'")
     assert (title, task(lab).settings.retries) == ("second", 9)
+
+
+@at_once
+def test_the_last_room_of_a_tenant_is_given_to_one_of_two(lab, other):
+    lab.store.transact(lambda tx: create_tenant(tx, ME, "acme"))
+    lab.store.transact(lambda tx: set_quotas(tx, ME, "acme", {"workflows": 1}))
+    refused = []
+
+    def add(store: Store, workflow: str) -> None:
+        draft = DraftText.of(workflow, {"workflow": workflow, "tasks": {"load": {"job": "work"}}})
+        try:
+            store.transact(lambda tx: new_workflow(tx, draft, "acme"), name="add")
+        except NoRoom as error:
+            refused.append(str(error))
+
+    late = threading.Thread(target=add, args=(other.store, "theirs"))
+    lab.just_before("add", lambda: begin_and_wait(late, other), statement="insert_definition")
+    add(lab.store, "ours")
+    late.join(30)
+    assert lab.sql("SELECT workflow FROM qflow.workflow_definition") == [("ours",)]
+    [error] = refused
+    assert "quota workflows of tenant acme is 1" in error
 
 
 @at_once

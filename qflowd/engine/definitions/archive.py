@@ -5,7 +5,7 @@ from typing import Any
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, verb
 from qflowd.engine.definitions.schedules import reset_next_fire
 from qflowd.engine.definitions.versions import lock_workflow
-from qflowd.engine.definitions.workflow_quota import refuse_full
+from qflowd.engine.definitions.workflow_quota import lock_room, refuse_full
 from qflowd.store.tx import Tx
 
 
@@ -26,7 +26,13 @@ def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     return Reply({"workflow": command.workflow, **answer}, ("schedule",))
 
 
-@verb("unarchive", needs=lock_workflow, not_possible="workflow {workflow!r} is not archived")
+def _lock(tx: Tx, command: Command) -> Any:
+    """As `lock_workflow`, after its tenant, which must come first."""
+    lock_room(tx, command.tenant)
+    return lock_workflow(tx, command)
+
+
+@verb("unarchive", needs=_lock, not_possible="workflow {workflow!r} is not archived")
 def unarchive(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Take submissions again, and fire from now on: instants that passed meanwhile are not caught up.
 

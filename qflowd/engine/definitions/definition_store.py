@@ -17,7 +17,7 @@ from qflowd.model.errors import Fault, InvalidWorkflow, NameTaken
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Workflow
-from qflowd.store.tx import DataRefused, Tx
+from qflowd.store.tx import Duplicate, Tx
 
 
 class Source(NamedTuple):
@@ -83,7 +83,7 @@ def claim_name(tx: Tx, tenant: str, name: str, kind: str) -> None:
         if row is None:
             tx.run("insert_task_definition", tenant=tenant, name=name, kind=kind, now=tx.now)
             return
-    except DataRefused:  # somebody else has been faster
+    except Duplicate:  # somebody else has been faster
         row = None
     there = f"task {row.kind}" if row is not None else "task type or definition"
     raise NameTaken(f"there is a {there} {name!r} already; choose another name")

@@ -10,11 +10,14 @@ class NoRoom(InvalidWorkflow):
     """The tenant has as many workflows as it may have."""
 
 
-def refuse_full(tx: Tx, tenant: str, workflow: str) -> None:
-    """A workflow is to be added. Counted without a lock: two that come at the same moment may both find room.
+def lock_room(tx: Tx, tenant: str) -> None:
+    """Let one after the other add a workflow, where there is a quota: two at once would both find the last room."""
+    if tx.one("find_workflow_quota", tenant=tenant) is not None:
+        tx.run("lock_tenants", rows=[(tenant,)])
 
-    Raises: OverQuota.
-    """
+
+def refuse_full(tx: Tx, tenant: str, workflow: str) -> None:
+    """A workflow is to be added; `lock_room` has been called. Raises: OverQuota."""
     row = tx.one("find_workflow_quota", tenant=tenant)
     if row is not None and row.workflows >= load_value(row.value):
         raise OverQuota(
@@ -25,7 +28,8 @@ def refuse_full(tx: Tx, tenant: str, workflow: str) -> None:
 
 
 def need_room(tx: Tx, tenant: str, workflow: str) -> None:
-    """As `refuse_full`, for documents. Raises: NoRoom."""
+    """A workflow that a document describes is to be added. Raises: NoRoom."""
+    lock_room(tx, tenant)
     try:
         refuse_full(tx, tenant, workflow)
     except OverQuota as error:
