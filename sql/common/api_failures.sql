@@ -4,9 +4,9 @@
 -- shared: is_meant
 i.tenant = :tenant
     AND (:workflow = '%' OR EXISTS (SELECT 1 FROM qflow.workflow_definition w WHERE w.id = i.definition_id
-        AND LOWER(w.workflow) LIKE :workflow ESCAPE '!'))
+        AND LOWER(w.workflow) LIKE LOWER(:workflow) ESCAPE '!'))
     AND (:task = '' OR :task = COALESCE((SELECT m.task FROM qflow.workflow_node m WHERE m.version_id = i.version_id AND m.node = t.node), i.job))
-    AND (:error_class = '%' OR LOWER({error_class: t.reason a.error}) LIKE :error_class ESCAPE '!')
+    AND (:error_class = '%' OR LOWER({error_class: t.reason a.error}) LIKE LOWER(:error_class) ESCAPE '!')
     AND COALESCE(t.finished_at, a.finished_at) >= :since
 
 -- shared: ended
@@ -77,8 +77,8 @@ SELECT v.id, v.fence, v.instance_id, v.workflow, v.task, v.map_index, v.label, v
     v.handled_at, v.handled_by, v.note
 FROM qflow.handled_failures v JOIN qflow.failure h ON h.task_id = v.id AND h.fence = v.fence AND h.handled_at >= :handled_since_at
 WHERE v.tenant = :tenant AND (v.id < :before OR (v.id = :before AND v.fence < :before_fence))
-    AND LOWER(COALESCE(v.workflow, '')) LIKE :workflow ESCAPE '!' AND :task IN ('', v.task)
-    AND (:error_class = '%' OR LOWER(v.error_class) LIKE :error_class ESCAPE '!')
+    AND LOWER(COALESCE(v.workflow, '')) LIKE LOWER(:workflow) ESCAPE '!' AND :task IN ('', v.task)
+    AND (:error_class = '%' OR LOWER(v.error_class) LIKE LOWER(:error_class) ESCAPE '!')
 ORDER BY v.id DESC, v.fence DESC LIMIT {literal: batch}
 
 -- name: list_queue

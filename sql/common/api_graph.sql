@@ -13,14 +13,14 @@ SELECT d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenant ORDE
 
 -- name: list_workflow_page
 -- `with_files`: 1 for files, too, that are not loaded while another one has their key; they are listed by their paths.
-SELECT v.* FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow > :after AND LOWER(v.workflow) LIKE :prefix ESCAPE '!'
-    AND v.domain = COALESCE(:domain, v.domain) AND LOWER(v.tags) LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
+SELECT v.* FROM qflow.workflows v WHERE v.tenant = :tenant AND v.workflow > :after AND LOWER(v.workflow) LIKE LOWER(:prefix) ESCAPE '!'
+    AND v.domain = COALESCE(:domain, v.domain) AND LOWER(v.tags) LIKE LOWER(:tags) ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
     AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived AND CASE WHEN v.workflow = v.file THEN 1 ELSE 0 END <= :with_files
 ORDER BY v.workflow LIMIT {literal: batch}
 
 -- name: count_workflow_page
-SELECT COUNT(*) AS workflows FROM qflow.workflows v WHERE v.tenant = :tenant AND LOWER(v.workflow) LIKE :prefix ESCAPE '!'
-    AND v.domain = COALESCE(:domain, v.domain) AND LOWER(v.tags) LIKE :tags ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
+SELECT COUNT(*) AS workflows FROM qflow.workflows v WHERE v.tenant = :tenant AND LOWER(v.workflow) LIKE LOWER(:prefix) ESCAPE '!'
+    AND v.domain = COALESCE(:domain, v.domain) AND LOWER(v.tags) LIKE LOWER(:tags) ESCAPE '!' AND v.enabled = COALESCE(:enabled, v.enabled)
     AND CASE WHEN v.archived_at IS NULL THEN 0 ELSE 1 END <= :with_archived AND CASE WHEN v.workflow = v.file THEN 1 ELSE 0 END <= :with_files
 
 -- name: show_workflow
@@ -139,23 +139,23 @@ SELECT f.file, f.error FROM qflow.workflow_fault f ORDER BY file
 
 -- name: search_workflows
 SELECT d.workflow, d.title FROM qflow.workflow_definition d WHERE d.tenant = :tenant AND d.archived_at IS NULL
-    AND (LOWER(d.workflow) LIKE :prefix ESCAPE '!' OR LOWER(d.title) LIKE :prefix ESCAPE '!') ORDER BY d.workflow LIMIT {literal: batch}
+    AND (LOWER(d.workflow) LIKE LOWER(:prefix) ESCAPE '!' OR LOWER(d.title) LIKE LOWER(:prefix) ESCAPE '!') ORDER BY d.workflow LIMIT {literal: batch}
 
 -- name: search_tasks
 SELECT d.workflow, n.task, n.title, n.job FROM qflow.workflow_definition d
 JOIN qflow.workflow_node n ON n.version_id = d.active_version
-WHERE d.tenant = :tenant AND d.archived_at IS NULL AND (LOWER(n.task) LIKE :prefix ESCAPE '!' OR LOWER(n.title) LIKE :prefix ESCAPE '!')
+WHERE d.tenant = :tenant AND d.archived_at IS NULL AND (LOWER(n.task) LIKE LOWER(:prefix) ESCAPE '!' OR LOWER(n.title) LIKE LOWER(:prefix) ESCAPE '!')
 ORDER BY n.task, d.workflow LIMIT {literal: batch}
 
 -- name: search_instances
 -- By its number, or by its name among the latest ones: names have no index.
 SELECT i.id, d.workflow, i.job, i.name, {words: instance i.state} AS state, i.business_date, {instant: i.created_at} AS created_at
 FROM (SELECT x.id FROM (SELECT y.id, y.name FROM qflow.workflow_instance y WHERE y.tenant = :tenant ORDER BY y.id DESC LIMIT {literal: latest}) x
-        WHERE LOWER(x.name) LIKE :prefix ESCAPE '!'
+        WHERE LOWER(x.name) LIKE LOWER(:prefix) ESCAPE '!'
     UNION SELECT z.id FROM qflow.workflow_instance z WHERE z.tenant = :tenant AND z.id = :id) f
 JOIN qflow.workflow_instance i ON i.id = f.id
 LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
 ORDER BY CASE WHEN i.id = :id THEN 0 ELSE 1 END, i.id DESC LIMIT {literal: batch}
 
 -- name: search_jobs
-SELECT j.name AS job, j.title, j.doc FROM qflow.job j WHERE LOWER(j.name) LIKE :prefix ESCAPE '!' ORDER BY j.name LIMIT {literal: batch}
+SELECT j.name AS job, j.title, j.doc FROM qflow.job j WHERE LOWER(j.name) LIKE LOWER(:prefix) ESCAPE '!' ORDER BY j.name LIMIT {literal: batch}

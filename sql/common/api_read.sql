@@ -8,8 +8,8 @@ WHERE 1 = 1 AND i.tenant = :tenant AND i.id < :before AND i.id >= :lowest
     AND :states LIKE {concat: '%', i.state, '%'} AND :trigger_type IN ('', i.trigger_type) AND :job IN ('', i.job) AND :definition_id IN (0, i.definition_id)
     AND (:is_dated = 0 OR i.business_date BETWEEN CAST(:date_from AS {date_cast}) AND CAST(:date_to AS {date_cast}))
     AND i.created_at >= :created_from_at AND i.created_at < :created_to_at
-    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE :name ESCAPE '!'
-    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE :tag ESCAPE '!'
+    AND LOWER(COALESCE(d.workflow, '')) LIKE LOWER(:workflow) ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE LOWER(:name) ESCAPE '!'
+    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE LOWER(:tag) ESCAPE '!'
 ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: find_ids_of_definition
@@ -19,8 +19,8 @@ WHERE i.definition_id = :definition_id AND i.tenant = :tenant AND i.id < :before
     AND :states LIKE {concat: '%', i.state, '%'} AND :trigger_type IN ('', i.trigger_type) AND :job IN ('', i.job) AND :definition_id IN (0, i.definition_id)
     AND (:is_dated = 0 OR i.business_date BETWEEN CAST(:date_from AS {date_cast}) AND CAST(:date_to AS {date_cast}))
     AND i.created_at >= :created_from_at AND i.created_at < :created_to_at
-    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE :name ESCAPE '!'
-    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE :tag ESCAPE '!'
+    AND LOWER(COALESCE(d.workflow, '')) LIKE LOWER(:workflow) ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE LOWER(:name) ESCAPE '!'
+    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE LOWER(:tag) ESCAPE '!'
 ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: find_ids_open
@@ -30,8 +30,8 @@ WHERE i.state < {instance.SUCCESS} AND i.tenant = :tenant AND i.id < :before AND
     AND :states LIKE {concat: '%', i.state, '%'} AND :trigger_type IN ('', i.trigger_type) AND :job IN ('', i.job) AND :definition_id IN (0, i.definition_id)
     AND (:is_dated = 0 OR i.business_date BETWEEN CAST(:date_from AS {date_cast}) AND CAST(:date_to AS {date_cast}))
     AND i.created_at >= :created_from_at AND i.created_at < :created_to_at
-    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE :name ESCAPE '!'
-    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE :tag ESCAPE '!'
+    AND LOWER(COALESCE(d.workflow, '')) LIKE LOWER(:workflow) ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE LOWER(:name) ESCAPE '!'
+    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE LOWER(:tag) ESCAPE '!'
 ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: find_ids_failed
@@ -42,8 +42,8 @@ WHERE i.state > {instance.SUCCESS} AND i.tenant = :tenant AND i.id < :before AND
     AND :states LIKE {concat: '%', i.state, '%'} AND :trigger_type IN ('', i.trigger_type) AND :job IN ('', i.job) AND :definition_id IN (0, i.definition_id)
     AND (:is_dated = 0 OR i.business_date BETWEEN CAST(:date_from AS {date_cast}) AND CAST(:date_to AS {date_cast}))
     AND i.created_at >= :created_from_at AND i.created_at < :created_to_at
-    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE :name ESCAPE '!'
-    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE :tag ESCAPE '!'
+    AND LOWER(COALESCE(d.workflow, '')) LIKE LOWER(:workflow) ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE LOWER(:name) ESCAPE '!'
+    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE LOWER(:tag) ESCAPE '!'
 ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: find_ids_on_date
@@ -53,8 +53,8 @@ WHERE i.business_date = CAST(:date AS {date_cast}) AND i.tenant = :tenant AND i.
     AND :states LIKE {concat: '%', i.state, '%'} AND :trigger_type IN ('', i.trigger_type) AND :job IN ('', i.job) AND :definition_id IN (0, i.definition_id)
     AND (:is_dated = 0 OR i.business_date BETWEEN CAST(:date_from AS {date_cast}) AND CAST(:date_to AS {date_cast}))
     AND i.created_at >= :created_from_at AND i.created_at < :created_to_at
-    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE :name ESCAPE '!'
-    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE :tag ESCAPE '!'
+    AND LOWER(COALESCE(d.workflow, '')) LIKE LOWER(:workflow) ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE LOWER(:name) ESCAPE '!'
+    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE LOWER(:tag) ESCAPE '!'
 ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: find_ids_of_definition_on_date
@@ -64,8 +64,8 @@ WHERE i.business_date = CAST(:date AS {date_cast}) AND i.definition_id = :defini
     AND :states LIKE {concat: '%', i.state, '%'} AND :trigger_type IN ('', i.trigger_type) AND :job IN ('', i.job) AND :definition_id IN (0, i.definition_id)
     AND (:is_dated = 0 OR i.business_date BETWEEN CAST(:date_from AS {date_cast}) AND CAST(:date_to AS {date_cast}))
     AND i.created_at >= :created_from_at AND i.created_at < :created_to_at
-    AND LOWER(COALESCE(d.workflow, '')) LIKE :workflow ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE :name ESCAPE '!'
-    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE :tag ESCAPE '!'
+    AND LOWER(COALESCE(d.workflow, '')) LIKE LOWER(:workflow) ESCAPE '!' AND LOWER(COALESCE(i.name, d.workflow, i.job)) LIKE LOWER(:name) ESCAPE '!'
+    AND :domain IN ('', d.domain) AND LOWER(COALESCE(d.tags, '[]')) LIKE LOWER(:tag) ESCAPE '!'
 ORDER BY i.id DESC LIMIT {literal: batch}
 
 -- name: count_ids_of_tenant
@@ -105,7 +105,7 @@ SELECT d.id, d.workflow FROM qflow.workflow_definition d WHERE d.tenant = :tenan
 
 -- name: find_definitions_like
 SELECT d.id, d.workflow FROM qflow.workflow_definition d
-WHERE d.tenant = :tenant AND LOWER(d.workflow) LIKE :workflow ESCAPE '!' ORDER BY d.id LIMIT {literal: batch}
+WHERE d.tenant = :tenant AND LOWER(d.workflow) LIKE LOWER(:workflow) ESCAPE '!' ORDER BY d.id LIMIT {literal: batch}
 
 -- name: find_instance_from
 -- The first at or after an id: when instances were made is found by halving, as ids rise with time.

@@ -210,6 +210,17 @@ def test_what_is_searched_is_found_by_how_it_begins(api: ApiServer, lab: Lab) ->
     lab.run()
 
 
+def test_letters_that_no_database_folds_are_found_as_they_are_written(api: ApiServer, lab: Lab) -> None:
+    lab.workflow("kurse", {"a": []}, title="Über alles", tags=["Ärger"])
+    number = lab.start("kurse", name="Übersicht")
+    found = api.get("/search?q=%C3%9Cber").data
+    assert [each["workflow"] for each in found["workflows"]] == ["kurse"]
+    assert [each["id"] for each in found["instances"]] == [number]
+    assert [each["workflow"] for each in api.get("/workflows?tag=%C3%84rger").data["items"]] == ["kurse"]
+    assert [each["id"] for each in api.get("/instances?name=%C3%9Cber*").data["items"]] == [number]
+    lab.run()
+
+
 def test_every_answer_is_json_that_names_its_fields(api: ApiServer) -> None:
     item = json.loads(api.get("/workflows?limit=1").body)["data"]["items"][0]
     assert {"runs", "open", "next_fire_at", "wait_reason", "error"} <= item.keys()

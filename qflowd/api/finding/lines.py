@@ -78,7 +78,7 @@ class LinesWanted:
     def conditions(self) -> dict[str, Any]:
         """Parameters that tell which lines of those looked at are meant."""
         levels = "" if self.level is None else f",{','.join(LEVELS[LEVELS.index(self.level) :])},"
-        return {"attempt": self.attempt, "levels": levels, "search": (self.search or "").lower()}
+        return {"attempt": self.attempt, "levels": levels, "search": self.search or ""}
 
     @property
     def range(self) -> dict[str, int]:

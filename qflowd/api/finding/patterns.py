@@ -1,4 +1,7 @@
-"""Filters as patterns of LIKE, with `!` before what is meant as it stands. All compare without case."""
+"""Filters as patterns of LIKE, with `!` before what is meant as it stands.
+
+All compare without case, as the database tells letters: what is compared goes through its LOWER, and so does the pattern.
+"""
 
 
 def of_glob(glob: str | None) -> str:
@@ -17,4 +20,4 @@ def containing(text: str | None) -> str:
 
 
 def _plain(text: str) -> str:
-    return "".join(f"!{character}" if character in "!%_" else character for character in text.lower())
+    return "".join(f"!{character}" if character in "!%_" else character for character in text)

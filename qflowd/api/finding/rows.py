@@ -122,7 +122,7 @@ def count(call: Call, of: RowsOfInstance, states: frozenset[TaskState], search: 
 
 def _conditions(of: RowsOfInstance, states: frozenset[TaskState], search: str | None) -> dict[str, Any]:
     where = {"states": of.stored(states), "in_any_state": int(states == frozenset(TaskState))}
-    return where | {"search": (search or "").lower(), "version_id": of.version, "node": of.node}
+    return where | {"search": search or "", "version_id": of.version, "node": of.node}
 
 
 def _cut(rows: Sequence[Any], limit: int) -> Rows:
