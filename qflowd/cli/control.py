@@ -8,7 +8,7 @@ from typing import Any, Final, TypedDict, TypeVar, Unpack
 import click
 
 from qflowd.cli import exits
-from qflowd.cli.printing import print_json
+from qflowd.cli.printing import echo, print_json
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_target
 from qflowd.client import Client
@@ -134,7 +134,7 @@ def carry_out(
         if error := answer.get("error"):
             exits.say(f"{what}: {error}")
         elif not options["as_json"]:
-            click.echo(f"{what}: {'asked' if answer['state'] == 'NEW' else outcome(answer['result'])}")
+            echo(f"{what}: {'asked' if answer['state'] == 'NEW' else outcome(answer['result'])}")
     return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
 
 

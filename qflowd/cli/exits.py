@@ -56,4 +56,6 @@ def _drop_unwritable() -> None:
 
 def say(message: str) -> None:
     """A line for people, in the place of one that moves; stdout is left to results."""
-    click.echo(ERASE + click.style("qflowd: ", fg="red") + message, err=True)
+    from qflowd.cli.printing import printable
+
+    click.echo(ERASE + click.style("qflowd: ", fg="red") + printable(message), err=True)

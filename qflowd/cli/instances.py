@@ -21,7 +21,7 @@ from qflowd.cli.control import (
     outcome_of,
     send,
 )
-from qflowd.cli.printing import is_terminal, print_json, print_list
+from qflowd.cli.printing import echo, is_terminal, print_json, print_list
 from qflowd.cli.session import open_client, set_option
 from qflowd.cli.unknown_names import PATTERN
 
@@ -142,12 +142,12 @@ def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:
     if answer["state"] == "NEW":
         click.echo(f"{what}: asked")
     elif "matched" not in result:
-        click.echo(f"{what}: {outcome_of(result)}")
+        echo(f"{what}: {outcome_of(result)}")
     else:
         if "instances" in result:
             rows = [row | {"result": in_words(row["result"])} for row in result["instances"]]
             print_list(rows, "id> | workflow | state | result")
-        click.echo(f"{what}: {_counts(result)}{_extent(answer)}")
+        echo(f"{what}: {_counts(result)}{_extent(answer)}")
 
 
 def _extent(answer: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import CommandOptions, carry_out, command_options
-from qflowd.cli.printing import bold, compact, cut, print_json, print_list
+from qflowd.cli.printing import bold, compact, cut, echo, print_json, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_owner
 from qflowd.define import documents, workflow_file
@@ -78,17 +78,17 @@ def diff(*, workflow: str, before: int, after: int, as_json: bool) -> None:
     if as_json:
         print_json({"workflow": workflow, "before": before, "after": after, "differences": found})
         return
-    click.echo(f"{bold(workflow)}  version {before} → {after}")
+    echo(f"{bold(workflow)}  version {before} → {after}")
     if not found:
         click.echo("  nothing that runs has changed")
     shown: str | None = ""
     for difference in found:
         if difference.task != shown and difference.key:
-            click.echo(f"\n  {bold(difference.task or 'workflow')}")
+            echo(f"\n  {bold(difference.task or 'workflow')}")
         elif difference.task != shown:
             click.echo()
         shown = difference.task
-        click.echo(_line(difference))
+        echo(_line(difference))
 
 
 def _line(difference: Difference) -> str:
