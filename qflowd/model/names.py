@@ -31,6 +31,8 @@ def fault_in_key(key: object, what: str = "key") -> str | None:
         return f"{what} must not be empty"
     if fault := _too_long(key, what):
         return fault
+    if key in (".", ".."):
+        return f"{what} {key!r} is a folder to a browser; choose another name"
     for character in key:
         if not _may_stand_in_key(character):
             return f"{what} {key!r} contains {character!r}; use letters, digits and _ - . /"

@@ -281,6 +281,13 @@ def test_what_is_another_tenants_does_not_exist(api: ApiServer, stand_in: StandI
     assert (reply.status, reply.code) == (404, 40401)
 
 
+def test_the_head_of_a_stream_alone_opens_none(api: ApiServer) -> None:
+    for _ in range(5):
+        reply = api.request("HEAD", "/stream?topics=instances")
+        assert (reply.status, reply.body) == (200, b"")
+        assert reply.headers["content-type"].startswith("text/event-stream")
+
+
 def test_a_principal_has_four_streams(api: ApiServer) -> None:
     caller = api.as_(Role.READ)
     with contextlib.ExitStack() as stack:

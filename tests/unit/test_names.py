@@ -13,7 +13,9 @@ def test_letters_of_any_script_digits_and_four_signs_make_a_key(key):
     assert fault_in_task_key(key) is None
 
 
-@pytest.mark.parametrize("key", ["", " ", "a b", "a\n", "a:b", "a\0", "a'b", "²", "a" * 201, "😀", None, 3, ["a"]])
+@pytest.mark.parametrize(
+    "key", ["", ".", "..", " ", "a b", "a\n", "a:b", "a\0", "a'b", "²", "a" * 201, "😀", None, 3, ["a"]]
+)
 def test_anything_else_is_refused_with_a_sentence(key):
     assert fault_in_key(key, "workflow key").startswith("workflow key ")
 

@@ -117,7 +117,7 @@ def finished(call: Call, returned: Any) -> Sendable:
             returned.status, [*base, ("content-type", returned.type), *returned.headers.items()], returned.parts, who
         )
     if isinstance(returned, Live):
-        return Sendable(200, [*base, *STREAM_HEADERS], returned, who)
+        return Sendable(200, [*base, *STREAM_HEADERS], b"" if call.request.method == "HEAD" else returned, who)
     answer = returned if isinstance(returned, ApiAnswer) else ApiAnswer(returned)
     body = enveloped(answer.data, answer.message)
     headers = [*base, ("content-type", JSON), *answer.headers.items()]
