@@ -139,6 +139,17 @@ def test_without_a_connection_what_is_shown_has_an_age_until_it_is_there_again(s
         holds(page, asked, 1)
 
 
+def test_a_page_that_is_first_opened_while_the_server_is_away_comes_when_it_is_back(site: Site) -> None:
+    with site.look() as page:
+        page.expected.add("net::ERR")  # type: ignore[attr-defined]
+        site.open(page)
+        page.context.set_offline(True)
+        with page.expect_event("requestfailed", lambda request: "healthz" in request.url):
+            page.get_by_role("link", name="Limits").click()
+        page.context.set_offline(False)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Limits")
+
+
 def test_the_first_page_shows_what_begins_and_ends(site: Site, page: Page) -> None:
     asked = Asked(page)
     site.open(page)

@@ -1,7 +1,7 @@
 // The code of each page, loaded when it is first opened, and what the page asks first: of the first page, both begin at once.
 import type { ComponentType } from 'react'
 import { askAhead } from './api/ahead'
-import { basePath, type Query } from './api/where'
+import { basePath, root, type Query } from './api/where'
 
 export interface Load {
   code: () => Promise<{ default: ComponentType<any> }>
@@ -29,14 +29,26 @@ export const loads = {
   '/settings': { code: () => import('./pages/settings/Settings') },
 } satisfies Record<string, Load>
 
+const AGAIN_MS = 1_000
 const ready = new Map<Load, ComponentType<any>>()
 
 /** The page, if its code is here. */
 export const codeOf = (load: Load) => ready.get(load)
 
+/** Where the server is away, the page is opened anew once it is back. Rejects for what it has no more, as after an update. */
 export async function loadPage(load: Load) {
-  ready.set(load, (await load.code()).default)
+  try {
+    ready.set(load, (await load.code()).default)
+  } catch (error) {
+    if (await isServerThere()) throw error
+    do await new Promise((again) => setTimeout(again, AGAIN_MS))
+    while (!(await isServerThere()))
+    // Asking again for the code would not do: a browser remembers that a module has failed.
+    location.reload()
+  }
 }
+
+const isServerThere = () => fetch(new URL('healthz', root)).then((reply) => reply.ok, () => false)
 
 /** Begins to load the page that stands in the address, and to ask what it asks. */
 export function begin() {
