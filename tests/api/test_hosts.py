@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from qflowd.engine.finishing.batch import Batch
 from qflowd.model.roles import Role
 from tests.support.hosts import daemon, plugin, registered
 from tests.support.http import ApiServer
@@ -135,3 +136,22 @@ def test_statistics_are_by_day_and_by_task(own_api: ApiServer, lab: Lab) -> None
     lab.workflow("new", {"a": []})
     empty = own_api.get("/workflows/new/stats?zone=Asia/Shanghai").data
     assert (empty["runs"], empty["p50_s"], empty["days"], empty["nodes"]) == (0, None, [], [])
+
+
+def test_the_daemon_that_ran_a_task_is_named_to_the_system_alone(own_api: ApiServer, lab: Lab) -> None:
+    lab.workflow("w", {"x": []})
+    lab.start("w")
+    [row] = lab.claim()
+    lab.finish(batch=Batch(final=[lab.final(row, FAILED)], attempts=[lab.failed_attempt(row, "no")]))
+    number = daemon(lab, "secret-host")
+    lab.sql(f"UPDATE qflow.attempt SET daemon_id = {number}")
+    paths = [
+        f"/tasks/{row.id}",
+        f"/tasks/{row.id}/attempts",
+        "/tasks?state=FAILED",
+        "/rows/show_attempts?instance_id=1&after=0&after_fence=0&batch=9",
+    ]
+    for path in paths:
+        reply = own_api.as_(Role.ADMIN).get(path)
+        assert (reply.status, "secret-host" in reply.text) == (200, False)
+    assert [item["daemon"] for item in own_api.get(paths[1]).data["items"]] == ["secret-host"]

@@ -44,6 +44,11 @@ def hide_daemons(call: Call, rows: Sequence[Any]) -> list[Any]:
     return [row._replace(name=_alias(row), host=None, pid=None) for row in rows]
 
 
+def hide_daemon(call: Call, row: Any) -> Any:
+    """A row of a task, an attempt or whatever names the daemon that has run it, which is often that of a host."""
+    return row if sees_names(call) or "daemon" not in row._fields else row._replace(daemon=None)
+
+
 def hide_pools(call: Call, rows: Sequence[Any]) -> list[Any]:
     """Pools whose `daemon` is named as `hide_daemons` does."""
     if sees_names(call):

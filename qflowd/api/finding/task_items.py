@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from qflowd.api.access.hidden import hide_daemon
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.row_fields import fields_of
@@ -61,7 +62,7 @@ def task_items(call: Call, rows: Sequence[Any]) -> list[TaskItem]:
     for row in rows:
         if (each := found.get(row.id)) is None:
             continue  # its instance is not the tenant's
-        item = TaskItem(**task_fields(each, TaskItem))
+        item = TaskItem(**task_fields(hide_daemon(call, each), TaskItem))
         if row.state in STANDING and (asked := found.get(first[_place(row)])) is not None:
             item.wait_reason = asked.wait_reason
         items.append(item)

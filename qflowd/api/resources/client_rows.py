@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from qflowd.api.access.hidden import HIDDEN
+from qflowd.api.access.hidden import HIDDEN, hide_daemon
 from qflowd.api.answers import ApiFault, Awaited, AwaitedRow, Item, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
@@ -138,4 +138,4 @@ def _seen(call: Call, name: str, rows: list[Any]) -> list[Any]:
         return rows
     if name.startswith("find_tenants_"):
         return []
-    return HIDDEN[name](call, rows) if name in HIDDEN else rows
+    return HIDDEN[name](call, rows) if name in HIDDEN else [hide_daemon(call, row) for row in rows]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from qflowd.api.access.hidden import hide_daemon
 from qflowd.api.answers import JSON, ApiAnswer, ApiFault, Awaited, AwaitedRow, Item, Text, Wait
 from qflowd.api.call import Call
 from qflowd.api.finding import lines
@@ -134,7 +135,7 @@ def show_attempt(call: Call, id: str) -> AttemptItem:
     if number is not None and count is not None and number < ABOVE_ALL_IDS:
         row = call.one("show_attempt", id=number, instance_id=instance_of(number), fence=count)
         if row is not None:
-            return _attempt(row)
+            return _attempt(call, row)
     raise ApiFault(40401, f"there is no attempt {id!r}; GET /tasks/{{id}}/attempts lists those of a task")
 
 
@@ -157,7 +158,7 @@ def _answer(call: Call, id: int, tail: int, *, is_until_change: bool = False) ->
 def _detail(call: Call, id: int, tail: int) -> TaskDetail:
     logs = lines.earlier(call, lines.of_task(id), ABOVE_ALL_IDS, tail).items if tail else []
     return TaskDetail(
-        **task_fields(task_row(call, "show_task_detail", id), TaskDetail),
+        **task_fields(hide_daemon(call, task_row(call, "show_task_detail", id)), TaskDetail),
         attempts=_attempts(call, id, NEWEST_ATTEMPTS),
         logs=logs,
     )
@@ -167,11 +168,14 @@ def _attempts(call: Call, id: int, limit: int, before: int = HIGHEST_FENCE) -> l
     if id > ABOVE_ALL_IDS:
         return []
     rows = call.read("list_attempts_of_task", id=id, instance_id=instance_of(id), before=before, batch=limit)
-    return [_attempt(row) for row in rows]
+    return [_attempt(call, row) for row in rows]
 
 
-def _attempt(row: Any) -> AttemptItem:
-    fields = fields_of(row, AttemptItem) | {"id": f"{row.task_id}-{row.fence}", "task_id": str(row.task_id)}
+def _attempt(call: Call, row: Any) -> AttemptItem:
+    fields = fields_of(hide_daemon(call, row), AttemptItem) | {
+        "id": f"{row.task_id}-{row.fence}",
+        "task_id": str(row.task_id),
+    }
     return AttemptItem(**fields)
 
 
