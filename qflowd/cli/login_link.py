@@ -32,6 +32,11 @@ def login_link(*, name: str, url: str | None, role: str | None) -> None:
                 if role is None:
                     raise InvalidRequest(f"tenant {actor.tenant} has no principal {name!r}; --role makes one") from None
                 row = principals.add_principal(tx, actor, name, "human", Role[role.upper()])
+            if role is not None and Role(row.role).word != role:
+                there = Role(row.role).word
+                raise InvalidRequest(
+                    f"{name} is there, with the role {there}: leave --role out, or change it in the dashboard"
+                )
             return login.make_login_code(tx, actor, row)
 
         code = client.store.transact(make_code)
@@ -43,5 +48,5 @@ def _address() -> str:
     """The address of the dashboard, as far as the configuration knows it: a proxy in front has its own."""
     api = configuration().api
     host = next(iter(api.hosts), None) or ("127.0.0.1:8080" if api.bind.socket else f"{api.bind}")
-    is_tls = api.tls_cert is not None or api.plaintext
+    is_tls = api.tls_cert is not None or api.plaintext or bool(api.trusted_proxies)
     return f"{'https' if is_tls else 'http'}://{host}{api.base_path}/"

@@ -69,6 +69,10 @@ def test_a_link_signs_in_and_is_printed_without_an_api(run, own_engine):
     assert (session.caller.principal, session.caller.role) == ("ann", Role.ADMIN)
     again = run("login-link", "ann")
     assert again.out.startswith("http://127.0.0.1:8080/#code=")
+    assert run("login-link", "ann", "--role", "admin").code == 0
+    other = run("login-link", "ann", "--role", "read")
+    assert (other.code, other.out) == (2, "")
+    assert "ann is there, with the role admin" in other.err
 
 
 @pytest.mark.parametrize(
@@ -76,6 +80,7 @@ def test_a_link_signs_in_and_is_printed_without_an_api(run, own_engine):
     [
         ('bind = "127.0.0.1:9000"\nbase_path = "/q"', "http://127.0.0.1:9000/q/"),
         ('plaintext = true\nbind = "0.0.0.0:9000"\nhosts = ["q.example"]', "https://q.example/"),
+        ('hosts = ["q.example"]\ntrusted_proxies = ["127.0.0.1"]\nbase_path = "/q"', "https://q.example/q/"),
     ],
 )
 def test_the_link_leads_where_the_configuration_says(run, sqlite_engine, tmp_path, api, url):
