@@ -34,7 +34,7 @@ def test_a_breaker_may_be_written_as_its_failures_alone_and_is_stored_whole():
         (("requests.exceptions.ConnectionError",), Reason.ERROR, "requests.exceptions.ConnectionError: refused", True),
         (("ConnectionError",), Reason.ERROR, "ValueError: ConnectionError", False),
         (("timeout", "ConnectionError"), Reason.TIMEOUT, None, True),
-        (("error",), Reason.TERMINATED, "the instance was terminated", False),
+        (("error",), Reason.TERMINATED, "it was terminated while it ran", False),
     ],
 )
 def test_reasons_and_names_of_exceptions_decide_what_counts(on, reason, error, counts):

@@ -143,4 +143,6 @@ def _seconds(text: str | None) -> float:
 
 def _words(error: Exception) -> str:
     """What went wrong, without the names of classes and objects that urllib3 puts before it."""
+    if "Connection refused" in str(error):
+        return "the connection was refused; is `qflowd api` running there?"
     return str(error).rpartition(">: ")[2].removeprefix("Failed to establish a new connection: ")

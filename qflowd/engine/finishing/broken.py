@@ -22,7 +22,7 @@ def describe_broken(event: Broken, settings: Settings) -> str:
         peak = f"; at its peak it had {event.peak_memory / MB:.0f} MB, all counted" if event.peak_memory else ""
         return f"went over its memory limit of {limit}{taken}{peak}; raise `memory` or make it smaller"
     if event.reason == "terminated":
-        return "the instance was terminated"
+        return "it was terminated while it ran"
     if event.exit_signal is not None:
         return f"its worker process was killed by {signal_name(event.exit_signal)}"
     return f"its worker process ended with exit code {event.exit_code}"
