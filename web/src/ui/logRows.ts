@@ -183,6 +183,9 @@ export function taskText(line: Pick<LineItem, 'task' | 'map_index' | 'label'>): 
   return item === null ? (line.task ?? '') : `${line.task ?? ''}[${item}]`
 }
 
+// Without the Z, which stands behind the full stop that a whole second lacks.
+const moment = (line: LineItem) => line.at.slice(0, -1)
+
 /** Puts two pages together in the order (at, id), without the lines that both have. */
 export function merged(one: readonly LineItem[], other: readonly LineItem[]): LineItem[] {
   if (one.length === 0) return [...other]
@@ -190,5 +193,5 @@ export function merged(one: readonly LineItem[], other: readonly LineItem[]): Li
   const known = new Set(one.map((line) => line.id))
   const more = other.filter((line) => !known.has(line.id))
   if (more.length === 0) return one as LineItem[]
-  return [...one, ...more].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.id - b.id))
+  return [...one, ...more].sort((a, b) => (moment(a) < moment(b) ? -1 : moment(a) > moment(b) ? 1 : a.id - b.id))
 }
