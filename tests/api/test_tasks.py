@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -275,7 +276,8 @@ def test_failures_are_listed_and_grouped(api: ApiServer, rows: Rows) -> None:
         ("weekly_report", "t0", 1),
     ]
     [group] = api.get("/failures?group=1&workflow=daily_*").data["items"]
-    assert (group["count"], group["map_index"], group["first_at"] <= group["newest_at"]) == (2, 4_200, True)
+    first, newest = (datetime.fromisoformat(group[name]) for name in ("first_at", "newest_at"))
+    assert (group["count"], group["map_index"], first <= newest) == (2, 4_200, True)
     assert api.get("/failures?group=1&error_class=*Timeout").data["items"] == []
     assert [api.get("/failures?group=1&limit=1").data[name] for name in ("total", "more")] == [2, False]
     assert len(pages(api, "/failures?workflow=daily_*&error_class=value*&task=t1&since=1d")) == 2

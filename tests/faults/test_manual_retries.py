@@ -39,7 +39,8 @@ def _lose_daemons_while_it_waits(house: House) -> None:
     waiting = [(label, "PENDING", "RUNNING", 1) for label in SYMBOLS[1:]]
     numbers = []
     for step, fault in enumerate(FAULTS):
-        daemon = house.daemon(f"d{step}", env={"QFLOWD_FAULT": fault} if fault else None).start()
+        daemon = house.daemon(f"d{step}", env={"QFLOWD_FAULT": fault} if fault else None)
+        daemon.start(ready=fault is None)  # what the last one left may kill it before it is ready
         numbers += house.submit("daily")
         if fault is None:
             until(lambda: house.sql(failures) == waiting, 30, what="three items wait for a person")
