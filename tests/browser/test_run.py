@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Site
 from tests.support.browser import violations
@@ -209,6 +209,25 @@ def test_a_log_above_5000_lines_exists_only_where_one_looks(site: Site, talking:
         page.locator(".log-scroll").focus()
         page.keyboard.press("G")
         assert until(lambda: seen(page, f"第 {LINES - 1} 行"), 20)
+
+
+def test_older_lines_come_where_one_was_at_the_top_while_others_were_on_their_way(site: Site, talking: int) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+        if len(held) > 1:
+            route.continue_()
+
+    with site.look() as page:
+        page.route(re.compile(r"/log\?.*after="), hold)
+        page.goto(f"{site.url}instances/{talking}?tab=log")
+        until(lambda: page.evaluate("1") and len(held) == 1, 30, what="new lines to be asked for")
+        shown = page.locator(".log-line").count()
+        page.locator(".log-scroll").evaluate("element => { element.scrollTop = 0 }")
+        page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+        held[0].continue_()
+        assert until(lambda: page.locator(".log-line").count() > shown > 0, 20, what="older lines")
 
 
 def test_on_a_phone_a_run_shows_its_error_and_its_log(site: Site) -> None:

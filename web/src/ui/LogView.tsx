@@ -180,8 +180,12 @@ function usePlace(scroll: React.RefObject<HTMLDivElement | null>, lines: LineIte
     const below = element.scrollHeight - element.scrollTop - element.clientHeight
     stuck.current = below < ROW && log.atEnd
     if (element.scrollTop < 600 && !log.atStart) log.older()
-    else if (below < 600 && !log.atEnd) log.newer()
+    else if (below < 600 && !log.atEnd) void log.newer()
   }
+  // A place that was reached while something was on its way: there is no other scrolling to it.
+  useEffect(() => {
+    if (!log.busy && !log.error) onScroll()
+  }, [log.busy])
   const end = () => {
     stuck.current = true
     wanted.current = null
