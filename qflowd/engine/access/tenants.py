@@ -4,7 +4,7 @@ A tenant that has no row here has no walls and is not counted; its first row cou
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from qflowd.engine.access.audit import Actor, record
@@ -15,6 +15,7 @@ from qflowd.model.limits import MOST_SLOTS
 from qflowd.model.names import fault_in_key
 from qflowd.model.quotas import LONGEST_TENANT, NAMES, Value, limit_of, load_value, read_value, write_value
 from qflowd.model.refusals import Refusal
+from qflowd.store.clock import to_microseconds
 from qflowd.store.tx import Duplicate, Tx
 
 STATES: Final = ("ACTIVE", "SUSPENDED")
@@ -114,9 +115,8 @@ def create_tenant(tx: Tx, actor: Actor, name: str, title: str = "") -> Tenant:
         raise InvalidRequest(fault)
     if tx.run("load_tenants", rows=[(name,)]):
         raise _there_already(name)
-    first = (tx.now - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     try:
-        tx.run("insert_tenant", tenant=name, title=_title(title), revision=first, now=tx.now)
+        tx.run("insert_tenant", tenant=name, title=_title(title), revision=to_microseconds(tx.now), now=tx.now)
     except Duplicate:  # somebody else was a moment earlier
         raise _there_already(name) from None
     tx.run("meter_open_instances", tenant=name)

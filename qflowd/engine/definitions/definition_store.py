@@ -65,7 +65,7 @@ def store_definitions(
     changed = [source for source in sources if _save(tx, source, tenant, by, note)]
     for source in sources:
         _check_type(tx, source, tenant)
-    users = {workflow: source for source in changed for workflow in _users(tx, source, tenant)}
+    users = {workflow: source for source in changed for workflow in _users(tx, tenant, source.definition.name)}
     made = {
         workflow: _renew(tx, workflow, source, tenant, by, pool_of, edited.get(workflow))
         for workflow, source in sorted(users.items())
@@ -150,7 +150,7 @@ def remove_definition(tx: Tx, tenant: str, name: str) -> None:
     if row.file_hash is not None:
         raise Refused(f"{what} comes from a file; remove it there", Refusal.OF_A_FILE)
     made = [f"task definition {each.name}" for each in tx.run("list_task_definitions_of_type", **key)]
-    users = [f"workflow {each.workflow}" for each in tx.run("list_users_of_task_definition", **key)]
+    users = [f"workflow {workflow}" for workflow in _users(tx, tenant, name)]
     if made or users:
         raise Refused(f"{what} is used by {listed([*made, *users])}; change these first", Refusal.IN_USE)
     tx.run("delete_task_definition", **key)
@@ -163,10 +163,9 @@ def fault_of(source: Source, key: str, message: str) -> InvalidWorkflow:
     return InvalidWorkflow([Fault(document.file, document.line((key,)), key, message)])
 
 
-def _users(tx: Tx, source: Source, tenant: str) -> dict[str, Any]:
+def _users(tx: Tx, tenant: str, name: str) -> dict[str, Any]:
     """By workflow: its active version, which uses a task type or definition."""
-    rows = tx.run("list_users_of_task_definition", tenant=tenant, name=source.definition.name)
-    return {row.workflow: row for row in rows}
+    return {row.workflow: row for row in tx.run("list_users_of_task_definition", tenant=tenant, name=name)}
 
 
 def _renew(
@@ -179,7 +178,8 @@ def _renew(
             if (version := store_workflow(tx, text.workflow, **about, tenant=tenant)) is not None:
                 return version
         definition = lock_definition(tx, tenant=tenant, workflow=workflow)
-        user = _users(tx, source, tenant).get(workflow)  # after the lock: another version may have become active
+        # After the lock: another version may have become active.
+        user = _users(tx, tenant, source.definition.name).get(workflow)
         if user is None:
             return None
         origin = {"source": "file" if source.file else "command", "file": definition.file}
