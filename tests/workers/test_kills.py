@@ -170,14 +170,16 @@ def test_a_timeout_stops_whatever_the_task_does(hire, job):
 
 def test_a_stopped_task_runs_its_finally_blocks_and_says_where_it_was(hire):
     story = hire(JOBS, grace_s=5)
-    broken = story.end("tidy", timeout_s=0.3)
+    story.end("noop")
+    broken = story.end("tidy", timeout_s=1.0)
     assert "time.sleep(60)" in broken.traceback
     story.until_seen("tidied")
 
 
 def test_children_in_sessions_of_their_own_that_ignore_term_are_gone_too(hire):
     story = hire(JOBS)
-    ids = story.send("stubborn", timeout_s=0.5)
+    story.end("noop")
+    ids = story.send("stubborn", timeout_s=1.0)
     story.until_seen("pids")
     pids = [int(word) for line in story.lines if line.message.startswith("pids") for word in line.message.split()[1:]]
     assert len(pids) == 4

@@ -10,8 +10,12 @@ import pytest
 from tests.workers.conftest import wait_until
 
 GRACE_S = 15.0  # who is ended by SIGKILL comes too late for these tests, and shows it
+TIMEOUT_S = 2.0  # enough to connect and to send the statement
 JOBS = """
     import asyncio, psycopg, pymysql
+
+    @job
+    def noop(): ...
 
     @job
     def on_postgres(url: str):
@@ -70,7 +74,8 @@ def mariadb_is_at_work(url: str) -> bool:
 @pytest.mark.parametrize("job", ["on_postgres", "on_postgres_async", "makes_it_an_error"])
 def test_after_a_timeout_no_statement_of_psycopg_is_active(hire, postgres_url, job, threads):
     story = hire(JOBS, threads=threads, grace_s=GRACE_S)
-    ids = story.send(job, params=json.dumps({"url": postgres_url}), timeout_s=1.0)
+    story.end("noop")
+    ids = story.send(job, params=json.dumps({"url": postgres_url}), timeout_s=TIMEOUT_S)
     story.until(lambda: postgres_is_at_work(postgres_url))
     story.until_ended(ids)
     end = story.ends()[ids[0]]
@@ -82,7 +87,8 @@ def test_after_a_timeout_no_statement_of_psycopg_is_active(hire, postgres_url, j
 @pytest.mark.parametrize("job", ["on_mariadb", "makes_it_a_success"])
 def test_after_a_timeout_no_statement_of_pymysql_is_active(hire, mariadb_url, job, threads):
     story = hire(JOBS, threads=threads, grace_s=GRACE_S)
-    ids = story.send(job, params=json.dumps({"server": server_of(mariadb_url)}), timeout_s=1.0)
+    story.end("noop")
+    ids = story.send(job, params=json.dumps({"server": server_of(mariadb_url)}), timeout_s=TIMEOUT_S)
     story.until(lambda: mariadb_is_at_work(mariadb_url))
     story.until_ended(ids)
     end = story.ends()[ids[0]]
