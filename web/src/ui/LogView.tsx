@@ -144,8 +144,10 @@ function summary(log: Log, shown: number, live: boolean, w: typeof words.en): st
 function usePlace(scroll: React.RefObject<HTMLDivElement | null>, lines: LineItem[], rows: LogRows | null, log: Log) {
   const stuck = useRef(true)
   const before = useRef({ first: -1, height: 0 })
-  // Where to look once its lines are there: a line by its id, or the beginning.
-  const wanted = useRef<number | 'start' | null>(null)
+  // Where to look once its lines are there: a line by its id, the beginning or the end.
+  const wanted = useRef<number | 'start' | 'end' | null>(null)
+  // Lines are drawn a moment after they came; until then what is on the screen says nothing about them.
+  const isDrawn = lines === log.lines
   const to = (id: number) => {
     const element = scroll.current
     if (!element) return
@@ -161,7 +163,11 @@ function usePlace(scroll: React.RefObject<HTMLDivElement | null>, lines: LineIte
     const height = element.scrollHeight
     const first = lines[0]?.id ?? -1
     const goal = wanted.current
-    if (goal === 'start' ? first !== before.current.first : goal !== null && lines.some((line) => line.id === goal)) {
+    if (goal === 'end' && isDrawn && log.atEnd) {
+      stuck.current = true
+      wanted.current = null
+    }
+    if (goal === 'start' ? first !== before.current.first : lines.some((line) => line.id === goal)) {
       goal === 'start' ? (element.scrollTop = 0) : to(goal as number)
       // Lines before it are still on their way: then it is put into the middle once more.
       if (first !== goal || log.atStart) wanted.current = null
@@ -176,21 +182,24 @@ function usePlace(scroll: React.RefObject<HTMLDivElement | null>, lines: LineIte
   }, [log.at])
   const onScroll = () => {
     const element = scroll.current
-    if (!element || log.busy) return
+    if (!element || !isDrawn) return
     const below = element.scrollHeight - element.scrollTop - element.clientHeight
     stuck.current = below < ROW && log.atEnd
+    if (log.busy) return
     if (element.scrollTop < 600 && !log.atStart) log.older()
     else if (below < 600 && !log.atEnd) void log.newer()
   }
   // A place that was reached while something was on its way: there is no other scrolling to it.
   useEffect(() => {
-    if (!log.busy && !log.error) onScroll()
-  }, [log.busy])
+    if (log.error) wanted.current = null
+    else if (!log.busy) onScroll()
+  }, [log.busy, isDrawn])
   const end = () => {
-    stuck.current = true
+    wanted.current = 'end'
+    if (!log.atEnd) return void log.end()
+    if (!isDrawn) return
     wanted.current = null
-    if (log.atEnd) scroll.current?.scrollTo({ top: scroll.current.scrollHeight })
-    else void log.end()
+    scroll.current?.scrollTo({ top: scroll.current.scrollHeight })
   }
   const start = () => {
     stuck.current = false
