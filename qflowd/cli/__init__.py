@@ -22,6 +22,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
 @click.option(
     "--config",
     type=click.Path(),
+    metavar="FILE",
     help="The configuration file; default $QFLOWD_CONFIG, else qflowd.toml (.yaml, .json) here.",
 )
 @click.option(

@@ -22,6 +22,9 @@ ERASE: Final = "\x1b[K"  # erases the line; click leaves it out where there is n
 def report(error: Exception) -> int | None:
     """Say what went wrong; returns the exit code, None for an error that is a fault of qflowd itself."""
     match error:
+        case click.NoSuchOption():
+            (_misplaced(error) or error).show()
+            return error.exit_code
         case click.ClickException():
             error.show()
             return error.exit_code
@@ -59,3 +62,18 @@ def say(message: str) -> None:
     from qflowd.cli.printing import printable
 
     click.echo(ERASE + click.style("qflowd: ", fg="red") + printable(message), err=True)
+
+
+def _misplaced(error: click.NoSuchOption) -> click.UsageError | None:
+    """What to say of an option of `qflowd` itself that was written behind the command; None for any other."""
+    if error.ctx is None or error.ctx.parent is None:
+        return None
+    root = error.ctx.find_root()
+    own = next((each for each in root.command.params if error.option_name in each.opts), None)
+    if not isinstance(own, click.Option):
+        return None
+    written = error.option_name if own.is_flag else f"{error.option_name} {(own.metavar or own.name or '').upper()}"
+    program, _, command = error.ctx.command_path.partition(" ")
+    return click.UsageError(
+        f"{error.option_name} stands before the command: {program} {written} {command} …", ctx=error.ctx
+    )

@@ -80,6 +80,13 @@ def test_ids_that_no_database_can_hold_are_unknown(run, engine):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        (("ps", "--tenant", "desk"), "--tenant stands before the command: qflowd --tenant TENANT ps …"),
+        (("submit", "a", "--url=http://x"), "--url stands before the command: qflowd --url URL submit …"),
+        (("token", "--token-file", "t", "list"), "qflowd --token-file FILE token …"),
+        (("limits", "pause", "a", "--config", "x"), "qflowd --config FILE limits pause …"),
+        (("show", "1", "--timezone", "UTC"), "qflowd --timezone ZONE show …"),
+        (("ps", "--version"), "--version stands before the command: qflowd --version ps …"),
+        (("--colour", "ps"), "No such option '--colour'"),
         (("shwo", "1"), "No such command 'shwo'. Did you mean 'show'?"),
         (("retrys", "1"), "No such command 'retrys'. Did you mean 'retry'?"),
         (("versions", "activte", "daily", "3"), "No such command 'activte'. Did you mean 'activate'?"),
