@@ -1,6 +1,8 @@
 """What commands share: the configuration, a client, and common options."""
 
 import os
+import shlex
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -75,11 +77,24 @@ def _token() -> str | None:
     try:
         with Path(file).open("rb") as opened:
             text = opened.read(LARGEST_TOKEN_FILE + 1)
+            is_shown = _is_shown(opened.fileno())
         if len(text) > LARGEST_TOKEN_FILE:
             raise InvalidRequest(f"--token-file {file} holds more than {LARGEST_TOKEN_FILE:,} bytes; a token is a line")
-        return text.decode().strip()
+        token = text.decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"--token-file {file} cannot be read: {error}") from None
+    if is_shown:
+        from qflowd.cli.printing import echo
+
+        echo(f"warning: others can read --token-file {file}; chmod 600 {shlex.quote(file)} keeps it to you", err=True)
+    return token
+
+
+def _is_shown(descriptor: int) -> bool:
+    """Whether others can read a file that is the caller's to protect: not another user's, nor a secret mounted read-only."""
+    found = os.fstat(descriptor)
+    is_readable = stat.S_ISREG(found.st_mode) and bool(found.st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    return is_readable and found.st_uid == os.geteuid() and not os.fstatvfs(descriptor).f_flag & os.ST_RDONLY
 
 
 def params_options(command: F) -> F:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -91,7 +92,8 @@ def test_the_token_is_of_a_file_or_the_environment_alone(by_url: Run, api: ApiSe
     assert (ran.code, "needs a token" in ran.err) == (2, True)
     file = tmp_path / "token"
     file.write_text(f"{api.token}\n")
-    assert by_url("--token-file", file, "ps").code == 0
+    file.chmod(0o600)
+    assert by_url("--token-file", file, "ps")[::2] == (0, "")
     ran = by_url("--token-file", tmp_path / "none", "ps")
     assert (ran.code, "cannot be read" in ran.err) == (2, True)
     ran = by_url("--token-file", "/dev/zero", "ps")
@@ -100,6 +102,19 @@ def test_the_token_is_of_a_file_or_the_environment_alone(by_url: Run, api: ApiSe
     ran = by_url("ps")
     assert (ran.code, "qf_unknown" in ran.err) == (2, False)
     assert by_url("--token", "qf_x", "ps").code == 2  # there is no such option
+
+
+def test_a_token_that_others_can_read_is_used_with_a_warning(by_url: Run, api: ApiServer, tmp_path: Path, monkeypatch):
+    monkeypatch.delenv("QFLOWD_TOKEN")
+    file = tmp_path / "the token"
+    file.write_text(f"{api.token}\n")
+    file.chmod(0o640)
+    ran = by_url("--token-file", file, "ps", "--json")
+    assert (ran.code, ran.json is not None) == (0, True)
+    assert ran.err == f"warning: others can read --token-file {file}; chmod 600 '{file}' keeps it to you\n"
+    with monkeypatch.context() as another:  # whoever gave it to the caller has decided who reads it
+        another.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
+        assert by_url("--token-file", file, "ps")[::2] == (0, "")
 
 
 def test_what_the_role_does_not_allow_is_said(by_url: Run, api: ApiServer, monkeypatch):
