@@ -51,6 +51,22 @@ def test_a_body_that_breaks_off_its_form_ends_the_connection(api: ApiServer) -> 
     assert api.get("/version").status == 200
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+def test_a_body_with_two_ends_is_refused_and_the_connection_ended(api: ApiServer, version: str) -> None:
+    head = f"POST /api/v1/submissions HTTP/{version}\r\nHost: localhost\r\nAuthorization: Bearer {api.token}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
+    refused = answer(api, head.encode() + b"2\r\n{}\r\n0\r\n\r\n")
+    assert (refused.code, refused.headers["connection"]) == (40004, "close")
+    assert "Content-Length and Transfer-Encoding" in refused.message
+
+
+def test_a_head_of_many_packets_is_read_up_to_the_limit(api: ApiServer) -> None:
+    lines = "".join(f"X-{number}: {'a' * 900}\r\n" for number in range(60))
+    head = f"GET /api/v1/me HTTP/1.1\r\nHost: localhost\r\n{lines}"
+    head += f"Connection: close\r\nAuthorization: Bearer {api.token}\r\n\r\n"
+    assert answer(api, head.encode()).status == 200
+
+
 @pytest.mark.parametrize("address", ["http://localhost", "HTTP://127.0.0.1:1", "https://[::1]:8080"])
 def test_the_target_may_be_a_whole_address(api: ApiServer, address: str) -> None:
     about = f"HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\nAuthorization: Bearer {api.token}\r\n\r\n"

@@ -17,10 +17,21 @@ SLOWEST_SEND_S: Final = 30.0  # a client that takes nothing for so long is gone
 SLOWEST_HEAD_S: Final = 20.0  # as long as a connection may say nothing between two requests
 
 
+class _Connection(h11.Connection):
+    """h11's, which also refuses what a proxy before this server may have read with another end than h11 does."""
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request) and {b"content-length", b"transfer-encoding"} <= dict(event.headers).keys():
+            raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding cannot both say where its body ends")
+        return event
+
+
 class HttpProtocol(H11Protocol):
     """Uvicorn's, which also bounds the time for a request's head, and tells requests how their connection is cut."""
 
     def connection_made(self, transport: Any) -> None:
+        self.conn = _Connection(h11.SERVER, LARGEST_HEADERS)
         self.app_state = {**self.app_state, "cut": transport.abort}
         self._late: asyncio.TimerHandle | None = None
         super().connection_made(transport)
