@@ -66,6 +66,12 @@ def test_jobs_and_plugins_are_those_that_the_caller_may_run(own_api: ApiServer, 
     assert own_api.get("/plugins/orders").data[0]["daemon"] == "alpha"
     assert own_api.get("/plugins/trade%2Forders.py").data[0]["jobs"] == ["orders"]
     assert own_api.get("/plugins/nothing").status == 404
+    bound = own_api.as_(Role.SYSTEM, jobs=("bar*",))
+    assert [(job["job"], job["file"]) for job in bound.get("/jobs").data] == [("bars", "/secret/bars.py")]
+    assert [(row["file"], row["jobs"]) for row in bound.get("/plugins").data] == [
+        ("market.py", ["bars"]),
+        ("trade/orders.py", []),
+    ]
     only_workflows = own_api.as_(Role.READ, workflows=("*",))
     assert (only_workflows.get("/jobs").data, only_workflows.get("/plugins").data) == ([], [])
     (row,) = own_api.get("/daemons").data

@@ -58,21 +58,20 @@ def hide_pools(call: Call, rows: Sequence[Any]) -> list[Any]:
 
 
 def hide_jobs(call: Call, rows: Sequence[Any]) -> list[Any]:
-    """Jobs that the caller may run, without the file and the daemons of each."""
+    """Jobs that the caller may run; without the file and the daemons of each for those who are not told them."""
+    listed = [row for row in rows if call.may_run(job=row.job)]
     if sees_names(call):
-        return list(rows)
-    hidden = {"file": None, "daemons": None}
-    return [row._replace(**hidden, error=row.error and UNTOLD) for row in rows if call.may_run(job=row.job)]
+        return listed
+    return [row._replace(file=None, daemons=None, error=row.error and UNTOLD) for row in listed]
 
 
 def hide_plugins(call: Call, rows: Sequence[Any]) -> list[Any]:
-    """Plugin files by the jobs in them that the caller may run, as far as there are any."""
+    """Plugin files with the jobs in them that the caller may run; for those who see no files, where there are any."""
+    listed = [row._replace(jobs=[job for job in row.jobs or [] if call.may_run(job=job)]) for row in rows]
     if sees_names(call):
-        return list(rows)
-    listed = [
-        row._replace(jobs=[job for job in row.jobs or [] if call.may_run(job=job)]) for row in hide_pools(call, rows)
-    ]
-    return [row._replace(file=None, error=row.error and UNTOLD) for row in listed if row.jobs]
+        return listed
+    shown = hide_pools(call, [row for row in listed if row.jobs])
+    return [row._replace(file=None, error=row.error and UNTOLD) for row in shown]
 
 
 def hide_limits(call: Call, rows: Sequence[Any]) -> list[Any]:

@@ -102,9 +102,7 @@ def list_jobs(call: Call) -> list[JobItem]:
     """The jobs that the caller may run."""
     rows = hide_jobs(call, call.read("list_jobs_with_titles"))
     return [
-        JobItem(**fields_of(row, JobItem) | {"daemons": row.daemons.split(", ") if row.daemons else []})
-        for row in rows
-        if call.may_run(job=row.job)
+        JobItem(**fields_of(row, JobItem) | {"daemons": row.daemons.split(", ") if row.daemons else []}) for row in rows
     ]
 
 
@@ -120,11 +118,7 @@ def show_job(call: Call, name: str) -> JobItem:
 @route("GET", "/plugins", Role.READ)
 def list_plugins(call: Call) -> list[PluginFile]:
     """The plugin files of live daemons, with the jobs in each."""
-    rows = hide_plugins(call, call.read("list_plugins"))
-    return [
-        PluginFile(**fields_of(row, PluginFile) | {"jobs": [job for job in row.jobs or [] if call.may_run(job=job)]})
-        for row in rows
-    ]
+    return items_of(hide_plugins(call, call.read("list_plugins")), PluginFile)
 
 
 @route("GET", "/plugins/{name}", Role.READ)
