@@ -15,11 +15,11 @@ JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :
 WHERE i.id = :instance_id AND i.tenant = :tenant ORDER BY t.id LIMIT {literal: batch}
 
 -- name: find_rows_like
--- What is the same for every row is worked out once: by a SELECT of its own, and the nodes by the version as a parameter.
--- Of a hundred thousand rows each comparison costs a twentieth of the time.
+-- What is the same for every row is worked out once: the search by a SELECT of its own, the nodes by the version as a
+-- parameter; so is that no state is asked for: of a hundred thousand rows a comparison is a fifth of the time.
 SELECT t.id, t.node, t.lane, t.state FROM qflow.workflow_instance i
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
-WHERE i.id = :instance_id AND i.tenant = :tenant AND ((SELECT :in_any_state = 1) OR :states LIKE {concat: '%', t.state, '%'}) AND ((SELECT :node < 0) OR t.node = :node)
+WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
     AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node IN (SELECT n.node FROM qflow.workflow_node n
         WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}))
 ORDER BY t.id LIMIT {literal: batch}
@@ -47,7 +47,7 @@ SELECT r.id, r.node, r.lane, r.state, r.place FROM (
         WHEN t.state < {task.SUCCESS} THEN {task.SUCCESS} - t.state WHEN t.state = {task.UPSTREAM_FAILED} THEN 6 ELSE 7 END AS place
     FROM qflow.workflow_instance i
     JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
-    WHERE i.id = :instance_id AND i.tenant = :tenant AND ((SELECT :in_any_state = 1) OR :states LIKE {concat: '%', t.state, '%'}) AND ((SELECT :node < 0) OR t.node = :node)
+    WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
         AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node IN (SELECT n.node FROM qflow.workflow_node n
             WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}))) r
 WHERE r.place > :place OR (r.place = :place AND r.id > :after) ORDER BY r.place, r.id LIMIT {literal: batch}
@@ -55,7 +55,7 @@ WHERE r.place > :place OR (r.place = :place AND r.id > :after) ORDER BY r.place,
 -- name: count_rows
 SELECT COUNT(*) AS tasks FROM qflow.workflow_instance i
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
-WHERE i.id = :instance_id AND i.tenant = :tenant AND ((SELECT :in_any_state = 1) OR :states LIKE {concat: '%', t.state, '%'}) AND ((SELECT :node < 0) OR t.node = :node)
+WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
     AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node IN (SELECT n.node FROM qflow.workflow_node n
         WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}))
 
