@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from qflowd import resources
+from qflowd.api.http import neighbour
 from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
-from qflowd.config.records import ApiConfig, Config
-
-PATIENCE_S: Final = 2.0
+from qflowd.config.records import Config
 
 
 def _check_address(config: Config) -> Iterator[Finding]:
@@ -23,7 +22,7 @@ def _check_address(config: Config) -> Iterator[Finding]:
         return
     remedy = "set [api] bind to another address"
     try:
-        answer = _answer(api)
+        answer = neighbour.health_at(api.bind, is_tls=api.tls_cert is not None)
     except ConnectionRefusedError:
         yield note("api", f"nothing listens on {api.bind} now", "qflowd run, or qflowd api")
     except (http.client.HTTPException, ssl.SSLError, ConnectionError, TimeoutError):
@@ -34,23 +33,6 @@ def _check_address(config: Config) -> Iterator[Finding]:
         is_ours = answer == b"ok\n"
         who = "qflowd" if is_ours else "another program"
         yield judge(is_ours, "api", f"{who} answers on {api.bind}", remedy, "fault")
-
-
-def _answer(api: ApiConfig) -> bytes:
-    """What a server there says about its health. Raises: OSError, HTTPException."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(api.bind.host, api.bind.host)  # noqa: S104 - compared
-    connection: http.client.HTTPConnection
-    if api.tls_cert is None:
-        connection = http.client.HTTPConnection(host, api.bind.port, timeout=PATIENCE_S)
-    else:
-        unchecked = ssl.create_default_context()
-        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(host, api.bind.port, timeout=PATIENCE_S, context=unchecked)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().read(64)
-    finally:
-        connection.close()
 
 
 def _check_reach(config: Config) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import socket
 
@@ -72,6 +73,29 @@ def test_only_the_system_is_told_where_the_database_is(
         assert (reply.status, reply.code, where in reply.message) == (503, code, False)
     assert "the database lacks 3 steps" in reply.message
     assert caplog.text.count(where) == 5
+
+
+def test_reads_that_succeed_are_for_the_log_of_those_who_look_closely(
+    api: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = api.as_(Role.READ)
+    caplog.set_level(logging.DEBUG, "qflowd.api.access")
+    etag = api.get("/me").headers["etag"]
+    asked = [
+        api.get("/me", If_None_Match=etag),
+        api.anonymous().get("/healthz"),
+        api.get("/me?a=1"),
+        api.get("/instances/99"),
+        api.anonymous().get("/me"),
+        reader.get("/principals"),
+        api.post("/commands?wait=0", {"action": "none"}),
+        api.put("/me", {"theme": "dark"}),
+    ]
+    found = [(record.args[3], record.levelname) for record in caplog.records if isinstance(record.args, tuple)]
+    assert [status for status, _ in found[1:]] == [reply.status for reply in asked]
+    assert found[:3] == [(200, "DEBUG"), (304, "DEBUG"), (200, "DEBUG")]
+    assert {level for _, level in found[3:]} == {"INFO"}
+    assert [status for status, _ in found[3:]] == [400, 404, 401, 403, 202, 200]
 
 
 def test_answers_are_enveloped_and_carry_an_etag_that_spares_the_body(api: ApiServer) -> None:

@@ -35,7 +35,7 @@ def test_it_says_how_to_switch_it_on(found):
 
 
 def test_it_knows_its_own_server_from_another_program(found, sqlite_url, taken, monkeypatch):
-    monkeypatch.setattr("qflowd.cli.api_checks.PATIENCE_S", 0.2)
+    monkeypatch.setattr("qflowd.api.http.neighbour.PATIENCE_S", 0.2)
     with ApiServer(sqlite_url) as api:
         assert f"ok qflowd answers on 127.0.0.1:{api.port}" in found("enabled = true", f'bind = "127.0.0.1:{api.port}"')
     assert f"note nothing listens on 127.0.0.1:{api.port} now" in found(

@@ -143,7 +143,10 @@ class _Answers:
         began = time.monotonic()
         api, endpoint = self._api, self._endpoint
         answer = await self._answer(request_of(scope, api.config), dict(scope["path_params"]), receive)
-        log.info(
+        # Reads are the many, and one that succeeds tells an operator nothing.
+        is_usual = answer.status < 400 and not endpoint.is_write
+        log.log(
+            logging.DEBUG if is_usual else logging.INFO,
             "%s %s %s %d %.0f ms",
             *(dict(answer.headers)["x-request-id"], answer.principal or "-", endpoint.name, answer.status),
             (time.monotonic() - began) * 1000,

@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from qflowd.api.http import neighbour
 from qflowd.api.http.app import Api
 from qflowd.api.http.slow_clients import HttpProtocol
 from qflowd.client.requests import who
@@ -50,7 +51,7 @@ def serve(
 
     Raises: AddressTaken; SchemaOutdated, SchemaTooNew. A database that is away is waited for: requests say 50301.
     """
-    listening = listen(config.api.bind)
+    listening = listen(config.api.bind, is_tls=config.api.tls_cert is not None)
     own = file_of(config.api.bind)
     store = Store(config.database.url, read_s=config.api.query_timeout, follows_clock=True)
     is_new = False  # nobody can sign in yet
@@ -172,8 +173,8 @@ def _settings(api: Api, config: Config, is_crowded: Callable[[], bool]) -> uvico
     )
 
 
-def listen(bind: Bind) -> socket.socket:
-    """A socket that listens there. Raises: AddressTaken."""
+def listen(bind: Bind, *, is_tls: bool = False) -> socket.socket:
+    """A socket that listens there. `is_tls`: how one that does already would speak. Raises: AddressTaken."""
     try:
         if bind.socket is not None:
             return _listen_locally(bind)
@@ -185,8 +186,13 @@ def listen(bind: Bind) -> socket.socket:
         listening.setblocking(False)
         return listening
     except OSError as error:
-        why = "another program listens there" if error.errno == errno.EADDRINUSE else str(error)
-        raise AddressTaken(f"cannot listen on {bind}: {why}; set [api] bind to another address") from None
+        why, remedy = str(error), "set [api] bind to another address"
+        if error.errno == errno.EADDRINUSE:
+            why = "another program listens there"
+            if neighbour.is_qflowd(bind, is_tls=is_tls):
+                why = "a qflowd API listens there already (with [api] enabled, `qflowd run` starts one)"
+                remedy = "use that one, or give this one another address: [api] bind, or --bind"
+        raise AddressTaken(f"cannot listen on {bind}: {why}; {remedy}") from None
 
 
 def _listen_locally(bind: Bind) -> socket.socket:
