@@ -18,11 +18,12 @@ from qflowd.engine.access.tenants import (
     find_tenant,
     list_names,
     list_tenants,
+    refuse_deleted,
     set_quotas,
 )
 from qflowd.engine.admission.walls import Walls
 from qflowd.engine.refusal import Refused
-from qflowd.model.errors import NameTaken
+from qflowd.model.errors import NameTaken, NotFound, RowsLocked
 from qflowd.model.refusals import Refusal
 from qflowd.model.roles import Role
 from qflowd.store.migrate import migrate
@@ -125,6 +126,39 @@ def test_a_tenant_whose_people_can_still_come_in_is_not_deleted(store, person, t
     store.transact(lambda tx: principals.change_principal(tx, BOSS, one, **change))
     store.transact(lambda tx: delete_tenant(tx, BOSS, tenant))
     assert tenant not in store.read(list_names)
+
+
+@pytest.mark.parametrize("verb", ["add", "enable"])
+def test_who_deletes_a_tenant_waits_for_who_lets_somebody_in(store, person, tenant, verb):
+    if not store.dialect.has_row_locks:
+        pytest.skip("a file has one writer at a time")
+    actor, change = BOSS._replace(tenant=tenant), {"kind": "human", "role": Role.READ}
+    row = person(tenant=tenant)
+    one = store.transact(lambda tx: principals.change_principal(tx, actor, row, is_disabled=True, **change))
+    hasty = Store(store.dialect.url, lease_s=3)  # waits for a second
+
+    def let_in(tx: Tx) -> None:
+        if verb == "add":
+            principals.add_principal(tx, actor, f"{tenant}-2", "human", Role.READ)
+        else:
+            principals.change_principal(tx, actor, one, is_disabled=False, **change)
+        with pytest.raises(RowsLocked):
+            hasty.transact(lambda tx: delete_tenant(tx, BOSS, tenant))
+
+    store.transact(let_in)
+    with pytest.raises(Refused, match="1 principals that are not disabled"):
+        hasty.transact(lambda tx: delete_tenant(tx, BOSS, tenant))
+    hasty.close()
+
+
+def test_nobody_is_let_into_a_tenant_that_was_deleted(store, person, tenant):
+    store.transact(lambda tx: refuse_deleted(tx, tenant))
+    store.transact(lambda tx: delete_tenant(tx, BOSS, tenant))
+    with pytest.raises(NotFound, match=f"qflowd tenants create {tenant}"):
+        store.transact(lambda tx: refuse_deleted(tx, tenant))
+    person(tenant=tenant)  # by the command line, as in any tenant without a row
+    store.transact(lambda tx: refuse_deleted(tx, tenant))
+    store.transact(lambda tx: refuse_deleted(tx, "default"))
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,22 @@ def test_a_change_needs_the_etag_of_what_is_there_now(api: ApiServer) -> None:
     assert api.get("/tenants/t_etag").code == 40401
 
 
+def test_nobody_is_let_into_a_tenant_that_was_deleted_a_moment_ago(api: ApiServer) -> None:
+    made(api, "t_left")
+    one = api.post("/principals?tenant=t_left", {"name": "left-1", "role": "read"})
+    assert one.status == 201
+    path = f"/principals/{one.data['id']}?tenant=t_left"
+    off = api.request("PUT", path, {"disabled": True}, {"If-Match": one.headers["etag"]})
+    etag = api.get("/tenants/t_left").headers["etag"]
+    assert api.request("DELETE", "/tenants/t_left", None, {"If-Match": etag}).status == 200
+    for reply in (
+        api.post("/principals?tenant=t_left", {"name": "left-2", "role": "read"}),
+        api.request("PUT", path, {"disabled": False}, {"If-Match": off.headers["etag"]}),
+    ):
+        assert (reply.code, "there is no tenant 't_left' any more" in reply.message) == (40401, True)
+    assert api.request("DELETE", path, None, {"If-Match": off.headers["etag"]}).status == 200
+
+
 def test_what_cannot_be_is_said_with_all_its_faults(api: ApiServer, lab: Lab) -> None:
     etag = made(api, "t_faults")
     assert api.post("/tenants", {"name": "t_faults"}).code == 40902

@@ -16,6 +16,7 @@ from qflowd.api.reading import Body, need_if_match
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.engine.access import login, principals
+from qflowd.engine.access.tenants import refuse_deleted
 from qflowd.model.roles import Role
 from qflowd.store.tx import Tx
 
@@ -69,12 +70,13 @@ def list_principals(call: Call, query: PageQuery) -> ListPage[PrincipalItem]:
     return page_of(query, rows, "name", make=_item)
 
 
-@route("POST", "/principals", Role.ADMIN, errors=(40902,))
+@route("POST", "/principals", Role.ADMIN, errors=(40401, 40902))
 def create_principal(call: Call, body: NewPrincipal) -> ApiAnswer | PrincipalItem:
     """Make a principal."""
 
     def work(tx: Tx) -> ApiAnswer:
         refuse_bound(call)
+        refuse_deleted(tx, call.tenant)
         item = _item(principals.add_principal(tx, call.actor, body.name, body.kind, role_of(body.role)))
         return ApiAnswer(item, status=201, etag=_etag(item), headers=location(call, f"principals/{item.id}"))
 
@@ -95,6 +97,8 @@ def update_principal(call: Call, id: int, body: ChangedPrincipal) -> ApiAnswer |
     def work(tx: Tx) -> Any:
         refuse_bound(call)
         row = _expected(tx, call, id)
+        if body.disabled is False:
+            refuse_deleted(tx, call.tenant)
         return principals.change_principal(
             tx,
             call.actor,

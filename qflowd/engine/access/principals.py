@@ -30,6 +30,7 @@ def add_principal(tx: Tx, actor: Actor, name: str, kind: str, role: Role) -> Any
     if fault := fault_in_principal(name) or fault_in_key(actor.tenant, "tenant"):
         raise InvalidRequest(fault)
     _check(actor, kind, role)
+    _hold_tenant(tx, actor)
     if tx.one("find_principal", name=name) is not None:
         raise _taken(name)
     about: dict[str, Any] = {"tenant": actor.tenant, "name": name, "kind": kind, "role": int(role)}
@@ -90,6 +91,8 @@ def change_principal(tx: Tx, actor: Actor, row: Any, *, kind: str, role: Role, i
     _check(actor, kind, role)
     if row.name == actor.name and (is_disabled or role < row.role):
         raise Refused("nobody takes away their own role, or disables themselves; another administrator can")
+    if row.disabled_at is not None and not is_disabled:
+        _hold_tenant(tx, actor)
     disabled_at = (row.disabled_at or tx.now) if is_disabled else None
     tx.run("update_principal", principal_id=row.id, kind=kind, role=int(role), disabled_at=disabled_at)
     if is_disabled:
@@ -139,6 +142,11 @@ def set_preferences(tx: Tx, principal_id: int, preferences: Preferences) -> None
 def is_any(tx: Tx) -> bool:
     """Whether there is any principal, of whatever tenant. Without one, the first link makes the administrator."""
     return tx.one("is_any_principal") is not None
+
+
+def _hold_tenant(tx: Tx, actor: Actor) -> None:
+    """Who deletes the tenant is either over, or waits and then sees the principal that may come in."""
+    tx.run("lock_tenants", rows=[(actor.tenant,)])
 
 
 def _taken(name: str) -> NameTaken:

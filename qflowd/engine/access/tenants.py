@@ -12,7 +12,7 @@ from qflowd.engine.limits.limit_settings import Size, write_sizes
 from qflowd.engine.refusal import Refused, listed
 from qflowd.model.errors import InvalidRequest, NotFound
 from qflowd.model.limits import MOST_SLOTS
-from qflowd.model.names import fault_in_key
+from qflowd.model.names import DEFAULT_TENANT, fault_in_key
 from qflowd.model.quotas import LONGEST_TENANT, NAMES, Value, limit_of, load_value, read_value, write_value
 from qflowd.model.refusals import Refusal
 from qflowd.store.clock import to_microseconds
@@ -80,6 +80,16 @@ def lock_tenant(tx: Tx, name: str) -> Tenant:
     """As `find_tenant`; nobody else changes it, or admits for it, until the transaction ends. Raises: NotFound."""
     tx.run("lock_tenants", rows=[(name,)])
     return find_tenant(tx, name)
+
+
+def refuse_deleted(tx: Tx, name: str) -> None:
+    """May somebody be let into this tenant? Nobody deletes it until the transaction ends. Raises: NotFound.
+
+    A tenant without a row has no walls: only the default one, and one whose people can come in already, may go without.
+    """
+    there = tx.run("lock_tenants", rows=[(name,)]) or name == DEFAULT_TENANT
+    if not there and not tx.one("count_enabled_principals", tenant=name).principals:
+        raise NotFound(f"there is no tenant {name!r} any more; `qflowd tenants create {name}` makes it again")
 
 
 def list_quotas(tx: Tx, tenant: Tenant) -> list[Quota]:
