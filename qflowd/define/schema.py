@@ -120,6 +120,8 @@ def _message(error: Any, schema: Mapping[str, Json]) -> str:
         names = _allowed(schema, error.schema_path)
         unknown = [f"there is no {name!r}{did_you_mean(name, names)}" for name in sorted(error.kind.unexpected)]
         text = _first_line("; ".join(unknown))
+    elif error.kind.name == "required":
+        path, text = f"{path}.{error.kind.property}", "is missing"
     elif (wanted := _WANTED.search(text)) and (example := _EXAMPLES.get(wanted[1])):
         text += f"; write it like {example}"
     return f"{path.lstrip('.')}: {text}" if path else text

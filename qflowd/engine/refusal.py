@@ -20,6 +20,13 @@ class Refused(QflowdError):
         super().__init__(message)
 
 
+class UnfitParams(Refused):
+    """Params do not fit their schema. `where`: which; a line for each fault, as `Schema.faults` says it."""
+
+    def __init__(self, where: str, faults: Iterable[str]) -> None:
+        super().__init__("\n".join(f"{where}: {fault}" for fault in faults), Refusal.PARAMS)
+
+
 class OverQuota(Refused):
     """A quota of the tenant does not let this in; the message names it, its value, what is there, and what to do."""
 

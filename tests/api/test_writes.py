@@ -119,6 +119,23 @@ def test_the_engines_reason_is_the_status(house: House) -> None:
     assert code("/workflows/greet/start", {"business_date": "soon"}) == 42202
 
 
+def test_each_param_that_does_not_fit_is_named_with_its_place(house: House) -> None:
+    reply = house.post("/workflows/gated/start?wait=30", {"params": {"second": [1], "third": 1}})
+    assert (reply.status, reply.code) == (422, 42201)
+    assert reply.data["errors"] == [
+        {"where": "params.gate", "message": "is missing"},
+        {"where": "params.second", "message": '[1] is not of type "string"; write it like "IBM"'},
+        {"where": "params", "message": "there is no 'third'; known: gate, second"},
+    ]
+    body = {"workflow": "greet", "overrides": {"tasks": {"hello": {"params": {"name": [1]}}}}}
+    overridden = house.post("/submissions?wait=30", body)
+    assert [each["where"] for each in overridden.data["errors"]] == ["overrides.tasks.hello.params.name"]
+    number = house.started("greet")
+    house.ended(number)
+    rerun = house.post(f"/instances/{number}/rerun?wait=30", {"from": "hello", "set": {"name": {"a": 1}}})
+    assert [each["where"] for each in rerun.data["errors"]] == ["args.set.name"]
+
+
 def test_many_rows_are_written_together_or_not_at_all(house: House) -> None:
     rows = [{"workflow": "greet"}, {"job": "absent"}, {"job": "hello"}]
     reply = house.post("/submissions?wait=30", {"items": rows})

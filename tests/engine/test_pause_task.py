@@ -247,7 +247,7 @@ def test_one_task_of_a_workflow_runs_alone_in_an_instance_of_its_own(desk):
 def test_a_trigger_of_a_workflow_is_refused_as_its_submission_would_be(desk):
     desk.define("typed", {"a": {"job": "work"}}, params={"n": {"type": "integer"}})
     assert rejected(desk, "trigger", workflow="typed", task="a", args='{"params": {"bad": 1}}') == (
-        "params: \"n\" is a required property; there is no 'bad'; known: n"
+        "params: n: is missing\nparams: there is no 'bad'; known: n"
     )
     desk.define("off", {"a": {"job": "work"}}, enabled=False)
     assert rejected(desk, "trigger", workflow="off", task="a") == "workflow 'off' is disabled: `enabled` is false"

@@ -28,7 +28,8 @@ def test_each_fault_names_its_place():
     assert any(fault.startswith("symbols[1]: 3") for fault in found)
     assert any(fault.startswith("n: 0") for fault in found)
     assert any("'x'" in fault for fault in found)
-    assert Schema(workflow_schema(PARAMS)).faults({}) == ['"day" is a required property']
+    assert Schema(workflow_schema(PARAMS)).faults({}) == ["day: is missing"]
+    assert Schema({"properties": {"a": {"required": ["b"]}}}).faults({"a": {}}) == ["a.b: is missing"]
     assert Schema(workflow_schema({})).faults({"x": 1}) != []
 
 

@@ -1,5 +1,6 @@
 """What has become of submissions and commands: read, and waited for."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
@@ -12,6 +13,8 @@ NEW: Final = "NEW"
 # Why a command, and why a submission may be rejected, besides what follows from the route.
 REFUSALS: Final = (40302, 40901, 40905, 42201)
 REJECTIONS: Final = (*REFUSALS, 42204, 42205, 42902)
+# As the engine says it: `params: symbols[2]: …`, or `params: …` of all of them.
+_OF_PARAMS: Final = re.compile(r"(params|args\.set|overrides\.tasks\.\S+\.params): (?:([^\s\"'{\[]\S*): )?(.+)")
 
 
 class SubmissionAnswer(Item):
@@ -206,8 +209,14 @@ def refuse_rejected(state: str, error: str | None, code: int | None) -> None:
     """Raises: ApiFault with the engine's reason, if a row was rejected."""
     if state == "REJECTED":
         text = error or "it was rejected"
-        lines = [Problem(where="", message=line) for line in text.splitlines()]
-        raise ApiFault(code or int(Refusal.WRONG_STATE), text, lines)
+        raise ApiFault(code or int(Refusal.WRONG_STATE), text, [_problem(line, code) for line in text.splitlines()])
+
+
+def _problem(line: str, code: int | None) -> Problem:
+    found = _OF_PARAMS.fullmatch(line) if code == Refusal.PARAMS else None
+    if found is None:
+        return Problem(where="", message=line)
+    return Problem(where=found[1] if found[2] is None else f"{found[1]}.{found[2]}", message=found[3])
 
 
 def written(call: Call, path: str, new: Item) -> ApiAnswer:

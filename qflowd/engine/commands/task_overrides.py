@@ -10,7 +10,7 @@ from typing import Any
 from qflowd.define.rows import read_overrides
 from qflowd.define.schema import schema_of_some
 from qflowd.engine.commands.control import Caches
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import Refused, UnfitParams
 from qflowd.model import jsontext
 from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Json, Task
@@ -34,7 +34,7 @@ class TaskOverrides:
         schema = schema_of_some(job.params_schema if job else {})
         coerced = schema.coerce(params)
         if faults := schema.faults(coerced):
-            raise Refused("args.set: " + "; ".join(faults), Refusal.PARAMS)
+            raise UnfitParams("args.set", faults)
         self._of(task.key).setdefault("params", {}).update(coerced)
 
     def skip(self, task: Task, reason: str) -> None:

@@ -12,7 +12,7 @@ from qflowd.engine.caches import LaneKey
 from qflowd.engine.plans import lane_keys
 from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.engine.plans.plan import Plan, TaskGroup, effective
-from qflowd.engine.refusal import Refused
+from qflowd.engine.refusal import Refused, UnfitParams
 from qflowd.engine.request import NO_OVERRIDE, Request
 from qflowd.model import jsontext, rules
 from qflowd.model.errors import ExpressionFailed
@@ -119,7 +119,7 @@ def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mappin
         if override.params and (job := jobs.get(task.job)):
             schema = schema_of_some(job.params_schema)
             if faults := schema.faults(schema.coerce(override.params)):
-                raise Refused(f"overrides.tasks.{key}.params: " + "; ".join(faults), Refusal.PARAMS)
+                raise UnfitParams(f"overrides.tasks.{key}.params", faults)
 
 
 def _cohorts(
@@ -189,7 +189,7 @@ def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_a
     schema = plan.schema(jobs.get(request.target))
     coerced = schema.coerce(params)
     if faults := schema.faults(coerced):
-        raise Refused("params: " + "; ".join(faults), Refusal.PARAMS)
+        raise UnfitParams("params", faults)
     return dict(coerced)
 
 
