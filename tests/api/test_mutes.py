@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from qflowd.api.resources import overview
+from qflowd.api.today import overview
 from qflowd.model.roles import Role
 from tests.support.house import House
 

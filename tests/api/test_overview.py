@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from qflowd.api.resources import overview
+from qflowd.api.today import overview
 from qflowd.model.roles import Role
 from qflowd.store.clock import to_microseconds
 from tests.support.hosts import daemon, plugin

@@ -8,8 +8,8 @@ from qflowd.api.call import Call
 from qflowd.api.drawing.node_states import shown_of, states_of_instance
 from qflowd.api.finding.instance_items import instance_items
 from qflowd.api.live.topic import Data, Topic
-from qflowd.api.resources.notifications import list_notifications
-from qflowd.api.resources.overview import new_overview
+from qflowd.api.today.notifications import find_notifications
+from qflowd.api.today.overview import new_overview
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, ORDINALS, instance_of
 from qflowd.model.numbers import whole_number
 from qflowd.model.states import InstanceState
@@ -76,7 +76,7 @@ class NotificationsTopic(Topic):
         super().__init__(call, name, f"{call.caller.role:d} {call.caller.principal_id} {call.caller.is_bound:d}")
 
     def look(self) -> Data:
-        return {"items": list_notifications(self.call)}
+        return {"items": find_notifications(self.call)}
 
     def changes(self, before: Data, now: Data) -> Data | None:
         return now if now != before else None

@@ -7,32 +7,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from qflowd.api.access.hidden import hide_daemons, hide_jobs, hide_plugins, hide_pools, sees_names
+from qflowd.api.access.hidden import hide_jobs, hide_plugins, hide_pools
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of, items_of
+from qflowd.api.today.daemons import DaemonItem, live_daemons
 from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
 from qflowd.model.roles import Role
-
-
-class DaemonItem(Item):
-    """A daemon whose lease has not run out. `busy` of its `slots` are taken; `memory_mb`: of itself and its workers."""
-
-    id: int
-    name: str
-    host: str | None
-    pid: int | None
-    version: str
-    state: str
-    started_at: datetime
-    seen_at: datetime
-    memory_mb: float | None
-    slots: int
-    busy: int
-    jobs: int
-    faulty_files: int
 
 
 class PoolItem(Item):
@@ -75,20 +58,10 @@ class PluginFile(Item):
     updated_at: datetime
 
 
-class FaultyFile(Item):
-    """A file of plugins or workflows that cannot be used, and why."""
-
-    file: str
-    error: str
-
-
 @route("GET", "/daemons", Role.READ)
 def list_daemons(call: Call) -> list[DaemonItem]:
     """The daemons that live, with what they have to do."""
-    rows = hide_daemons(call, call.read("list_daemon_loads"))
-    return [
-        DaemonItem(**fields_of(row, DaemonItem) | {"slots": int(row.slots), "jobs": row.jobs_known}) for row in rows
-    ]
+    return live_daemons(call)
 
 
 @route("GET", "/pools", Role.READ)
@@ -128,13 +101,6 @@ def show_plugin(call: Call, name: str) -> list[PluginFile]:
     if not found:
         raise NotFound(f"no live daemon has a plugin {name!r}; GET /api/v1/plugins lists those there are")
     return found
-
-
-def faulty_files_of(call: Call) -> list[FaultyFile]:
-    """The files that cannot be used; none for those who do not see files."""
-    if not sees_names(call):
-        return []
-    return items_of(call.read("list_faulty_files"), FaultyFile)
 
 
 def _stem(file: str | None) -> str | None:

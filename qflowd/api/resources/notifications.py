@@ -1,77 +1,12 @@
-"""What waits for a person: failures, files that do not load, tokens that end soon, no daemon. Each is there while it is so."""
+"""What waits for a person."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Final, Literal
-
-from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.resources.overview import Overview, OverviewQuery, show_overview
-from qflowd.api.resources.tokens import owner_of
 from qflowd.api.routing import route
+from qflowd.api.today.notifications import Notification, find_notifications
 from qflowd.model.roles import Role
-
-ENDS_SOON: Final = timedelta(days=7)
-MOST_TOKENS: Final = 50
-
-Kind = Literal["failure", "file", "token", "no_daemon"]
-
-
-class Notification(Item):
-    """One thing that waits. `id` changes when it happens again; `link`: the dashboard's page for it.
-
-    `failure`: `count` failures of `subject`, `workflow › task`, the newest at `at`. `token`: it ends at `at`. `no_daemon`:
-    none has been seen since `at`.
-    """
-
-    id: str
-    kind: Kind
-    subject: str
-    detail: str | None
-    count: int
-    at: datetime | None
-    link: str
 
 
 @route("GET", "/notifications", Role.READ)
 def list_notifications(call: Call) -> list[Notification]:
     """What waits for a person, what is worst first: of the tenant, and tokens of the caller, of an administrator's tenant all."""
-    overview = show_overview(call, OverviewQuery())
-    return [*_without_daemon(call, overview), *_failures(overview), *_files(overview), *_tokens(call, overview.now)]
-
-
-def _without_daemon(call: Call, overview: Overview) -> Iterator[Notification]:
-    if not overview.daemons:
-        seen_at = call.one("find_last_daemon").seen_at
-        yield _notification("no_daemon", "", None, seen_at, "/daemons")
-
-
-def _failures(overview: Overview) -> Iterator[Notification]:
-    for group in overview.failing:
-        subject = f"{group.workflow} › {group.task}" if group.workflow else group.task
-        link = f"/instances/{group.instance_id}?task={group.task_id}"
-        error = (group.error or group.error_class).partition("\n")[0]
-        yield _notification("failure", subject, error, group.newest_at, link, group.count)
-
-
-def _files(overview: Overview) -> Iterator[Notification]:
-    for file in overview.faulty_files:
-        yield _notification("file", file.file, file.error, None, "/")
-
-
-def _tokens(call: Call, now: datetime) -> Sequence[Notification]:
-    """A service's token that ends stops a script."""
-    if (owner := owner_of(call)) is None:
-        return []
-    span = {"now": now, "until_at": now + ENDS_SOON, "principal_id": owner, "role": int(call.caller.role)}
-    rows = call.read("list_tokens_that_end", batch=MOST_TOKENS, **span)
-    return [_notification("token", row.principal, row.note or row.id, row.expires_at, "/settings") for row in rows]
-
-
-def _notification(
-    kind: Kind, subject: str, detail: str | None, at: datetime | None, link: str, count: int = 1
-) -> Notification:
-    what = "\n".join((kind, subject, "" if kind == "failure" else detail or "", at.isoformat() if at else ""))
-    id = hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
-    return Notification(id=id, kind=kind, subject=subject, detail=detail, count=count, at=at, link=link)
+    return find_notifications(call)

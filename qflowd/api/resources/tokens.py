@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 
 from qflowd.api.access.authorization import refuse_bound
+from qflowd.api.access.owner import owner_of
 from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.inbox.idempotency import answer_once
@@ -179,13 +180,6 @@ def end_other_sessions(call: Call) -> SessionsEnded:
     ended = call.change(lambda tx: sessions.end_other_sessions(tx, _seer(call, owner), owner))
     call.forget_callers()
     return SessionsEnded(ended=ended)
-
-
-def owner_of(call: Call, *, mine: bool = False) -> int | None:
-    """Whose are meant: 0 is the tenant's, None nobody's, as of somebody whom a proxy alone knows."""
-    if call.caller.role >= Role.ADMIN and not mine and not call.caller.is_bound:
-        return 0
-    return call.caller.principal_id
 
 
 def _number(owner: int | None) -> int:

@@ -18,7 +18,7 @@ from qflowd.config.records import Config
 from qflowd.store.tx import Store
 
 if TYPE_CHECKING:  # a screen is drawn only where there is a terminal, and the API's code takes a moment to import
-    from qflowd.api.resources.overview import Overview
+    from qflowd.api.today.overview import Overview
     from qflowd.cli.top.frame import Line
     from qflowd.client import Client
     from qflowd.client.http.transport import HttpTransport
@@ -68,7 +68,7 @@ def _reader(client: "Client") -> "tuple[Callable[[], Overview], str]":
 
 
 def _of_api(transport: "HttpTransport") -> "Overview":
-    from qflowd.api.resources.overview import Overview
+    from qflowd.api.today.overview import Overview
 
     return msgspec.json.decode(transport.ask("overview"), type=Overview)
 
@@ -76,14 +76,14 @@ def _of_api(transport: "HttpTransport") -> "Overview":
 def _of_database(store: Store, config: Config, tenant: str) -> "Overview":
     """By the statements of the dashboard's first page."""
     from qflowd.api.call import Call, HttpRequest
-    from qflowd.api.resources.overview import OverviewQuery, overview_of
+    from qflowd.api.today.overview import overview_of
     from qflowd.engine.access.callers import Caller
     from qflowd.model.roles import Role
 
     request = HttpRequest("GET", "/api/v1/overview", [], {}, b"", "", "")
     # Whoever reads the database sees names of hosts and files there.
     caller = Caller("", tenant, Role.SYSTEM)
-    return overview_of(Call(request, store, config.api, caller=caller), OverviewQuery())
+    return overview_of(Call(request, store, config.api, caller=caller))
 
 
 def _print(lines: "list[Line]") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from qflowd.api.resources.overview import Overview
+from qflowd.api.today.overview import Overview
 from qflowd.cli.printing import CONTROL, cut, duration, first_line, instant, printable, width, zone
 from qflowd.model.states import InstanceState
 

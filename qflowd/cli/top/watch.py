@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from qflowd.api.resources.overview import Overview
+from qflowd.api.today.overview import Overview
 from qflowd.model.errors import StoreUnavailable
 
 PATIENCE_S: Final = 1.0  # for a look that is under way when somebody leaves

@@ -1,0 +1,1 @@
+"""What the first page and the bell show: for their routes, the stream and `qflowd top`."""
