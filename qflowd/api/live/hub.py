@@ -1,7 +1,7 @@
 """The hub: a thread that looks at what is subscribed to, and hands what changed to all subscribers of it.
 
-However many look at a topic, it costs one look; without subscribers no statement is run. A topic whose look takes long is
-looked at less often, so that the hub uses at most a twentieth of a connection for it.
+However many look at a topic, it costs one look; without subscribers no statement is run. Topics whose looks take long are
+looked at less often, so that the hub uses at most a twentieth of a connection for all of them.
 """
 
 import logging
@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -21,7 +21,7 @@ from qflowd.model.numbers import whole_number
 
 log = logging.getLogger("qflowd.api")
 STATEMENTS: Final = 8  # of a look, at most
-SHARE: Final = 20  # a look may take one part of so many of the time
+SHARE: Final = 1 / 20  # of the time, for all looks together
 KEPT_EVENTS: Final = 1000  # of a topic, for those who come back
 KEPT_BYTES: Final = 256 << 10  # of these
 KEPT_S: Final = 30.0  # how long a topic is kept that nobody looks at
@@ -86,6 +86,7 @@ class _Watched:
     kept_bytes: int = 0
     forgotten: int = 0  # the greatest number that is not kept any more
     due_at: float = 0.0
+    share: float = 0.0  # of the time that its looks take
     left_at: float = 0.0  # when the last subscriber left
 
     def add(self, event: StreamEvent) -> None:
@@ -97,6 +98,14 @@ class _Watched:
             self.forgotten = oldest.number
         for subscriber in tuple(self.subscribers):
             subscriber.give(event)
+
+
+def share_of(cost_s: float, period_s: float, others: float, topics: int) -> float:
+    """The share of the time for looks that take `cost_s`: what `period_s` needs, if so much is left.
+
+    `others`: what the looks at the other ones of these `topics` take. An equal part is there for each, whatever they take.
+    """
+    return min(cost_s / period_s, max(SHARE - others, SHARE / topics))
 
 
 class Hub:
@@ -195,7 +204,7 @@ class Hub:
             now = time.monotonic()
             for watched in looked_at:
                 if watched.due_at <= now and not self._is_closed:
-                    self._look(watched)
+                    self._look(watched, looked_at)
             due_at = min((each.due_at for each in looked_at), default=time.monotonic() + KEPT_S)
             self._wake.wait(max(0.0, due_at - time.monotonic()) if self._watched else None)
 
@@ -206,7 +215,7 @@ class Hub:
             if not each.subscribers and now - each.left_at > KEPT_S:
                 del self._watched[key]
 
-    def _look(self, watched: _Watched) -> None:
+    def _look(self, watched: _Watched, looked_at: Sequence[_Watched]) -> None:
         began, is_away = time.monotonic(), False
         try:
             now, before = watched.topic.look(), watched.state
@@ -220,8 +229,10 @@ class Hub:
             log.exception("live stream: topic %s", watched.topic.name)
         ended = time.monotonic()
         stood_still = is_away or ended - began > STATEMENTS * self._longest_s
-        cost = 0.0 if stood_still else ended - began
-        watched.due_at = ended + max(watched.topic.period_s, SHARE * cost)
+        cost, period = 0.0 if stood_still else ended - began, watched.topic.period_s
+        others = sum(each.share for each in looked_at if each is not watched)
+        watched.share = share_of(cost, period, others, len(looked_at))
+        watched.due_at = ended + (cost / watched.share if watched.share else period)
 
     def _tell(self, watched: _Watched, now: Data | None, changed: Data | None) -> None:
         if now is None:

@@ -1,0 +1,35 @@
+"""How often the hub looks at what: all looks together take a twentieth of the time, and cheap ones wait for nobody."""
+
+import pytest
+
+from qflowd.api.live.hub import SHARE, share_of
+
+
+def settled(costs_s: list[float], period_s: float = 1.0) -> list[float]:
+    """The shares of topics after many looks at each, in turn."""
+    shares = [0.0] * len(costs_s)
+    for _ in range(50):
+        for index, cost_s in enumerate(costs_s):
+            shares[index] = share_of(cost_s, period_s, sum(shares) - shares[index], len(costs_s))
+    return shares
+
+
+def test_cheap_looks_are_made_every_period():
+    assert settled([0.002, 0.003, 0.001]) == [0.002, 0.003, 0.001]
+
+
+def test_a_look_that_takes_long_has_all_that_is_left():
+    *cheap, costly = settled([0.002, 0.003, 0.2])
+    assert cheap == [0.002, 0.003]
+    assert costly == pytest.approx(SHARE - 0.005)
+
+
+@pytest.mark.parametrize("topics", [1, 2, 5, 50])
+def test_many_looks_that_take_long_share_what_there_is(topics):
+    shares = settled([0.2] * topics)
+    assert sum(shares) == pytest.approx(SHARE, rel=0.02)
+    assert min(shares) >= SHARE / topics * 0.999
+
+
+def test_who_comes_late_gets_an_equal_part():
+    assert share_of(0.2, 1.0, others=SHARE, topics=2) == SHARE / 2
