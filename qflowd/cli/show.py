@@ -154,6 +154,7 @@ def _show_failures(failed: list[AttemptInfo], undoing: Container[int], most: int
     echo(f"\n{bold('Attempts that did not succeed')}")
     for attempt in failed[:most]:
         measures = (
+            instant(attempt.finished_at),  # after a retry by hand they are numbered from 1 again
             duration(attempt.duration_s),
             f"{attempt.peak_memory_mb:.0f} MB" if attempt.peak_memory_mb else "",
             f"signal {attempt.exit_signal}" if attempt.exit_signal else "",

@@ -122,6 +122,21 @@ def test_what_would_run_again_is_marked_in_the_graph(site: Site) -> None:
         assert page.locator(".react-flow__edge-path[marker-end]").count() == 4
 
 
+def test_attempts_before_and_after_a_retry_are_chosen_one_by_one(site: Site) -> None:
+    run = site.client.submit("eod.cn").id
+    site.ended(run, "FAILED")
+    site.client.instance(run).retry()
+    site.ended(run, "FAILED")
+    with site.look() as page:
+        page.goto(f"{site.url}instances/{run}")
+        attempts = page.get_by_role("complementary", name="check").locator("tr[aria-selected]")
+        expect(attempts.locator("button")).to_have_text(["1", "1"])  # each is the first since the task began anew
+        for chosen in (1, 0):
+            attempts.nth(chosen).get_by_role("button").click()
+            expect(attempts.nth(chosen)).to_have_attribute("aria-selected", "true")
+            expect(attempts.nth(1 - chosen)).to_have_attribute("aria-selected", "false")
+
+
 def test_a_graph_of_many_tasks_comes_folded_and_shows_all_of_them(site: Site) -> None:
     tasks = [f"  t{n}: {{job: report{f', after: t{n - 20}' if n >= 20 else ''}}}" for n in range(WIDE)]
     site.daemon.write("workflows/wide.yaml", "\n".join(["workflow: wide", "tasks:", *tasks]))

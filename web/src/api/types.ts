@@ -86,6 +86,7 @@ export interface TaskItem {
 export interface AttemptItem {
   id?: string
   attempt: number
+  fence: number
   state: string
   reason: string | null
   error: string | null

@@ -61,8 +61,10 @@ export function TaskAside({ id, run, close, note, showFailures, mark }: Props) {
 function Inside({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; mark: Props['mark'] }) {
   const w = useWords(words)
   const common = useCommon()
-  const [attempt, setAttempt] = useQueryState('attempt')
-  const shown = task.attempts.find((one) => String(one.attempt) === attempt) ?? task.attempts[0]
+  // By fence: after a retry by hand attempts are numbered from 1 again.
+  const [fence, setFence] = useQueryState('attempt')
+  const chosen = task.attempts.find((one) => String(one.fence) === fence)
+  const shown = chosen ?? task.attempts[0]
   const error = shown?.error ?? task.error
   const live = !ENDED.has(task.state)
   return (
@@ -80,7 +82,7 @@ function Inside({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; ma
       {task.kind === 'head' && <p><Link href={`?tab=tasks&node=${encodeURIComponent(task.task)}`}>{w.openItems}</Link></p>}
       <Facts task={task} />
       <Part title={w.log}>
-        <div className="aside-log"><LogView key={attempt} path={`/tasks/${task.task_id}/log`} attempt={attempt ? Number(attempt) : null} live={live} file={`${nameOf(task)}-${task.task_id}.log`} /></div>
+        <div className="aside-log"><LogView key={chosen?.fence} path={`/tasks/${task.task_id}/log`} attempt={chosen?.attempt ?? null} live={live} file={`${nameOf(task)}-${task.task_id}.log`} /></div>
       </Part>
       {task.attempts.length > 0 && (
         <Part title={w.attempts}>
@@ -88,8 +90,8 @@ function Inside({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; ma
             <thead><tr><th scope="col">{w.attempt}</th><th scope="col">{common.field.state}</th><th scope="col">{w.ended}</th><th scope="col" className="num">{w.took}</th><th scope="col" className="num">{w.cpu}</th><th scope="col" className="num">{w.memory}</th></tr></thead>
             <tbody>
               {task.attempts.map((one) => (
-                <tr key={one.attempt} aria-selected={one === shown}>
-                  <td><button type="button" className="link" onClick={() => setAttempt(String(one.attempt))}>{one.attempt}</button></td>
+                <tr key={one.fence} aria-selected={one === shown}>
+                  <td><button type="button" className="link" onClick={() => setFence(String(one.fence))}>{one.attempt}</button></td>
                   <td><Chip state={one.state} small /> {one.reason}</td>
                   <td><Time at={one.finished_at ?? one.started_at} /></td>
                   <td className="num"><Took seconds={one.duration_s} since={one.started_at} until={one.finished_at} /></td>
