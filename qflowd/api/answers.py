@@ -14,6 +14,7 @@ from qflowd.engine.refusal import Refused
 from qflowd.model.errors import (
     CycleFound,
     FaultyDocument,
+    GrantsMissing,
     InvalidExpression,
     InvalidParams,
     InvalidRequest,
@@ -196,5 +197,6 @@ _CODES: Final[Mapping[type[Exception], int]] = {
     InvalidExpression: 42205,
     Rejected: 40901,
     Unreadable: 40901,
+    GrantsMissing: 50002,
 }
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")

@@ -46,6 +46,7 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         42903: "too many streams",
         43101: "the headers are too large",
         50001: "a fault of qflowd; the request id finds it in the log",
+        50002: "the server's account of the database lacks a grant",
         50301: "the database cannot be reached",
         50302: "the query took too long",
         50303: "the server is not ready: its database has another schema",

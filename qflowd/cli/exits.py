@@ -28,7 +28,13 @@ def report(error: Exception) -> int | None:
         case click.ClickException():
             error.show()
             return error.exit_code
-        case errors.StoreUnavailable() | errors.StoreUnsupported() | errors.SchemaOutdated() | errors.SchemaTooNew():
+        case (
+            errors.StoreUnavailable()
+            | errors.StoreUnsupported()
+            | errors.GrantsMissing()
+            | errors.SchemaOutdated()
+            | errors.SchemaTooNew()
+        ):
             say(" ".join(str(error).split()))  # drivers report in several lines
             return NO_DATABASE
         case errors.InvalidConfig() | errors.InvalidRequest() | errors.InvalidParams() | errors.InvalidExpression():
@@ -42,7 +48,7 @@ def report(error: Exception) -> int | None:
             say(f"rejected: {error}" if isinstance(error, errors.Rejected) else str(error))
             return ERROR
         case _ if type(error).__module__.partition(".")[0] in ("psycopg", "pymysql", "apsw"):
-            # What the store did not translate: missing grants, mostly.
+            # What the store did not translate.
             say(f"the database refuses: {str(error).strip()}; `qflowd doctor` looks into it")
             return NO_DATABASE
     return None

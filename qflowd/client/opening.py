@@ -5,7 +5,7 @@ import os
 
 from qflowd.client.client import Client
 from qflowd.client.transport import Transport
-from qflowd.model.errors import InvalidRequest, QflowdError, SchemaOutdated, StoreUnavailable
+from qflowd.model.errors import GrantsMissing, InvalidRequest, QflowdError, SchemaOutdated, StoreUnavailable
 from qflowd.model.names import DEFAULT_TENANT
 
 OVER_HTTP = ("http://", "https://")
@@ -88,8 +88,8 @@ def _check(transport: Transport) -> None:
     except Exception as error:
         # A client may lack the right to read the ledger of migrations; MySQL even hides the tables then.
         is_hidden = isinstance(error, SchemaOutdated) and not store.ask(store.dialect.has_schema)
-        if is_hidden or not isinstance(error, QflowdError):
-            with contextlib.suppress(Exception):  # missing, forbidden, broken: each driver has its own error
+        if is_hidden or isinstance(error, GrantsMissing) or not isinstance(error, QflowdError):
+            with contextlib.suppress(Exception):  # missing, forbidden, broken
                 transport.read("show_submission", {"id": 0})
                 return
         raise

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import GrantsMissing, StoreUnavailable
 from qflowd.store.tx import DataRefused, Store
 
 log = logging.getLogger("qflowd")
@@ -112,8 +112,8 @@ def log_refused(message: str, number: int, error: Exception) -> None:
 
 
 def report(name: str, error: Exception, pause_s: float) -> None:
-    """An outage is one line; anything else is a fault of ours and comes with its traceback."""
-    if isinstance(error, StoreUnavailable):
+    """An outage, or a grant that is missing, is one line; anything else is a fault of ours and comes with its traceback."""
+    if isinstance(error, StoreUnavailable | GrantsMissing):
         log.warning("%s: %s; trying again in %.1f s", name, error, pause_s)
     else:
         log.error("%s failed; trying again in %.1f s", name, pause_s, exc_info=error)

@@ -122,6 +122,10 @@ class QueryTooSlow(StoreUnavailable):
     """A statement ran longer than a session of its kind may run one, and was stopped by the database."""
 
 
+class GrantsMissing(QflowdError):
+    """The account of the database may not do this: somebody who owns the schema has to grant it."""
+
+
 class StoreUnsupported(QflowdError):
     """The database server lacks something that qflowd cannot do without."""
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from qflowd import resources
 from qflowd.model.errors import SchemaOutdated, SchemaTooNew, StoreUnavailable
-from qflowd.store.dialects.base import Connection, Dialect, Disconnected, Retryable
+from qflowd.store.dialects.base import Connection, Dialect, Disconnected, Forbidden, Retryable
 from qflowd.store.tx import Store
 
 LEDGER = """
@@ -67,12 +67,14 @@ def migrate(store: Store) -> int:
     """Bring the schema to the newest version; do nothing where it is there. Returns how many steps were run.
 
     Raises: SchemaTooNew if a newer qflowd has been here; StoreUnsupported where a table cannot hold every text;
-        StoreUnavailable, also if another process migrates for a minute.
+        StoreUnavailable, also if another process migrates for a minute; GrantsMissing.
     """
     try:
         done = _migrate(store.connection(), store.dialect)
         store.dialect.check_tables(store.connection())
         return done
+    except Forbidden as error:
+        raise store.dialect.without_grant(error) from error
     except Retryable as error:
         raise StoreUnavailable(
             f"{store.dialect.describe()} cannot be migrated now, another process is migrating: {error}"

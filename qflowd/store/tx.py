@@ -26,11 +26,13 @@ from qflowd.store.dialects.base import (
     DataRefused,
     Disconnected,
     Duplicate,
+    Forbidden,
     Limits,
     LockTimeout,
     Retryable,
     Rows,
 )
+from qflowd.store.own_connection import OwnConnection
 
 T = TypeVar("T")
 TRIES = 10
@@ -74,26 +76,6 @@ class Tx:
             raise
         self._connection.script("RELEASE SAVEPOINT part")
         return result
-
-
-class _Own:
-    """The connection of a thread, which is closed when the thread has ended."""
-
-    def __init__(self, connection: Connection, key: tuple[Any, ...], among: set[Connection]) -> None:
-        self.connection, self.key, self.pid, self._among = connection, key, os.getpid(), among
-        self.used_at = boottime()
-        self.is_busy = False  # in a transaction
-        among.add(connection)
-
-    def close(self) -> None:
-        self._among.discard(self.connection)
-        with contextlib.suppress(Exception):  # it may be broken already
-            self.connection.close()
-
-    def __del__(self) -> None:
-        # In a fork the session still belongs to the parent, so the set keeps it as it is.
-        if self.connection in self._among and self.pid == os.getpid():
-            self.close()
 
 
 class _Rehearsed(Exception):
@@ -153,7 +135,8 @@ class Store:
             single: `work` runs exactly one statement, so BEGIN and COMMIT can be spared where that is safe.
 
         Raises: StoreUnavailable if the connection is lost or conflicts do not end (it may have been applied); RowsLocked;
-            DataRefused if a value was refused; whatever `work` raises. Except in the first case nothing was written.
+            DataRefused if a value was refused; GrantsMissing; whatever `work` raises. Except in the first case nothing was
+            written.
         """
         name = name or getattr(work, "__name__", "")
         bare = single and self.dialect.single_statement_commits
@@ -179,8 +162,10 @@ class Store:
             except Disconnected as error:
                 self.disconnect()
                 raise StoreUnavailable(f"lost the database in transaction {name}: {error}") from error
-            except BaseException:
+            except BaseException as error:
                 self._roll_back(connection)
+                if isinstance(error, Forbidden):
+                    raise self.dialect.without_grant(error) from error
                 raise
             finally:
                 if self._local.own is not None:
@@ -226,10 +211,12 @@ class Store:
     def ask(self, work: Callable[[Connection], T]) -> T:
         """Run what needs no statement of the catalog, on this thread's connection.
 
-        Raises: StoreUnavailable if the connection is lost, or the database is locked; whatever `work` raises.
+        Raises: StoreUnavailable if the connection is lost, or the database is locked; GrantsMissing; whatever `work` raises.
         """
         try:
             return work(self.connection())
+        except Forbidden as error:
+            raise self.dialect.without_grant(error) from error
         except Retryable as error:
             raise StoreUnavailable(f"the database is locked: {error}") from error
         except Disconnected as error:
@@ -239,11 +226,13 @@ class Store:
     def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work`, which only reads. Every statement sees what is committed at its start.
 
-        Raises: StoreUnavailable if the database cannot be reached.
+        Raises: StoreUnavailable if the database cannot be reached; GrantsMissing.
         """
         for attempt in range(TRIES):
             try:
                 return work(Tx(self.connection(), self.catalog, self.clock.now()))
+            except Forbidden as error:
+                raise self.dialect.without_grant(error) from error
             except Retryable:
                 time.sleep(0.01 * (attempt + 1))
             except Disconnected as error:
@@ -257,7 +246,7 @@ class Store:
         Raises: StoreUnavailable, for a daemon also if its database was replaced; RuntimeError in a fork of the process that
             opened it, whose session it would break.
         """
-        own: _Own | None = getattr(self._local, "own", None)
+        own: OwnConnection | None = getattr(self._local, "own", None)
         now = boottime()
         if own is not None and own.pid != os.getpid():
             raise RuntimeError("a connection was carried over a fork; open the store in the process that uses it")
@@ -271,7 +260,7 @@ class Store:
         if own is None:
             connection = self.dialect.connect(self.session_name)
             self._place = self._place or self.dialect.place()
-            own = self._local.own = _Own(connection, (self.session_name, self._place), self._open)
+            own = self._local.own = OwnConnection(connection, (self.session_name, self._place), self._open)
         own.used_at = now
         if now - self._clock_at >= CLOCK_S and not own.is_busy:
             self.ask_clock()
@@ -333,7 +322,7 @@ class Store:
 
     def disconnect(self) -> None:
         """Close this thread's connection; the next use opens another."""
-        own: _Own | None = getattr(self._local, "own", None)
+        own: OwnConnection | None = getattr(self._local, "own", None)
         self._local.own = None
         if own is not None:
             own.close()

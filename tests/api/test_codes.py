@@ -12,7 +12,7 @@ import pytest
 from qflowd.api.codes import CODES
 from qflowd.api.http import requests, server
 from qflowd.api.resources import me, meta
-from qflowd.model.errors import QueryTooSlow, SchemaOutdated, StoreUnavailable
+from qflowd.model.errors import GrantsMissing, QueryTooSlow, SchemaOutdated, StoreUnavailable
 from qflowd.model.roles import Role
 from tests.api.person import signed_in
 from tests.conftest import GetServer
@@ -197,6 +197,7 @@ GIVEN: Mapping[int, Give] = {
     42903: too_many_streams,
     43101: lambda house, _: sent(house, "\r\n".join(f"X-{number}: y" for number in range(300))),
     50001: broken(ZeroDivisionError("ours")),
+    50002: broken(GrantsMissing("the database account qflow_api lacks a grant")),
     50301: broken(StoreUnavailable("the database is away")),
     50302: broken(QueryTooSlow("it took too long")),
     50303: not_ready,

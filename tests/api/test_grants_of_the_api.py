@@ -8,11 +8,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import qflowd
+from qflowd.api.call import Call
+from qflowd.api.resources import me
+from qflowd.model.errors import GrantsMissing
+from qflowd.model.roles import Role
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.conftest import GetServer
 from tests.docs.pages import ROOT
 from tests.store.test_catalog import run_once
+from tests.support.http import ApiServer
 from tests.support.reach import texts_reached
 
 # Statements of classes that code of the API names, in methods that daemons alone call; and one called like a command.
@@ -52,6 +58,10 @@ def account(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[S
     server.drop_database(url)
 
 
+def _owner_url(account: Store) -> str:
+    return account.dialect.url.replace("qflow_api:x", "postgres" if account.dialect.name == "postgres" else "root")
+
+
 def _statements(file: Path) -> list[str]:
     text = "\n".join(line.partition("--")[0] for line in file.read_text("utf-8").splitlines())
     return [statement.strip() for statement in text.split(";") if statement.strip()]
@@ -70,8 +80,23 @@ def test_every_statement_of_the_api_runs(account: Store) -> None:
     assert refused == {}
 
 
+def test_who_misses_a_grant_is_told_which_and_others_that_it_is_missing(
+    account: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_call: Call, _secret: str) -> None:
+        account.transact(lambda _: account.connection().script("DELETE FROM qflow.timer"))
+
+    monkeypatch.setattr(me, "_me", fail)
+    with ApiServer(_owner_url(account)) as api:
+        told, untold = api.get("/me"), api.as_(Role.ADMIN).get("/me")
+        with pytest.raises(GrantsMissing, match=r"qflow_api lacks a grant: .*timer"):
+            qflowd.connect(f"http://127.0.0.1:{api.port}", token=api.token)
+    assert (told.code, untold.code) == (50002, 50002)
+    assert "qflow_api lacks a grant" in told.message
+    assert untold.message.endswith(f"the server's log has it under request {untold.data['request_id']}")
+
+
 @pytest.mark.parametrize("sql", FORBIDDEN)
 def test_what_runs_and_what_was_told_is_out_of_reach(account: Store, sql: str) -> None:
-    with pytest.raises(Exception, match="denied"):
-        account.connection().script(sql)
-    account.disconnect()
+    with pytest.raises(GrantsMissing, match=r"account qflow_api lacks a grant: .*denied.*_api.sql for `qflowd api`"):
+        account.transact(lambda _: account.connection().script(sql))

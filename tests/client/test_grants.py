@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 
 import qflowd
+from qflowd.cli import exits
 from qflowd.client.transport import READS
-from qflowd.model.errors import Rejected
+from qflowd.model.errors import GrantsMissing, Rejected
 from tests.docs.pages import ROOT
 from tests.support.stand_in import StandIn
 
@@ -67,8 +68,10 @@ def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited
     params = dict.fromkeys((name for names in READS.values() for name in names), 1)
     params |= {"workflow": "w", "task": "t", "batch": 10}
     with qflowd.connect(url) as client:
-        with pytest.raises(Exception, match="denied"):
+        match = "account desk lacks a grant: .*denied.*_python.sql for clients"
+        with pytest.raises(GrantsMissing, match=match) as missing:
             list(client.instances())
+        assert exits.report(missing.value) == exits.NO_DATABASE
         statements = file.read_text("utf-8").replace("qflow_client", role).split(";")[:-1]
         for statement in statements:
             engine.store.connection().script(statement)

@@ -22,11 +22,12 @@ from qflowd.api.answers import (
     weak_etag,
 )
 from qflowd.api.call import Call
+from qflowd.api.codes import CODES
 from qflowd.api.live.stream import STREAM_HEADERS, Live
 from qflowd.api.reading import quoted, read_body, read_path, read_query
 from qflowd.api.routing import Endpoint
 from qflowd.model import jsontext
-from qflowd.model.errors import QueryTooSlow, StoreUnavailable
+from qflowd.model.errors import GrantsMissing, QueryTooSlow, StoreUnavailable
 from qflowd.model.roles import Role
 
 log = logging.getLogger("qflowd.api")
@@ -140,6 +141,10 @@ def failed(call: Call, error: Exception) -> Sendable:
         log.warning("request %s: %s", request_id, error)
         if not sees_names(call):
             fault = ApiFault(50301, AWAY, headers={"Retry-After": "2"})
+    if isinstance(error, GrantsMissing):
+        log.error("request %s: %s", request_id, error)
+        if not sees_names(call):
+            fault = ApiFault(50002, f"{CODES[50002]}; the server's log has it under request {request_id}")
     if fault is None:
         log.error("request %s: %s %s", request_id, call.request.method, call.request.path, exc_info=error)
         fault = ApiFault(50001, f"a fault of qflowd; the server's log has it under request {request_id}")

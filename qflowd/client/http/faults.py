@@ -8,6 +8,7 @@ import msgspec
 
 from qflowd.model.errors import (
     AccessDenied,
+    GrantsMissing,
     InvalidExpression,
     InvalidParams,
     InvalidRequest,
@@ -26,6 +27,7 @@ _KINDS: Final[Mapping[int, type[QflowdError]]] = MappingProxyType(
         42201: InvalidParams,
         42205: InvalidExpression,
         42902: Rejected,
+        50002: GrantsMissing,
         50302: QueryTooSlow,
         401: AccessDenied,
         403: AccessDenied,

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from qflowd.config.database_url import without_password
-from qflowd.model.errors import StoreUnavailable
+from qflowd.model.errors import GrantsMissing, StoreUnavailable
 from qflowd.store.alarm import Alarm
 from qflowd.store.catalog import Statement
 from qflowd.store.render import Renderer
@@ -28,6 +29,10 @@ class LockTimeout(Retryable):
 
 class Disconnected(Exception):
     """The connection is gone; whether a COMMIT under way was applied is not known."""
+
+
+class Forbidden(Exception):
+    """The account of this session may not do that."""
 
 
 class DataRefused(Exception):
@@ -124,6 +129,14 @@ class Dialect(ABC):
 
     def discard_log(self) -> None:  # noqa: B027 - a server keeps its own
         """Put aside the log of a file that was replaced, once all connections here are closed. Raises: StoreUnavailable."""
+
+    def without_grant(self, error: Forbidden) -> GrantsMissing:
+        """What a caller is told where the account of the database may not do something: who, what, and who can change it."""
+        account, name = urlsplit(self.url).username or "", self.name
+        return GrantsMissing(
+            f"the database account {account} lacks a grant: {error}; the schema's owner gives it: sql/grants/{name}_api.sql "
+            f"for `qflowd api`, {name}.sql and {name}_python.sql for clients. Daemons and `qflowd migrate` need the owner"
+        )
 
     @abstractmethod
     def lock_holders(self, connection: Connection) -> list[str]:

@@ -10,7 +10,7 @@ from pymysql.constants import ER
 
 from qflowd.model.errors import StoreUnavailable, StoreUnsupported
 from qflowd.store.alarm import Alarm
-from qflowd.store.dialects.base import Connection, Dialect, Disconnected, opening
+from qflowd.store.dialects.base import Connection, Dialect, Disconnected, Forbidden, opening
 from qflowd.store.dialects.mysql_alarm import MysqlAlarm
 from qflowd.store.dialects.mysql_connection import MysqlConnection
 from qflowd.store.dialects.mysql_renderer import MARIADB_COLLATION, MysqlRenderer
@@ -69,7 +69,7 @@ class Mysql(Dialect):
     def lock_holders(self, connection: Connection) -> list[str]:
         try:
             return [str(line) for (line,) in connection.script(LOCK_HOLDERS)]
-        except pymysql.Error:
+        except (Forbidden, pymysql.Error):
             return ["a session that only a user with the privilege PROCESS can see"]
 
     def _use(self, connection: Connection) -> None:

@@ -23,6 +23,7 @@ from qflowd.store.dialects.base import (
     DataRefused,
     Disconnected,
     Duplicate,
+    Forbidden,
     Limits,
     LockTimeout,
     Retryable,
@@ -40,6 +41,7 @@ REFUSED = {1153, 1690, 3819, 4025}
 # Of the server, not of the data: no disk, no memory, too many users, a failover to a read-only replica, a statement that
 # somebody killed, a session closed for want of use. What was to be written is kept and tried again.
 AWAY = {3, 1021, 1026, 1030, 1037, 1041, 1114, 1135, 1226, 1290, 1317, 1792, 1836, 4031}
+FORBIDDEN = {ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR, ER.COLUMNACCESS_DENIED_ERROR}
 TOO_SLOW = {1969, 3024}  # MariaDB, MySQL
 # The session is over, or none could begin: refused, killed, cut off, out of step.
 LOST = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 1927, 2003, 2006, 2013, 2014, 2055, 3159}
@@ -228,6 +230,8 @@ def translated() -> Iterator[None]:
             raise QueryTooSlow(_message(error)) from error
         if code in GONE:
             raise Disconnected(_message(error)) from error
+        if code in FORBIDDEN:
+            raise Forbidden(_message(error)) from error
         if code in REFUSED:
             raise DataRefused(_message(error)) from error
         raise

@@ -23,6 +23,7 @@ from qflowd.store.dialects.base import (
     DataRefused,
     Disconnected,
     Duplicate,
+    Forbidden,
     Limits,
     LockTimeout,
     Retryable,
@@ -197,6 +198,8 @@ def translated() -> Iterator[None]:
             raise
         # What was prepared no longer fits the schema: another session prepares it again.
         raise Disconnected(str(error).strip()) from error
+    except pg.InsufficientPrivilege as error:
+        raise Forbidden(str(error).strip()) from error
     except pg.UniqueViolation as error:
         raise Duplicate(str(error)) from error
     except (psycopg.DataError, psycopg.IntegrityError, pg.ProgramLimitExceeded, UnicodeEncodeError) as error:
