@@ -12,7 +12,6 @@ from typing import Any
 
 import uvicorn
 
-from qflowd.api.http import neighbour
 from qflowd.api.http.app import Api
 from qflowd.api.http.slow_clients import HttpProtocol
 from qflowd.client.requests import who
@@ -188,6 +187,8 @@ def listen(bind: Bind, *, is_tls: bool = False) -> socket.socket:
     except OSError as error:
         why, remedy = str(error), "set [api] bind to another address"
         if error.errno == errno.EADDRINUSE:
+            from qflowd.api.http import neighbour  # a client of HTTP, which a server that listens needs no memory for
+
             why = "another program listens there"
             if neighbour.is_qflowd(bind, is_tls=is_tls):
                 why = "a qflowd API listens there already (with [api] enabled, `qflowd run` starts one)"
