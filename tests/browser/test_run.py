@@ -65,6 +65,8 @@ def test_a_run_opens_on_its_first_failure_with_error_and_log(site: Site, lang: s
         assert not [url for url in asked if "state=FAILED" in url]  # the run names it
         expect(task.locator(".log")).to_contain_text("comparing closes")
         expect(page.locator('.box[data-node][data-state="FAILED"]')).to_have_count(1)
+        for box in page.locator(".box").all():
+            expect(box).to_be_in_viewport(ratio=1)
         for tab in ("graph", "gantt", "tasks", "log", "data"):
             page.locator(f'[role="tab"][data-name="{tab}"]').click()
             expect(page.locator(".waiting")).to_have_count(0)
@@ -250,7 +252,8 @@ def test_on_a_phone_a_run_shows_its_error_and_its_log(site: Site) -> None:
         page.set_viewport_size({"width": 400, "height": 860})
         page.goto(f"{site.url}instances/{site.runs['eod.cn']}")
         task = page.get_by_role("complementary", name="check")
-        expect(task).to_contain_text("close of S007 is NaN")
+        expect(task.get_by_text("close of S007 is NaN").first).to_be_in_viewport()
+        expect(page.locator(".box[data-chosen]")).to_be_in_viewport(ratio=0.9)
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
         task.get_by_role("button", name="Close").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text("eod.cn")

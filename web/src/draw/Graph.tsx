@@ -46,7 +46,8 @@ function Canvas({ data, chosen, open, label, look = 'trouble', unfolded = false,
   const edges = useMemo(() => data.edges.map((one) => ({ ...lineOf(one, one.from === cursor || one.to === cursor), interactionWidth: 0 })), [data.edges, cursor])
   useEffect(() => setCursor(null), [data.folded])
   const boxOf = (key: string | null | undefined) => data.boxes.find((one) => one.key === key) ?? null
-  const at = cursor ?? data.boxes.find((one) => one.node === chosen)?.key ?? null
+  const seen = data.boxes.find((one) => one.node === chosen) ?? null
+  const at = cursor ?? seen?.key ?? null
   const walk = (arrow: string) => {
     const to = boxOf(at === null ? firstOfInterest(data.boxes)?.key : neighbour(data, at, arrow))
     if (to) setCursor(to.key)
@@ -56,7 +57,7 @@ function Canvas({ data, chosen, open, label, look = 'trouble', unfolded = false,
   const named = boxOf(cursor)
   return (
     <Surface
-      data={data} label={label} nodes={nodes} edges={edges} nodeTypes={nodeTypes} walk={walk} first={() => (look === 'trouble' || unfolded ? (firstOfInterest(data.boxes) ?? null) : null)}
+      data={data} label={label} nodes={nodes} edges={edges} nodeTypes={nodeTypes} walk={walk} first={() => seen ?? (look === 'trouble' || unfolded ? firstOfInterest(data.boxes) : null)} kept={seen}
       keys={{ u: () => canFold && unfold(!unfolded), Enter: () => { const one = boxOf(at); if (one) open?.(one) } }}
       tools={
         <>

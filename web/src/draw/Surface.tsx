@@ -12,8 +12,10 @@ import { words } from './words'
 import './graph.css'
 
 const edgeTypes: EdgeTypes = { line: memo(LineView) }
+/** With less, a box shows its name alone, in larger letters. */
+const SMALL = 0.65
 /** A box with less than this is not read any more. */
-const LEGIBLE = 0.55
+const LEGIBLE = 0.42
 const CLOSE = 0.85
 /** With less, its letters are dust: a box is drawn as a block in the colour of its state. */
 const FAR = 0.3
@@ -37,16 +39,18 @@ interface Props<N extends Node> extends ReactFlowProps<N, LineEdge> {
   label: string
   /** What to look at if not all of it can be read; null: all of it. */
   first: () => Box | null
+  /** What must stay in sight: its panel stands beside the graph and takes some of the room. */
+  kept?: Box | null
   /** Walks in the direction of an arrow key: the box where one is then. */
   walk: (arrow: string) => Box | null
   keys?: Record<string, () => void>
   tools?: ReactNode
 }
 
-export function Surface<N extends Node>({ data, label, first, walk, keys, tools, className = '', children, ...flow }: Props<N>) {
+export function Surface<N extends Node>({ data, label, first, kept = null, walk, keys, tools, className = '', children, ...flow }: Props<N>) {
   const w = useWords(words)
   const view = useReactFlow<N, LineEdge>()
-  const isFar = useStore(({ transform }) => transform[2] < FAR)
+  const scale = useStore(({ transform }) => (transform[2] < FAR ? 'far' : transform[2] < SMALL ? 'small' : undefined))
   const room = useRef<HTMLDivElement>(null)
   const moved = useRef(false)
   const fit = (duration = 200) => void view.fitView({ duration, padding: 0.08, maxZoom: 1.1 })
@@ -60,12 +64,12 @@ export function Surface<N extends Node>({ data, label, first, walk, keys, tools,
     const y = startFor(at.y + at.height / 2, data.height, size.height, CLOSE)
     void view.setViewport({ x, y, zoom: CLOSE })
   }
-  const again = useRef(begin)
-  again.current = begin
+  const again = useRef<() => void>(begin)
+  again.current = () => (moved.current ? look(kept) : begin())
   // What stands beside it may open or close: until a person has moved it, it is placed anew.
   useEffect(() => {
     if (!room.current) return
-    const watch = new ResizeObserver(() => moved.current || again.current())
+    const watch = new ResizeObserver(() => again.current())
     watch.observe(room.current)
     return () => watch.disconnect()
   }, [])
@@ -77,10 +81,10 @@ export function Surface<N extends Node>({ data, label, first, walk, keys, tools,
     const timer = setTimeout(() => again.current(), 30)
     return () => clearTimeout(timer)
   }, [data.width, data.height, data.folded])
+  useEffect(() => { if (view.viewportInitialized) look(kept) }, [kept?.key])
   const look = (one: Box | null) => {
     const size = room.current?.getBoundingClientRect()
     if (!one || !size) return
-    moved.current = true
     const { x, y, zoom } = view.getViewport()
     const [left, top] = [one.x * zoom + x, one.y * zoom + y]
     if (left >= 20 && top >= 20 && left + one.width * zoom <= size.width - 20 && top + one.height * zoom <= size.height - 20) return
@@ -89,14 +93,14 @@ export function Surface<N extends Node>({ data, label, first, walk, keys, tools,
   const key = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (event.target as Element).closest('input, select, textarea')) return
     const acts: Record<string, () => void> = { f: () => fit(), '+': () => void view.zoomIn(STEP), '=': () => void view.zoomIn(STEP), '-': () => void view.zoomOut(STEP), ...keys }
-    const act = event.key.startsWith('Arrow') ? () => look(walk(event.key)) : acts[event.key]
+    const act = event.key.startsWith('Arrow') ? () => { moved.current = true; look(walk(event.key)) } : acts[event.key]
     if (!act) return
     event.preventDefault()
     event.stopPropagation()
     act()
   }
   return (
-    <div ref={room} className={`graph ${className}`} data-far={isFar || undefined} role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
+    <div ref={room} className={`graph ${className}`} data-scale={scale} role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
       <ReactFlow
         nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} nodesFocusable={false} edgesFocusable={false} disableKeyboardA11y
         minZoom={0.05} maxZoom={1.6} panOnScroll zoomOnPinch zoomOnDoubleClick={false} onlyRenderVisibleElements={data.boxes.length > 120}
