@@ -54,6 +54,8 @@ def test_a_workflow_is_paused_with_a_reason_and_resumed(site: Site) -> None:
         dialog.get_by_label("Reason").fill("vendor is late")
         page.keyboard.press("Enter")
         expect(dialog).to_have_count(0)
+        expect(page.get_by_role("button", name="Resume")).to_be_visible()
+        expect(page.get_by_role("button", name="Pause")).to_have_count(0)
         waiting = site.client.submit("reference/adr").id
         site.open(page, "workflows/reference%2Fadr")
         expect(page.get_by_role("link", name=f"Run {waiting}: PAUSED")).to_be_visible()

@@ -31,7 +31,7 @@ export function Detail({ kind, name, onClose }: { kind: Kind; name: string; onCl
     <>
       <Dialog title={name} onClose={onClose} place="side" foot={one && (
         <>
-          {define && <Button look="bare" onClick={() => setDoing('drop')}>{w.drop}</Button>}
+          {define && <Button look="bare" disabled={one.file !== null} title={one.file === null ? undefined : w.dropFile} onClick={() => setDoing('drop')}>{w.drop}</Button>}
           {define && !one.archived_at && <Button onClick={() => setDoing('edit')}>{w.edit}</Button>}
           {submit && !one.archived_at && <Button look="main" onClick={() => setDoing('try')}>{w.tryIt}</Button>}
         </>

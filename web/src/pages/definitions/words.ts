@@ -9,7 +9,7 @@ export const en = {
   usedBy: 'Used by', unused: 'Nothing uses it.', definitions: 'Definitions', workflows: 'Workflows', note: 'Note',
   tryIt: 'Try it …', tryWord: 'Run it', tryTitle: (name: string) => `Try ${name}`, tryText: (job: string) => `Runs ${job} once by itself, with these params. Settings such as retries are those of the job.`, expressions: (names: string) => `${names}: the value stands for something of a workflow. Give one here.`,
   edit: 'Change …', save: 'Save', editTitle: (name: string) => `Change ${name}`, fileNote: 'Its file says otherwise from now on. When the file changes, the file holds again.', follow: 'Workflows that use it get a new version, which is active. If one of them does not fit, nothing is changed.',
-  drop: 'Delete …', dropWord: 'Delete', dropTitle: (name: string) => `Delete ${name}?`, dropText: 'Nothing uses it, so nothing else changes.', dropUsed: 'It cannot be deleted while this uses it:',
+  drop: 'Delete …', dropWord: 'Delete', dropTitle: (name: string) => `Delete ${name}?`, dropText: 'Nothing uses it, so nothing else changes.', dropFile: 'It comes from a file: remove it there.', dropUsed: 'It cannot be deleted while this uses it:',
   addParam: 'Add a param', dropParam: (name: string) => `Remove param ${name}`, asJson: 'Params as JSON', asForm: 'Params as a form', settingsHint: '{ "retries": 3, "timeout": "10m" }', noJson: (why: string) => `This is not JSON: ${why}`, pick: 'choose …', typeOrJob: 'Type or job',
 }
 const zh: typeof en = {
@@ -22,7 +22,7 @@ const zh: typeof en = {
   usedBy: '使用者', unused: '没有使用者。', definitions: '任务定义', workflows: '工作流', note: '备注',
   tryIt: '试运行……', tryWord: '运行', tryTitle: (name) => `试运行 ${name}`, tryText: (job) => `用这些参数单独运行一次 ${job}；重试等设置按作业本身。`, expressions: (names) => `${names}：取值来自工作流，请在这里填写。`,
   edit: '修改……', save: '保存', editTitle: (name) => `修改 ${name}`, fileNote: '从现在起与文件不同；文件改变后以文件为准。', follow: '使用它的工作流得到新的生效版本；若有一个不适用，则全部不改。',
-  drop: '删除……', dropWord: '删除', dropTitle: (name) => `删除 ${name}？`, dropText: '没有使用者，不影响其他内容。', dropUsed: '它还在被使用，不能删除：',
+  drop: '删除……', dropWord: '删除', dropTitle: (name) => `删除 ${name}？`, dropText: '没有使用者，不影响其他内容。', dropFile: '它来自文件：请在文件中删除。', dropUsed: '它还在被使用，不能删除：',
   addParam: '添加参数', dropParam: (name) => `删除参数 ${name}`, asJson: '参数以 JSON 编辑', asForm: '参数以表单编辑', settingsHint: '{ "retries": 3, "timeout": "10m" }', noJson: (why) => `不是 JSON：${why}`, pick: '请选择……', typeOrJob: '类型或作业',
 }
 export const words = { en, zh }

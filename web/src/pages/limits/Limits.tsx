@@ -73,9 +73,12 @@ function Listed({ limits }: { limits: LimitItem[] }) {
   )
 }
 
+// For a while: the instant when that is over stays.
+const isPaused = (x: LimitItem) => x.paused_at !== null || (x.resumes_at !== null && Date.parse(x.resumes_at) > Date.now())
+
 function Paused({ of: x }: { of: LimitItem }) {
   const w = useWords(words)
-  if (!x.paused_at && !(x.resumes_at && Date.parse(x.resumes_at) > Date.now())) return null
+  if (!isPaused(x)) return null
   return <Tag tone="held" title={[x.paused_by && `${w.by} ${x.paused_by}`, x.pause_reason].filter(Boolean).join(': ')}>{w.paused}{x.resumes_at && <> {w.until} <Time at={x.resumes_at} as="clock" /></>}</Tag>
 }
 
@@ -97,10 +100,10 @@ function Actions({ of: x, choose }: { of: LimitItem; choose: (what: Doing) => vo
       title={w.actions(x.name)} icon={Ellipsis} look="bare"
       items={[
         { word: w.set, act: () => choose('set') },
-        { word: w.pause, act: () => choose('pause') },
-        { word: w.resume, act: () => choose('resume') },
-        { word: w.open, disabled: !x.breaker_state || x.breaker_state === 'OPEN', act: () => choose('open') },
-        { word: w.close, disabled: !x.breaker_state || x.breaker_state === 'CLOSED', act: () => choose('close') },
+        ...(x.paused_at ? [] : [{ word: w.pause, act: () => choose('pause') }]),
+        ...(isPaused(x) ? [{ word: w.resume, act: () => choose('resume') }] : []),
+        ...(x.breaker_state && x.breaker_state !== 'OPEN' ? [{ word: w.open, act: () => choose('open') }] : []),
+        ...(x.breaker_state && x.breaker_state !== 'CLOSED' ? [{ word: w.close, act: () => choose('close') }] : []),
       ]}
     />
   )

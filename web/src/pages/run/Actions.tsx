@@ -10,33 +10,25 @@ import { Button } from '../../ui/Button'
 import { isMap } from '../../ui/schemaFields'
 import { useWords } from '../../words'
 import { StartDialog } from '../start/StartDialog'
+import { verbsOf, whyNot, type Verb } from './verbs'
 import { words } from './words'
 
-type Verb = 'start' | 'pause' | 'resume' | 'terminate' | 'retry'
-const POSSIBLE: Record<string, Verb[]> = {
-  READY: ['start', 'terminate'],
-  RUNNING: ['pause', 'terminate'],
-  PAUSED: ['resume', 'terminate'],
-  FAILED: ['retry'],
-  TERMINATED: ['retry'],
-}
 const ICONS = { start: Play, pause: Pause, resume: Play, terminate: Ban, retry: RotateCcw }
+const KEYS: Partial<Record<Verb, string>> = { retry: 'r', pause: 'p', resume: 'p' }
 
 export function Actions({ run }: { run: InstanceDetail }) {
   const w = useWords(words)
   const may = useMay('operate')
   const mayStart = useMay('submit')
   const [asking, setAsking] = useState<Verb | 'again' | null>(null)
-  const possible = may ? (POSSIBLE[run.state] ?? []) : []
-  // A failure in a run that goes on can be retried at once.
-  const verbs: Verb[] = possible.includes('pause') && (run.counts.FAILED ?? 0) > 0 && may ? ['retry', ...possible] : possible
-  const press = (verb: Verb) => () => verbs.includes(verb) && setAsking(verb)
-  useKeys({ r: press('retry'), p: () => setAsking(verbs.find((verb) => verb === 'pause' || verb === 'resume') ?? null) })
+  const verbs = (may ? verbsOf(run) : []).map((verb) => ({ verb, not: whyNot(verb, run, w) }))
+  const press = (...keys: Verb[]) => () => setAsking(verbs.find(({ verb, not }) => keys.includes(verb) && not === null)?.verb ?? null)
+  useKeys({ r: press('retry'), p: press('pause', 'resume') })
   const again = (run.counts.FAILED ?? 0) + (run.counts.CANCELLED ?? 0)
   return (
     <>
-      {verbs.map((verb) => (
-        <Button key={verb} icon={ICONS[verb]} look={verb === 'terminate' ? 'danger' : verb === 'pause' ? undefined : 'main'} onClick={() => setAsking(verb)} title={verb === 'retry' ? 'r' : verb === 'pause' || verb === 'resume' ? 'p' : undefined}>{w[verb]}</Button>
+      {verbs.map(({ verb, not }) => (
+        <Button key={verb} icon={ICONS[verb]} look={verb === 'terminate' ? 'danger' : verb === 'pause' ? undefined : 'main'} disabled={not !== null} onClick={() => setAsking(verb)} title={not ?? KEYS[verb]}>{w[verb]}</Button>
       ))}
       {mayStart && run.workflow && <Button icon={Play} onClick={() => setAsking('again')}>{w.again}</Button>}
       {asking === 'again' && <StartDialog workflow={run.workflow} params={isMap(run.params) ? run.params : null} date={run.business_date} from={run.id} onClose={() => setAsking(null)} />}

@@ -21,6 +21,7 @@ import { Time, Took } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
 import { nameOf, topicOfRun } from './ids'
 import type { TaskDetail } from './types'
+import { taskVerbsOf, type TaskVerb } from './verbs'
 import { words } from './words'
 
 interface Props {
@@ -124,29 +125,16 @@ function Facts({ task }: { task: TaskDetail }) {
 
 const Part = ({ title, children }: { title: string; children: ReactNode }) => <section className="aside-part"><h3>{title}</h3>{children}</section>
 
-type Verb = 'retry' | 'skip' | 'rerun' | 'terminate'
-
-/** What runs can be terminated; a failed row can be retried or skipped; a task of a workflow that has ended can run again with all behind it. */
-function verbsOf(task: TaskDetail, run: InstanceDetail): Verb[] {
-  const alone = task.map_index === null && task.kind !== 'compensation' && task.kind !== 'spawned'
-  const verbs: Verb[] = []
-  if (['RESERVED', 'RUNNING'].includes(task.state) && task.kind !== 'compensation') verbs.push('terminate')
-  if (task.state === 'FAILED' || task.state === 'CANCELLED') verbs.push('retry')
-  if (alone && ['FAILED', 'PENDING', 'READY', 'HELD'].includes(task.state)) verbs.push('skip')
-  if (alone && run.workflow !== null && ENDED.has(task.state) && ENDED.has(run.state)) verbs.push('rerun')
-  return verbs
-}
-
 function TaskActions({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; mark: Props['mark'] }) {
   const w = useWords(words)
   const may = useMay('operate')
-  const [asking, setAsking] = useState<Verb | null>(null)
+  const [asking, setAsking] = useState<TaskVerb | null>(null)
   if (!may) return null
   const ask = { retry: w.ask.retryTask, skip: w.ask.skipTask, rerun: w.ask.rerun, terminate: w.ask.terminateTask }
   const what = { retry: w.what.retryTask, skip: w.what.skipTask, rerun: w.what.rerun, terminate: w.what.terminateTask }
-  const verbs = verbsOf(task, run)
+  const verbs = taskVerbsOf(task, run)
   if (verbs.length === 0) return null
-  const marks = (verb: Verb) => (verb === 'rerun' ? { onMouseEnter: () => mark(task.task), onMouseLeave: () => asking || mark(null), onFocus: () => mark(task.task), onBlur: () => asking || mark(null) } : {})
+  const marks = (verb: TaskVerb) => (verb === 'rerun' ? { onMouseEnter: () => mark(task.task), onMouseLeave: () => asking || mark(null), onFocus: () => mark(task.task), onBlur: () => asking || mark(null) } : {})
   const close = () => { setAsking(null); mark(null) }
   const icons = { retry: RotateCcw, skip: SkipForward, rerun: ListRestart, terminate: Ban }
   return (

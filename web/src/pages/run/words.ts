@@ -67,6 +67,7 @@ export const en = {
     retrySelected: (n: string) => `Retry ${n} selected`, select: 'Select',
   },
   plan: 'It has not begun. This is the plan.',
+  not: { ending: 'It is being terminated.', undoing: 'It is being undone: wait for the end, or terminate it.', undone: 'It has been undone: start it again.', nothing: 'None of its tasks has failed or was cancelled.' },
 }
 export type RunWords = typeof en
 export const zh: RunWords = {
@@ -137,5 +138,6 @@ export const zh: RunWords = {
     retrySelected: (n) => `重试选中的 ${n} 个`, select: '选择',
   },
   plan: '尚未开始，以下为执行计划。',
+  not: { ending: '正在终止。', undoing: '正在补偿：请等它结束，或终止它。', undone: '已经补偿：请再次启动。', nothing: '没有失败或取消的任务。' },
 }
 export const words = { en, zh }

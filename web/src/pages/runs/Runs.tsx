@@ -18,6 +18,7 @@ import { ENDED } from '../../ui/states'
 import { Time, Took } from '../../ui/Time'
 import { VirtualList, type ListColumn } from '../../ui/VirtualList'
 import { useCommon, useWords } from '../../words'
+import { somePossible } from '../run/verbs'
 import { StartDialog } from '../start/StartDialog'
 import { BatchDialog, type BatchAction } from './BatchDialog'
 import { FilterLine } from './FilterLine'
@@ -65,7 +66,7 @@ export default function Runs() {
             />
             <footer className="page-foot">
               {mayAct && (selected.size > 0 || where) ? (
-                <Selection count={selected.size} filtered={where !== null} clear={() => setSelected(new Set())} act={(action, all) => setBatch({ action, all })} />
+                <Selection count={selected.size} states={items.filter((run) => selected.has(run.id)).map((run) => run.state)} filtered={where !== null} clear={() => setSelected(new Set())} act={(action, all) => setBatch({ action, all })} />
               ) : (
                 <span className="muted">{w.shown(number(items.length))} {runs.more ? w.more : w.all}</span>
               )}
@@ -81,22 +82,25 @@ export default function Runs() {
 
 interface SelectionProps {
   count: number
+  /** Of those that are selected and still listed. */
+  states: string[]
   filtered: boolean
   clear: () => void
   act: (action: BatchAction, all: boolean) => void
 }
 
 /** What can be done with the selection, or with everything that matches the filters. */
-function Selection({ count, filtered, clear, act }: SelectionProps) {
+function Selection({ count, states, filtered, clear, act }: SelectionProps) {
   const w = useWords(words)
   const all = count === 0
   if (all && !filtered) return null
   return (
     <>
       <strong>{all ? w.matching : w.selected(number(count))}</strong>
-      {(['retry', 'pause', 'resume', 'terminate'] as const).map((action) => (
-        <Button key={action} look={action === 'terminate' ? 'danger' : undefined} onClick={() => act(action, all)}>{w.actions[action]}</Button>
-      ))}
+      {(['retry', 'pause', 'resume', 'terminate'] as const).map((action) => {
+        const none = states.length === count && !all && !somePossible(action, states)
+        return <Button key={action} look={action === 'terminate' ? 'danger' : undefined} disabled={none} title={none ? w.meetsNone : undefined} onClick={() => act(action, all)}>{w.actions[action]}</Button>
+      })}
       {!all && <Button look="bare" onClick={clear}>{w.clearSelection}</Button>}
     </>
   )

@@ -14,7 +14,7 @@ import { Fence, Loaded, Waiting } from '../../ui/Problem'
 import { Tabs } from '../../ui/Tabs'
 import { Time } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
-import { Doings, type Doing } from '../workflows/Actions'
+import { Doings, useTurn, type Doing } from '../workflows/Actions'
 import type { WorkflowDetail } from '../workflows/types'
 import { GridTab } from './GridTab'
 import { words } from './words'
@@ -35,16 +35,15 @@ function Whole({ of: x }: { of: WorkflowDetail }) {
   const [tab, setTab] = useQueryState('tab', x.version === null ? 'versions' : 'grid')
   const [doing, setDoing] = useState<Doing | null>(null)
   const submit = useMay('submit') && x.version !== null && x.archived_at === null
-  const operate = useMay('operate')
-  useKeys({ t: () => submit && setDoing('start'), p: () => operate && setDoing('pause') })
+  const turn = useTurn(x)
+  useKeys({ t: () => submit && setDoing('start'), p: () => turn && setDoing(turn) })
   return (
     <>
       <Head
         title={x.title || x.workflow} name={x.workflow} above={<Above of={x} />}
         actions={
           <>
-            {operate && <Button icon={Pause} onClick={() => setDoing('pause')}>{w.pause}</Button>}
-            {operate && <Button icon={StepForward} onClick={() => setDoing('resume')}>{w.resume}</Button>}
+            {turn && <Button icon={turn === 'resume' ? StepForward : Pause} title="p" onClick={() => setDoing(turn)}>{turn === 'resume' ? w.resume : w.pause}</Button>}
             {submit && <Button icon={Play} look="main" onClick={() => setDoing('start')}>{w.start}</Button>}
           </>
         }

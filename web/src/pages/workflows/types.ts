@@ -32,6 +32,9 @@ export interface WorkflowItem {
   next_fire_at: string | null
 }
 
+/** A person has paused all of it. That one of its tasks is paused begins with the task. */
+export const isPaused = (of: Pick<WorkflowItem, 'wait_reason'>) => /^paused (by|since) /.test(of.wait_reason ?? '')
+
 export interface ScheduleInShort {
   name: string
   cron: string
