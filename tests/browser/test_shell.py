@@ -162,7 +162,9 @@ def test_an_unknown_address_and_an_unknown_workflow_are_named_as_such(site: Site
     with site.look() as page:
         page.expected.add("404")  # type: ignore[attr-defined]
         page.goto(f"{site.url}nowhere")
-        expect(page.get_by_role("main")).to_contain_text("no such page")
+        expect(page.get_by_role("main")).to_contain_text("no such page/nowhere")
+        page.get_by_role("main").get_by_role("link", name="Today").click()
+        expect(page.locator(".tiles")).to_be_visible()
         page.goto(f"{site.url}workflows/nothing")
         expect(page.get_by_role("alert")).to_contain_text("nothing")
 

@@ -1,7 +1,7 @@
 // The whole: who looks, then the shell with one page in it.
 import { QueryClientProvider } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
-import { Route, Router, Switch, useLocation } from 'wouter'
+import { Link, Route, Router, Switch, useLocation } from 'wouter'
 import { ApiProblem, basePath, call, keepCsrf, onSignedOut, tenant } from './api/call'
 import { MeProvider } from './api/me'
 import { client } from './api/queries'
@@ -68,7 +68,7 @@ function Inside() {
       <Fence name={at}>
         <Switch>
           {pages.map(({ path }) => <Route key={path} path={path}>{(params) => <Page load={loads[path]} params={decoded(params)} />}</Route>)}
-          <Route><Empty title={w.problem.noPage} /></Route>
+          <Route><Empty title={w.problem.noPage} action={<Link href="/">{w.problem.toToday}</Link>}><code>{location.pathname}</code></Empty></Route>
         </Switch>
       </Fence>
     </Shell>

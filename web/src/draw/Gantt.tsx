@@ -178,6 +178,7 @@ function Legend() {
       <svg width="18" height="12"><rect className="gantt-waited" y="5" width="18" height="2" /></svg>{w.legendWaited}
       <svg width="18" height="12" data-tone="good"><rect className="gantt-ran" y="1" width="18" height="10" rx="2" /></svg>{w.legendRan}
       <svg width="20" height="14"><rect className="gantt-usual" x="1" y="1" width="18" height="12" rx="3" /></svg>{w.legendUsual}
+      <svg width="18" height="12"><rect className="gantt-critical" y="5" width="18" height="2" /></svg>{w.legendCritical}
     </span>
   )
 }

@@ -27,6 +27,7 @@ export const en = {
   legendWaited: 'waited',
   legendRan: 'ran',
   legendUsual: 'usual time',
+  legendCritical: 'on the critical path',
 }
 export type DrawWords = typeof en
 export const zh: DrawWords = {
@@ -57,5 +58,6 @@ export const zh: DrawWords = {
   legendWaited: '等待',
   legendRan: '运行',
   legendUsual: '通常用时',
+  legendCritical: '关键路径',
 }
 export const words = { en, zh }

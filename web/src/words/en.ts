@@ -30,7 +30,7 @@ export const en = {
   empty: { nothing: 'Nothing here yet', noMatch: 'Nothing matches these filters' },
   problem: {
     title: 'That did not work', request: 'Request', network: 'The server cannot be reached.', stale: (age: string) => `${age} old, reconnecting`,
-    noPage: 'There is no such page', role: (tenant: string) => `An administrator of tenant ${tenant} can do it, or give you the role: Access, People.`,
+    noPage: 'There is no such page', toToday: 'To the page Today', role: (tenant: string) => `An administrator of tenant ${tenant} can do it, or give you the role: Access, People.`,
     crash: 'This page failed to draw. The rest still works.',
   },
   codes: {

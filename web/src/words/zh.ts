@@ -31,7 +31,7 @@ export const zh: Words = {
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
     title: '操作失败', request: '请求 ID', network: '连不上服务器。', stale: (age) => `数据是 ${age}前的，正在重新连接`,
-    noPage: '没有这个页面', role: (tenant) => `租户 ${tenant} 的管理员可以代做，或在“访问控制 › 人员”里提升你的角色。`,
+    noPage: '没有这个页面', toToday: '前往“今日”页面', role: (tenant) => `租户 ${tenant} 的管理员可以代做，或在“访问控制 › 人员”里提升你的角色。`,
     crash: '页面无法显示，其余页面不受影响。',
   },
   codes: {

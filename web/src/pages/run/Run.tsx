@@ -119,7 +119,6 @@ function RunHead({ run }: { run: InstanceDetail }) {
             <span className="muted">#{run.id}</span>
             <Chip state={run.state} />
             {run.saga_state && w.saga[run.saga_state] && <Tag tone={run.saga_state === 'COMPENSATION_FAILED' ? 'bad' : 'odd'}>{w.saga[run.saga_state]}</Tag>}
-            {run.business_date && <span className="run-date" title={w.date}>{run.business_date}</span>}
             <span className="run-beside">
               <Button icon={ChevronLeft} look="bare" title={w.older} disabled={!beside.older} onClick={() => go(`/instances/${beside.older}`)} />
               <Button icon={ChevronRight} look="bare" title={w.newer} disabled={!beside.newer} onClick={() => go(`/instances/${beside.newer}`)} />
@@ -128,10 +127,11 @@ function RunHead({ run }: { run: InstanceDetail }) {
         }
         actions={<Actions run={run} />}
       >
+        {run.business_date && <span>{w.date} <strong>{run.business_date}</strong></span>}
         {live && run.state !== 'READY' && <span className="run-progress"><Progress value={run.progress} label={title} /> {Math.floor((run.progress ?? 0) * 100)} %</span>}
         {run.started_at && <span>{live ? w.runsFor : w.took} <strong><Took seconds={run.duration_s} since={run.started_at} until={run.finished_at} /></strong>{beside.usual !== null && <span className="muted"> ({w.usually(duration(beside.usual, common))})</span>}</span>}
         <span className="muted">{run.started_at ? w.started : w.created} <Time at={run.started_at ?? run.created_at} as="full" /></span>
-        <span className="muted">{lists.triggers[run.trigger_type] ?? run.trigger_type}</span>
+        <span className="muted">{w.via} {lists.triggers[run.trigger_type] ?? run.trigger_type}</span>
         {run.name && run.name !== title && <span className="muted cut" title={run.name}>{run.name}</span>}
         {run.parent_instance && <span className="muted">{w.partOf} <Link href={`/instances/${run.parent_instance.instance_id}${run.parent_instance.task_id ? `?task=${run.parent_instance.task_id}` : ''}`}>#{run.parent_instance.instance_id}</Link></span>}
       </Head>

@@ -17,18 +17,20 @@ export function FilterLine({ filter }: { filter: Filter }) {
   return (
     <Filters>
       <StateButtons label={w.state} states={INSTANCE_STATES} chosen={states} turn={(state) => set({ state: toggled(filter.state, state) })} />
-      <Typed label={w.workflow} hint={w.workflowHint} value={filter.workflow} write={(workflow) => set({ workflow })} />
-      <Typed label={common.field.name} hint={w.nameHint} value={filter.name} write={(name) => set({ name })} />
-      <input className="input" type="date" aria-label={w.date} title={w.date} value={filter.business_date} onChange={(event) => set({ business_date: event.target.value })} />
-      <select className="input" aria-label={w.since} value={filter.since} onChange={(event) => set({ since: event.target.value })}>
-        <option value="">{w.anyTime}</option>
-        {Object.entries(w.last).map(([value, word]) => <option key={value} value={value}>{word}</option>)}
-      </select>
-      <select className="input" aria-label={w.trigger} value={filter.trigger_type} onChange={(event) => set({ trigger_type: event.target.value })}>
-        <option value="">{w.anyTrigger}</option>
-        {Object.entries(w.triggers).map(([value, word]) => <option key={value} value={value}>{word}</option>)}
-      </select>
-      {!isEmpty(filter) && <Button look="bare" onClick={() => set({ state: '', workflow: '', business_date: '', since: '', trigger_type: '', name: '' })}>{common.do.clear}</Button>}
+      <span className="filters-more">
+        <Typed label={w.workflow} hint={w.workflowHint} value={filter.workflow} write={(workflow) => set({ workflow })} />
+        <Typed label={common.field.name} hint={w.nameHint} value={filter.name} write={(name) => set({ name })} />
+        <input className="input" type="date" aria-label={w.date} title={w.date} value={filter.business_date} onChange={(event) => set({ business_date: event.target.value })} />
+        <select className="input" aria-label={w.since} value={filter.since} onChange={(event) => set({ since: event.target.value })}>
+          <option value="">{w.anyTime}</option>
+          {Object.entries(w.last).map(([value, word]) => <option key={value} value={value}>{word}</option>)}
+        </select>
+        <select className="input" aria-label={w.trigger} value={filter.trigger_type} onChange={(event) => set({ trigger_type: event.target.value })}>
+          <option value="">{w.anyTrigger}</option>
+          {Object.entries(w.triggers).map(([value, word]) => <option key={value} value={value}>{word}</option>)}
+        </select>
+        {!isEmpty(filter) && <Button look="bare" onClick={() => set({ state: '', workflow: '', business_date: '', since: '', trigger_type: '', name: '' })}>{common.do.clear}</Button>}
+      </span>
     </Filters>
   )
 }
