@@ -24,6 +24,9 @@ DRAWN_AGAIN = """async () => {
   while (list.querySelector('.list-row').id === first) await new Promise(requestAnimationFrame)
   watch.disconnect()
   return changed }"""
+# What is drawn has been drawn, and nothing else waits for its turn.
+SETTLED = """async () => {
+  for (const turn of [requestAnimationFrame, requestAnimationFrame, requestIdleCallback]) await new Promise(done => turn(done)) }"""
 CHATTER = f'''
 from qflowd import job
 
@@ -245,6 +248,31 @@ def test_older_lines_come_where_one_was_at_the_top_while_others_were_on_their_wa
         page.evaluate("() => new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
         held[0].continue_()
         assert until(lambda: page.locator(".log-line").count() > shown > 0, 20, what="older lines")
+
+
+def test_the_end_of_a_log_is_shown_to_whoever_asked_for_it(site: Site, talking: int) -> None:
+    tails: list[Route] = []
+
+    def hold(route: Route) -> None:
+        tails.append(route)
+        if len(tails) == 1:
+            route.continue_()
+
+    with site.look() as page:
+        page.route(re.compile(r"/log\?.*tail="), hold)
+        page.goto(f"{site.url}instances/{talking}?tab=log")
+        log = page.locator(".log-scroll")
+        expect(log).to_contain_text(f"第 {LINES - 1} 行")
+        log.focus()
+        page.keyboard.press("g")
+        page.keyboard.press("g")
+        assert until(lambda: seen(page, "第 0 行"), 20)
+        page.evaluate(SETTLED)
+        page.keyboard.press("G")
+        assert until(lambda: page.evaluate("1") and len(tails) == 2, 20)
+        page.evaluate(SETTLED)
+        tails[1].continue_()
+        assert until(lambda: seen(page, f"第 {LINES - 1} 行"), 20)
 
 
 def test_on_a_phone_a_run_shows_its_error_and_its_log(site: Site) -> None:
