@@ -105,6 +105,15 @@ def test_a_write_that_is_there_is_not_refused_because_the_database_stands_still_
     assert reply.headers["location"].endswith(f"/commands/{reply.data['command_id']}")
 
 
+def test_what_has_no_answer_says_when_to_look_again(own_api: ApiServer) -> None:
+    declared(own_api)
+    submission = own_api.post("/submissions?wait=0", {"job": "hello"}).data["submission_id"]
+    batch = own_api.post("/batches?wait=0", {"action": "pause", "ids": [1]}).data["id"]
+    for path in (f"/submissions/{submission}", f"/commands/{batch}", f"/batches/{batch}"):
+        reply = own_api.get(path)
+        assert (reply.data["state"], reply.headers["x-poll-after"]) == ("NEW", "2"), path
+
+
 def declared(api: ApiServer) -> None:
     """A daemon that knows the job `hello`."""
     stand_in = StandIn(api.url)

@@ -99,7 +99,8 @@ def test_a_submission_of_a_job_and_a_row_that_means_nothing(house: House) -> Non
     reply = house.post("/submissions?wait=30", {"job": "hello", "params": {"name": "row"}})
     assert (reply.status, house.ended(reply.data["instance_id"])) == (201, "SUCCESS")
     number = reply.data["submission_id"]
-    assert house.api.get(f"/submissions/{number}").data["state"] == "ACCEPTED"
+    shown = house.api.get(f"/submissions/{number}")
+    assert (shown.data["state"], "x-poll-after" in shown.headers) == ("ACCEPTED", False)
     nothing = house.post("/submissions", {"params": {}})
     assert (nothing.status, nothing.code) == (422, 42202)
     assert "name either a workflow or a job" in nothing.message

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, TypeVar
 from qflowd.api.answers import ApiAnswer, ApiFault, Awaited, AwaitedRow, Item, Problem, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.inboxes import AskedCommand, ask
+from qflowd.api.inbox.waiting import POLL_AFTER
 from qflowd.model.refusals import Refusal
 
 NEW: Final = "NEW"
@@ -71,7 +72,11 @@ def shown(call: Call, kind: Awaited, number: int, read: Callable[[], A]) -> Wait
         found = read()
         return None if found.state == NEW else found
 
-    return Wait(say, read, longest_s(call, 0), AwaitedRow(kind, number, call.tenant))
+    def otherwise() -> ApiAnswer:
+        found = read()
+        return ApiAnswer(found, headers=POLL_AFTER if found.state == NEW else {})
+
+    return Wait(say, otherwise, longest_s(call, 0), AwaitedRow(kind, number, call.tenant))
 
 
 def answered(
