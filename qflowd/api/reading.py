@@ -47,6 +47,8 @@ def read_query(pairs: Sequence[tuple[str, str]], kind: type[S]) -> S:
         for name in values
         if (fault := _fault(values[name], kind, name, choices_of(fields[name])))
     ]
+    needed = [field.encode_name for field in msgspec.structs.fields(kind) if field.required]
+    faults += [Problem(where=name, message="is missing") for name in needed if name not in values]
     if faults:
         raise ApiFault(40002, "; ".join(f"{fault.where}: {fault.message}" for fault in faults), faults)
     try:
@@ -79,14 +81,24 @@ def read_body(body: bytes, content_type: str, kind: type[S]) -> S:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        where, message = _place(error)
-        if message.startswith("Object contains unknown field"):
-            name = message.split("`")[1]
-            known = [field.encode_name for field in msgspec.structs.fields(kind)]
-            where, message = f"{where}.{name}".lstrip("."), f"unknown field{did_you_mean(name, known)}"
+        where, message = _of_body(error, kind)
         raise ApiFault(
             42202, f"{where}: {message}" if where else message, [Problem(where=where, message=message)]
         ) from None
+
+
+def _of_body(error: msgspec.ValidationError, kind: type[msgspec.Struct]) -> tuple[str, str]:
+    """The place of a fault in a body, and what is to be said of it."""
+    where, message = _place(error)
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    if message.startswith("Object contains unknown field"):
+        name = message.split("`")[1]
+        return f"{where}.{name}".lstrip("."), f"unknown field{did_you_mean(name, fields)}"
+    if message.startswith("Object missing required field"):
+        return f"{where}.{message.split('`')[1]}".lstrip("."), "is missing"
+    if message.startswith("Invalid enum value") and (choices := choices_of(fields.get(where))):
+        return where, f"must be {' or '.join(choices)}, not {message.partition('value ')[2]}"
+    return where, message
 
 
 def need_if_match(call: Call, etag: str, current: Any = None) -> None:

@@ -177,8 +177,9 @@ def test_a_parameter_or_a_value_that_a_route_does_not_know_is_refused_with_those
         with pytest.raises(ApiFault, match=f"^{name}: ") as refused:
             read_query([(name, "nonsense")], route.query)
         assert refused.value.code == 40002
-        assert all(word in str(refused.value) for word in choices)
-        if name not in fields and (known := str(refused.value).partition("; known: ")[2]):
+        said = refused.value.errors[0].message
+        assert all(word in said for word in choices)
+        if name not in fields and (known := said.partition("; known: ")[2]):
             assert set(known.split(", ")) == fields.keys()
 
 
@@ -187,7 +188,19 @@ def test_so_are_they_over_http(api: ApiServer) -> None:
         ("/workflows?sort=name", "sort: unknown query parameter"),
         ("/audit?sort=name", "sort: 'name' cannot be read: it must be newest or oldest"),
         ("/jobs?sort=name", "sort: GET /api/v1/jobs takes no such parameter"),
+        ("/search", "q: is missing"),
+        ("/instances?state=", "state: there is no state ''; there are READY, RUNNING"),
     ):
         reply = api.get(path)
         assert (reply.status, reply.code) == (400, 40002)
         assert reply.message.startswith(said)
+
+
+def test_a_body_is_refused_with_what_is_missing_and_with_the_words_that_may_be(api: ApiServer) -> None:
+    for method, path, body, said in (
+        ("POST", "/tenants", {}, "name: is missing"),
+        ("PUT", "/me", {"lang": "xx"}, "lang: must be en or zh, not 'xx'"),
+    ):
+        reply = api.request(method, path, body)
+        assert (reply.code, reply.message) == (42202, said)
+        assert reply.data["errors"] == [dict(zip(("where", "message"), said.split(": ", 1), strict=True))]

@@ -128,7 +128,7 @@ def test_lists_are_by_name_and_page(desk: Desk) -> None:
         ("/task-types", {"type": "t", "job": "nobodys"}, 42202, "no daemon has ever registered a job 'nobodys'"),
         ("/task-types", {"type": "t", "job": "work", "settings": {"retrys": 3}}, 42202, "retrys"),
         ("/task-types", {"type": "t", "job": "work", "defaults": {"x": 1}}, 42202, "params_schema has no such param"),
-        ("/task-types", {"type": "t"}, 42202, "missing required field"),
+        ("/task-types", {"type": "t"}, 42202, "job: is missing"),
         ("/task-types", {"type": "t", "job": "work", "settings": {"job": "x"}}, 42202, "stands beside settings"),
         ("/task-definitions", {"key": "d", "type": "nothing"}, 42202, "task type 'nothing' does not exist"),
         ("/task-definitions", {"key": "d", "type": "a", "job": "b"}, 42202, "give either a type or a job"),

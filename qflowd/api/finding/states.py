@@ -48,6 +48,6 @@ def _states(words: Iterable[str], kind: type[S], more: Mapping[str, frozenset[S]
         elif name in more:
             found |= more[name]
         else:
-            message = f"state: there is no state {word[:60]!r}{did_you_mean(name, known)}; there are {', '.join(known)}"
-            raise ApiFault(40002, message)
+            there = f"there are {', '.join(known)}"
+            raise ApiFault(40002, f"state: there is no state {word[:60]!r}{did_you_mean(name, known, there)}")
     return frozenset(found) or frozenset(kind)

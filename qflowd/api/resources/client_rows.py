@@ -14,7 +14,7 @@ from qflowd.api.finding.lines import count_fitting
 from qflowd.api.reading import LARGEST_NUMBER, Query
 from qflowd.api.routing import route
 from qflowd.client.transport import READS, ROWS, rows_at_once
-from qflowd.define.fields import there_is_no
+from qflowd.define.fields import did_you_mean
 from qflowd.model.ids import LARGEST_INSTANCE, key_range
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
@@ -99,7 +99,7 @@ def _params(name: str, query: ClientRowsQuery) -> dict[str, Any]:
     Raises: ApiFault 40401 for a read that does not exist, 40002.
     """
     if name not in READS:
-        raise ApiFault(40401, there_is_no("read", name, READS, "reads"))
+        raise ApiFault(40401, f"there is no read {name[:60]!r}{did_you_mean(name, READS)}")
     given = {key: value for key, value in msgspec.structs.asdict(query).items() if value is not None}
     if given.keys() != set(READS[name]):
         raise ApiFault(
