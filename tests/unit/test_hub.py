@@ -1,8 +1,14 @@
 """How often the hub looks at what: all looks together take a twentieth of the time, and cheap ones wait for nobody."""
 
+import time
+from collections import Counter
+from types import SimpleNamespace
+
 import pytest
 
-from qflowd.api.live.hub import SHARE, share_of
+from qflowd.api.live.hub import SHARE, Hub, Subscriber, share_of
+from qflowd.api.live.topic import Data, Topic
+from tests.support.daemon import until
 
 
 def settled(costs_s: list[float], period_s: float = 1.0) -> list[float]:
@@ -33,3 +39,31 @@ def test_many_looks_that_take_long_share_what_there_is(topics):
 
 def test_who_comes_late_gets_an_equal_part():
     assert share_of(0.2, 1.0, others=SHARE, topics=2) == SHARE / 2
+
+
+class Standing(Topic):
+    """A topic in a database that stands still for half a second during its third look."""
+
+    kind, period_s = "standing", 0.01
+
+    def __init__(self) -> None:
+        super().__init__(SimpleNamespace(tenant="desk"), "standing", "all")  # type: ignore[arg-type]
+        self.looks = 0
+
+    def look(self) -> Data:
+        self.looks += 1
+        if self.looks == 3:
+            time.sleep(0.5)
+        return {"looks": self.looks}
+
+    def changes(self, before: Data, now: Data) -> Data | None:
+        return now if now != before else None
+
+
+def test_one_look_that_took_long_keeps_nobody_waiting():
+    hub, topic, told = Hub(), Standing(), Counter[str]()
+    hub.subscribe([topic], Subscriber(lambda: told.update(["woken"])))
+    until(lambda: topic.looks > 10, 2, what="looks as before: twenty times as long would be ten seconds")
+    hub.close()
+    hub.join(5)
+    assert told["woken"] > 10

@@ -52,7 +52,7 @@ class Api:
         self.threads = HandlerThreads(config.threads, "qflowd-api")
         self.longest_s = STATEMENTS * config.query_timeout + 1
         self.pages = Pages(config)
-        self.hub = Hub(config.query_timeout)
+        self.hub = Hub()
         self.waiter = Waiter(self._find_answered)
         self.credentials = Credentials(store, config)
         self.rates = Rates(config)

@@ -20,7 +20,6 @@ from qflowd.model.errors import QueryTooSlow, StoreUnavailable
 from qflowd.model.numbers import whole_number
 
 log = logging.getLogger("qflowd.api")
-STATEMENTS: Final = 8  # of a look, at most
 SHARE: Final = 1 / 20  # of the time, for all looks together
 KEPT_EVENTS: Final = 1000  # of a topic, for those who come back
 KEPT_BYTES: Final = 256 << 10  # of these
@@ -86,8 +85,14 @@ class _Watched:
     kept_bytes: int = 0
     forgotten: int = 0  # the greatest number that is not kept any more
     due_at: float = 0.0
+    took_s: float = 0.0  # the last look
     share: float = 0.0  # of the time that its looks take
     left_at: float = 0.0  # when the last subscriber left
+
+    def cost_of(self, took_s: float) -> float:
+        """What looks cost, now that one took so long. One long one says nothing: the database may have stood still."""
+        cost_s, self.took_s = min(took_s, self.took_s), took_s
+        return cost_s
 
     def add(self, event: StreamEvent) -> None:
         self.events.append(event)
@@ -109,14 +114,9 @@ def share_of(cost_s: float, period_s: float, others: float, topics: int) -> floa
 
 
 class Hub:
-    """Made with the application; its thread starts with the first subscriber.
+    """Made with the application; its thread starts with the first subscriber."""
 
-    `longest_s`: after how long the database ends a statement. A look that takes longer than all of its own may says nothing
-    of what a look costs: the database stood still.
-    """
-
-    def __init__(self, longest_s: float) -> None:
-        self._longest_s = longest_s
+    def __init__(self) -> None:
         self.epoch = secrets.token_hex(4)  # of this process: events of another are unknown here
         self._watched: dict[tuple[str, str, str], _Watched] = {}
         self._lock = threading.Lock()
@@ -227,12 +227,11 @@ class Hub:
             log.warning("live stream: %s", error)
         except Exception:
             log.exception("live stream: topic %s", watched.topic.name)
-        ended = time.monotonic()
-        stood_still = is_away or ended - began > STATEMENTS * self._longest_s
-        cost, period = 0.0 if stood_still else ended - began, watched.topic.period_s
+        ended, period_s = time.monotonic(), watched.topic.period_s
+        cost_s = watched.cost_of(0.0 if is_away else ended - began)
         others = sum(each.share for each in looked_at if each is not watched)
-        watched.share = share_of(cost, period, others, len(looked_at))
-        watched.due_at = ended + (cost / watched.share if watched.share else period)
+        watched.share = share_of(cost_s, period_s, others, len(looked_at))
+        watched.due_at = ended + (cost_s / watched.share if watched.share else period_s)
 
     def _tell(self, watched: _Watched, now: Data | None, changed: Data | None) -> None:
         if now is None:
