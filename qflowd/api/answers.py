@@ -12,6 +12,7 @@ from qflowd.api.codes import CODES, SUCCESS, status_of
 from qflowd.engine.definitions.workflow_quota import NoRoom
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import (
+    CycleFault,
     CycleFound,
     FaultyDocument,
     GrantsMissing,
@@ -155,7 +156,9 @@ def fault_of(error: Exception) -> ApiFault | None:
     if isinstance(error, NoRoom):  # its document is as it should be
         return ApiFault(int(Refusal.QUOTA), str(error))
     if isinstance(error, FaultyDocument):
-        return ApiFault(42202, str(error), [Problem(where=each.key, message=each.message) for each in error.faults])
+        is_cycle = bool(error.faults) and all(isinstance(each, CycleFault) for each in error.faults)
+        problems = [Problem(where=each.key, message=each.message) for each in error.faults]
+        return ApiFault(42203 if is_cycle else 42202, str(error), problems)
     if isinstance(error, Refused):
         return ApiFault(int(error.why), str(error))
     if isinstance(error, CycleFound):

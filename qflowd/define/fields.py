@@ -67,12 +67,12 @@ class Fields:
         """Whether enough faults are noted; looking for more is of no use."""
         return len(self.faults) >= MOST_FAULTS
 
-    def fault(self, message: str, *steps: str | int) -> None:
+    def fault(self, message: str, *steps: str | int, kind: type[Fault] = Fault) -> None:
         """Note a fault of the key at `steps` below this mapping, or of the mapping itself."""
         if self.is_full:
             return
         path = (*self.path, *steps)
-        self.faults.append(Fault(self.document.file, self.document.line(path), dotted(path), message))
+        self.faults.append(kind(self.document.file, self.document.line(path), dotted(path), message))
 
     def close(self, later: Collection[str] = ()) -> None:
         """Fault every key that was not taken; those in `later` as not supported yet."""

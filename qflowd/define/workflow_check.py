@@ -13,7 +13,7 @@ from qflowd.define.key_paths import KeyPath
 from qflowd.define.schema import schema_fault
 from qflowd.model import dag
 from qflowd.model.dag import Above
-from qflowd.model.errors import InvalidExpression
+from qflowd.model.errors import CycleFault, InvalidExpression
 from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Json, Settings, Task, Workflow
 
@@ -73,7 +73,7 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         level = dag.levels(parents)
     except CycleError as error:
         cycle: list[str] = error.args[1]
-        fields.fault(f"cycle: {' -> '.join(cycle)}", cycle[0], "after")
+        fields.fault(f"cycle: {' -> '.join(cycle)}", cycle[0], "after", kind=CycleFault)
         return
     params = None if workflow.params is None else frozenset(workflow.params)
     by_key = {task.key: task for task in workflow.tasks}

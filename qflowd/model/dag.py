@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import islice
 
-from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.errors import CycleFault, Fault, InvalidWorkflow
 from qflowd.model.workflow import Task, Workflow
 
 Parents = Mapping[str, Sequence[str]]  # task key -> keys of the tasks that it waits for
@@ -26,7 +26,8 @@ def order(workflow: Workflow) -> list[Task]:
     try:
         level = levels(parents)
     except CycleError as error:
-        raise InvalidWorkflow([Fault(workflow.key, 0, "tasks", f"cycle: {' -> '.join(error.args[1])}")]) from None
+        message = f"cycle: {' -> '.join(error.args[1])}"
+        raise InvalidWorkflow([CycleFault(workflow.key, 0, "tasks", message)]) from None
     return sorted(workflow.tasks, key=lambda task: level[task.key])
 
 

@@ -30,6 +30,12 @@ class Fault:
         return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
 
 
+class CycleFault(Fault):
+    """Tasks of a document would wait for each other."""
+
+    __slots__ = ()
+
+
 class FaultyDocument(QflowdError):
     """A document has faults; all of them are in `faults`, in the order of their lines."""
 

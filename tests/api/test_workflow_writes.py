@@ -94,6 +94,15 @@ def test_a_text_is_judged_with_the_place_of_each_fault(api: ApiServer, body: Any
     assert fault in [(each["where"], each["line"]) for each in reply.data["faults"]]
 
 
+def test_a_cycle_is_told_by_its_code_and_place_unless_there_are_other_faults(api: ApiServer) -> None:
+    ring = {"workflow": "w", "tasks": {"a": {"job": "x", "after": "b"}, "b": {"job": "x", "after": "a"}}}
+    reply = api.post("/workflows", {"definition": ring, "submit": False})
+    assert (reply.code, reply.data["errors"][0]["where"]) == (42203, "tasks.a.after")
+    assert "cycle: " in reply.data["errors"][0]["message"]
+    both = api.post("/workflows", {"definition": ring | {"titel": "x"}, "submit": False})
+    assert (both.code, {each["where"] for each in both.data["errors"]}) == (42202, {"titel", "tasks.a.after"})
+
+
 def test_what_a_text_says_is_told_as_far_as_it_can_be_read(api: ApiServer) -> None:
     said = api.post("/workflows/validate", {"text": "workflow: w\ntasks:\n  a: {job: x, after: a}  # a cycle\n"})
     assert said.data["document"] == {"workflow": "w", "tasks": {"a": {"job": "x", "after": "a"}}}
