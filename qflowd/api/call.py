@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from qflowd.api.answers import ApiFault
 from qflowd.client.client import Client
@@ -13,19 +12,12 @@ from qflowd.client.records import plain_row
 from qflowd.config.records import ApiConfig
 from qflowd.engine.access.audit import Actor
 from qflowd.engine.access.callers import NOBODY, Caller
+from qflowd.model.named_files import without_files
 from qflowd.model.quotas import allows, load_value
 from qflowd.model.roles import Role
 from qflowd.store.tx import Store, Tx
 
 T = TypeVar("T")
-# What reasons and rejections say before they name files, and what is said instead to those who are not told the names.
-NAMED_FILES: Final = MappingProxyType(
-    {
-        "; plugin files with errors: ": "; plugin files have errors",
-        "; these plugin files have errors, see `qflowd plugins`: ": "; plugin files have errors",
-        " has a file that has never been without fault: ": " has a file that has never been without fault",
-    }
-)
 
 
 @dataclass(slots=True)
@@ -146,9 +138,5 @@ class Call:
 
 def _without_files(row: Any, columns: Sequence[str]) -> Any:
     """A row of which these columns name no file."""
-    for column in columns:
-        said = getattr(row, column) or ""
-        for mark, instead in NAMED_FILES.items():
-            if mark in said:
-                row = row._replace(**{column: said.partition(mark)[0] + instead})
-    return row
+    told = {column: without_files(said) for column in columns if (said := getattr(row, column))}
+    return row._replace(**told) if told else row

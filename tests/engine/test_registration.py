@@ -32,5 +32,5 @@ def test_a_submission_of_an_unknown_job_is_told_which_plugin_files_have_errors(l
     register(lab.store, 7, Registry(errors={"/plugins/work.py": "line 2: SyntaxError"}), POOLS, is_ready=True)
     assert refusal() == (
         "no daemon has ever registered a job 'unknown'; "
-        "these plugin files have errors, see `qflowd plugins`: /plugins/work.py"
+        "`qflowd plugins` says more; plugin files with errors: /plugins/work.py"
     )

@@ -32,6 +32,7 @@ from qflowd.model import jsontext
 from qflowd.model.errors import InvalidExpression, InvalidWorkflow, QflowdError
 from qflowd.model.ids import task_id
 from qflowd.model.limits import Limits
+from qflowd.model.named_files import PLUGIN_FILES, WORKFLOW_FILE
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import AnswerState, TaskState
 from qflowd.store.tx import Tx
@@ -319,18 +320,14 @@ def _insert_instances(tx: Tx, admissions: Sequence[Admission]) -> None:
 
 def _why_no_job(tx: Tx, job: str) -> str:
     faulty = [row.file for row in tx.run("list_faulty_plugins")]
-    hint = (
-        f"these plugin files have errors, see `qflowd plugins`: {', '.join(faulty)}"
-        if faulty
-        else "is its plugin file in place?"
-    )
+    hint = f"`qflowd plugins` says more{PLUGIN_FILES}{', '.join(faulty)}" if faulty else "is its plugin file in place?"
     return why_no_such_job(tx, job, hint)
 
 
 def _not_active(tx: Tx, request: Request, definition: Any) -> Refused:
     workflow = str(request.workflow)
     if (fault := tx.one("find_workflow_fault", workflow=workflow)) is not None:
-        return Refused(f"workflow {workflow!r} has a file that has never been without fault: {fault.error}")
+        return Refused(f"workflow {workflow!r}{WORKFLOW_FILE}{fault.error}")
     return no_such_workflow(tx, request.tenant, workflow) if definition is None else no_active_version(workflow)
 
 
