@@ -115,9 +115,18 @@ def need_if_match(call: Call, etag: str, current: Any = None) -> None:
         raise ApiFault(
             42801, f"a change needs the header If-Match with the ETag of what it changes, now {quoted(etag)}"
         )
-    if given.strip() not in ("*", quoted(etag)):
+    if not names_etag(given, quoted(etag)):
         now = current() if callable(current) else current
         raise ApiFault(41201, f"it was changed meanwhile: its ETag is {quoted(etag)} now, not {given}", current=now)
+
+
+def names_etag(header: str, etag: str) -> bool:
+    """Does a header If-Match or If-None-Match name this ETag as it stands in a header, or whatever is there (`*`)?
+
+    A proxy that compresses answers marks a strong ETag as weak, and what it names is the same.
+    """
+    named = {each.strip().removeprefix("W/") for each in header.split(",")}
+    return bool(named & {"*", etag.removeprefix("W/")})
 
 
 def quoted(etag: str) -> str:

@@ -105,6 +105,16 @@ def test_of_two_changes_that_know_one_state_one_is_told_the_other(house: House, 
     assert all(reply.status in (412, *gone) for reply in replies if reply not in done), [r.body for r in replies]
 
 
+def test_an_etag_that_a_proxy_has_marked_as_weak_is_the_same(house: House) -> None:
+    """As nginx does where it compresses an answer."""
+    house.post("/task-types", {"type": "packed", "job": "hello"})
+    weak = "W/" + house.api.get("/task-types/packed").headers["etag"]
+    assert house.api.get("/task-types/packed", if_none_match=f'"0", {weak}').status == 304
+    change = {"job": "hello", "title": "x"}
+    assert house.api.put("/task-types/packed", change, if_match=weak).status == 200
+    assert house.api.put("/task-types/packed", change, if_match=weak).code == 41201
+
+
 def test_every_put_needs_if_match_and_those_that_do_not_are_known() -> None:
     puts = {route.name for route in endpoints() if route.method == "PUT" and route.path.startswith("/api/")}
     assert puts - {route.name for route in MATCHED} == {"update_me"}, "one's own"

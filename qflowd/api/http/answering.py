@@ -24,7 +24,7 @@ from qflowd.api.answers import (
 from qflowd.api.call import Call
 from qflowd.api.codes import CODES
 from qflowd.api.live.stream import STREAM_HEADERS, Live
-from qflowd.api.reading import quoted, read_body, read_path, read_query
+from qflowd.api.reading import names_etag, quoted, read_body, read_path, read_query
 from qflowd.api.routing import Endpoint
 from qflowd.model import jsontext
 from qflowd.model.errors import GrantsMissing, QueryTooSlow, StoreUnavailable
@@ -126,7 +126,7 @@ def finished(call: Call, returned: Any) -> Sendable:
     if call.request.method in ("GET", "HEAD") and answer.status == 200:
         etag = quoted(answer.etag) if answer.etag else weak_etag(answer)
         headers.append(("etag", etag))
-        if {etag, "*"} & {each.strip() for each in call.request.headers.get("if-none-match", "").split(",")}:
+        if names_etag(call.request.headers.get("if-none-match", ""), etag):
             return Sendable(304, [pair for pair in headers if pair[0] != "content-type"], b"", who)
     elif answer.etag:
         headers.append(("etag", quoted(answer.etag)))
