@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, RetryLater, Skip
     from qflowd.model.errors import (
         AccessDenied,
+        GrantsMissing,
         InvalidConfig,
         InvalidExpression,
         InvalidParams,
@@ -45,6 +46,7 @@ __all__ = [
     "Defer",
     "Engine",
     "Fail",
+    "GrantsMissing",
     "InvalidConfig",
     "InvalidExpression",
     "InvalidParams",

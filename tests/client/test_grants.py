@@ -9,7 +9,7 @@ import pytest
 import qflowd
 from qflowd.cli import exits
 from qflowd.client.transport import READS
-from qflowd.model.errors import GrantsMissing, Rejected
+from qflowd.model.errors import Rejected
 from tests.docs.pages import ROOT
 from tests.support.stand_in import StandIn
 
@@ -69,7 +69,7 @@ def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited
     params |= {"workflow": "w", "task": "t", "batch": 10}
     with qflowd.connect(url) as client:
         match = "account desk lacks a grant: .*denied.*_python.sql for clients"
-        with pytest.raises(GrantsMissing, match=match) as missing:
+        with pytest.raises(qflowd.GrantsMissing, match=match) as missing:
             list(client.instances())
         assert exits.report(missing.value) == exits.NO_DATABASE
         statements = file.read_text("utf-8").replace("qflow_client", role).split(";")[:-1]
