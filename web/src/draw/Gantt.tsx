@@ -142,9 +142,12 @@ function Line({ row: drawn, of, width, span, faint, chosen, open }: LineProps) {
     most > 1 && w.most(number(most)),
     drawn.late && w.late,
   ].filter(Boolean).join('\n')
-  const end = drawn.ran ? drawn.ran.x + drawn.ran.width : 0
+  const ranEnd = drawn.ran ? drawn.ran.x + drawn.ran.width : 0
+  const end = Math.max(ranEnd, drawn.usual ? drawn.usual.x + drawn.usual.width : 0)
   const full = end > width - 70
   const inside = full && (drawn.ran?.width ?? 0) > 70
+  // Behind all that is drawn; where that is too far right: at the bar's end, before the bar, or right behind it.
+  const took = !full ? end + 6 : inside ? ranEnd - 6 : drawn.ran && drawn.ran.x >= 70 ? drawn.ran.x - 6 : null
   return (
     <li className="gantt-row" data-tone={tone} data-state={row.state} data-faint={faint || undefined} data-chosen={chosen || undefined} style={{ height: ROW }} title={what} onClick={() => open?.(row)}>
       <button type="button" className="gantt-name">
@@ -165,7 +168,7 @@ function Line({ row: drawn, of, width, span, faint, chosen, open }: LineProps) {
           drawn.ran && <rect className="gantt-ran" x={drawn.ran.x} width={drawn.ran.width} y={8} height={14} rx={3} />
         )}
         {row.critical && drawn.ran && <rect className="gantt-critical" x={drawn.ran.x} width={drawn.ran.width} y={26} height={2} />}
-        {drawn.ran && <text className={inside ? 'gantt-took gantt-in' : 'gantt-took'} x={inside ? end - 6 : full ? drawn.ran.x - 6 : end + 6} y={19} textAnchor={full ? 'end' : 'start'}>{said(drawn.ranMs)}{drawn.late ? ' ▲' : ''}</text>}
+        {drawn.ran && <text className={inside ? 'gantt-took gantt-in' : 'gantt-took'} x={took ?? ranEnd + 6} y={19} textAnchor={full && took !== null ? 'end' : 'start'}>{said(drawn.ranMs)}{drawn.late ? ' ▲' : ''}</text>}
       </svg>
     </li>
   )
@@ -175,10 +178,10 @@ function Legend() {
   const w = useWords(words)
   return (
     <span className="gantt-legend muted" aria-hidden>
-      <svg width="18" height="12"><rect className="gantt-waited" y="5" width="18" height="2" /></svg>{w.legendWaited}
-      <svg width="18" height="12" data-tone="good"><rect className="gantt-ran" y="1" width="18" height="10" rx="2" /></svg>{w.legendRan}
-      <svg width="20" height="14"><rect className="gantt-usual" x="1" y="1" width="18" height="12" rx="3" /></svg>{w.legendUsual}
-      <svg width="18" height="12"><rect className="gantt-critical" y="5" width="18" height="2" /></svg>{w.legendCritical}
+      <span><svg width="18" height="12"><rect className="gantt-waited" y="5" width="18" height="2" /></svg>{w.legendWaited}</span>
+      <span><svg width="18" height="12" data-tone="good"><rect className="gantt-ran" y="1" width="18" height="10" rx="2" /></svg>{w.legendRan}</span>
+      <span><svg width="20" height="14"><rect className="gantt-usual" x="1" y="1" width="18" height="12" rx="3" /></svg>{w.legendUsual}</span>
+      <span><svg width="18" height="12"><rect className="gantt-critical" y="5" width="18" height="2" /></svg>{w.legendCritical}</span>
     </span>
   )
 }

@@ -28,7 +28,7 @@ export interface LinesProps {
 export const PlainLines = memo(function PlainLines({ lines, gutter, wrap, ...rest }: LinesProps) {
   const indent = gutterColumns(gutter)
   return (
-    <pre className="log-text" data-wrap={wrap || undefined} style={{ '--indent': `${indent}ch` } as React.CSSProperties}>
+    <pre className="log-text" data-wrap={wrap || undefined} data-tasks={gutter.tasks || undefined} style={{ '--indent': `${indent}ch` } as React.CSSProperties}>
       {lines.map((line) => {
         const { text, hidden } = shown(line.message, rest.whole.has(line.id))
         const more = hidden === 0 ? attributesText(line.attributes) : ''

@@ -102,7 +102,7 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
   return (
     <div className="log" onKeyDown={key}>
       <div className="log-tools">
-        <input className="input log-search" type="search" value={typed} placeholder={w.search} aria-label={w.search} onChange={(event) => search(event.target.value)}
+        <input className="input log-search" type="search" value={typed} placeholder={w.find} aria-label={w.search} onChange={(event) => search(event.target.value)}
           onKeyDown={(event) => { if (event.key === 'Enter') { event.preventDefault(); go(event.shiftKey ? -1 : 1, isHit) } }} />
         {query !== '' && (
           <>

@@ -2,6 +2,7 @@
 export const en = {
   label: 'Log',
   search: 'Search the log',
+  find: 'Search',
   hits: (n: string) => `${n} hits`,
   oneHit: '1 hit',
   noHit: 'no hit',
@@ -31,6 +32,7 @@ export type Words = typeof en
 export const zh: Words = {
   label: '日志',
   search: '在日志中搜索',
+  find: '搜索',
   hits: (n) => `${n} 处命中`,
   oneHit: '1 处命中',
   noHit: '没有命中',
