@@ -13,12 +13,15 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.order import spread
 from tests.support.servers import MAKERS, Server, Unavailable
 
 KINDS = tuple(MAKERS)
 GetServer = Callable[[str], Server]
+settings.register_profile("busy", settings.default, deadline=None)  # an example's time tells of the machine
+settings.load_profile("busy")
 
 # Tests start daemons by the hundred: what these import is compiled once, whatever the environment says.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -41,7 +41,6 @@ def examples(kind, share=1):
     quiet = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
     return settings(
         max_examples=EXAMPLES[kind] // share,
-        deadline=None,
         suppress_health_check=quiet,
         derandomize=True,
         database=None,

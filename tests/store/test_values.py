@@ -30,7 +30,7 @@ INSTANTS = [
 ]
 TEXTS = ["", "NULL", "null", '"', "\\", "a,b", "{}", "'; --", "%s %(x)s :now", "日线 ☂ 🚀", "\t\r\n", " pad ", "é", "é"]
 _ids = itertools.count(1)
-relaxed = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+relaxed = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def with_statements(store: Store) -> Store:

@@ -193,7 +193,7 @@ ITEM = {
 }
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.tuples(*ITEM.values()).map(" ".join), st.integers(0, 3 * 365 * 86400))
 def test_any_plain_expression_agrees_with_the_oracle(expression, start):
     try:

@@ -426,7 +426,7 @@ def workflows(draw):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(workflows())
 def test_a_workflow_survives_being_written_in_every_format(workflow):
     for format in ("yaml", "toml", "json"):
