@@ -50,6 +50,8 @@ def role(desk: Desk) -> Iterator[str]:
 def client(desk: Desk, role: str) -> Iterator[Desk]:
     found = Desk(desk.kind, desk.server, desk.url, desk.daemon)
     found._connection = desk.connect(role)
+    if desk.kind == "postgres":
+        found.run("SET jit = off")  # as docs/sql-contract.md advises
     yield found
     found.close()
 
