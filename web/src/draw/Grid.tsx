@@ -4,6 +4,7 @@ import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState, type Keybo
 import { Link, useLocation } from 'wouter'
 import type { GridColumn, GridData, GridRow } from '../api/types'
 import { count, duration } from '../format'
+import { useSettings } from '../settings'
 import { inTenant } from '../tenant'
 import { signOf } from '../ui/states'
 import { useCommon, useWords } from '../words'
@@ -76,21 +77,25 @@ export function Grid({ data, label, to, chosenRow }: Props) {
   )
 }
 
+const dayOf = (run: GridColumn) => (run.business_date ?? run.created_at).slice(0, 10)
+const monthOf = (run: GridColumn | undefined) => run && dayOf(run).slice(0, 7)
+
 function Heads({ columns, longest, lit }: { columns: GridColumn[]; longest: number; lit?: number }) {
   const w = useWords(words)
   const common = useCommon()
+  const { lang } = useSettings()
+  const month = useMemo(() => new Intl.DateTimeFormat(lang, { timeZone: 'UTC', month: 'short' }), [lang])
   return (
     <div role="row" className="grid-heads">
       <span role="columnheader" className="grid-name grid-scale muted"><small>{w.longest(duration(longest, common))}</small>{w.task}</span>
       {columns.map((c, i) => {
         const word = common.state[c.state] ?? c.state
-        const date = (c.business_date ?? c.created_at).slice(5, 10)
         return (
           <span key={c.id} role="columnheader" className="grid-head" data-lit={i === lit || undefined}>
             <Link href={`/instances/${c.id}`} tabIndex={-1} aria-label={w.column(c.id, word)} title={`#${c.id} ${c.business_date ?? ''} ${word} ${duration(c.duration_s, common)}`}>
-              <i data-tone={signOf(c.state).tone} data-state={c.state} style={{ height: c.duration_s == null ? BAR * 0.5 : Math.max(4, Math.round(Math.sqrt(c.duration_s / longest) * BAR)) }} />
+              <i data-tone={signOf(c.state).tone} data-state={c.state} style={{ height: c.duration_s == null ? BAR * 0.5 : Math.max(4, Math.round((c.duration_s / longest) * BAR)) }} />
             </Link>
-            {i % 3 === (columns.length - 1) % 3 && <span className="grid-date" aria-hidden>{date}</span>}
+            <span className="grid-date" aria-hidden>{dayOf(c).slice(8)}{monthOf(columns[i - 1]) !== monthOf(c) && <b>{month.format(Date.parse(dayOf(c)))}</b>}</span>
           </span>
         )
       })}

@@ -22,7 +22,7 @@ export function RunBars({ runs, places = 14 }: { runs: RunInShort[]; places?: nu
       {shown.map((run) => (
         <i
           key={run.id} data-tone={signOf(run.state).tone} data-state={run.state}
-          style={{ height: Math.max(5, Math.round(Math.sqrt((run.duration_s ?? longest * 0.6) / longest) * HEIGHT)) }}
+          style={{ height: Math.max(4, Math.round(((run.duration_s ?? longest * 0.6) / longest) * HEIGHT)) }}
           title={w.runTitle(run.id, run.business_date ?? run.created_at.slice(0, 10), common.state[run.state] ?? run.state, duration(run.duration_s, common))}
           onClick={(event) => { event.stopPropagation(); go(`/instances/${run.id}`) }}
         />
