@@ -77,7 +77,7 @@ export function Gantt({ data, live, chosen, open }: Props) {
   return (
     <div className="gantt" onKeyDown={key}>
       <div className="gantt-tools">
-        <Legend />
+        <Legend hasSteps={rows.some((row) => row.bins)} />
         <span className="grow" />
         <Button icon={Milestone} look="bare" aria-pressed={critical} title={w.criticalWhat} onClick={() => setCritical(!critical)}>{w.critical}</Button>
         <Button icon={Rows3} look="bare" aria-pressed={fold} title={w.foldIdle} onClick={() => setFold(!fold)} />
@@ -174,12 +174,13 @@ function Line({ row: drawn, of, width, span, faint, chosen, open }: LineProps) {
   )
 }
 
-function Legend() {
+function Legend({ hasSteps }: { hasSteps: boolean }) {
   const w = useWords(words)
   return (
     <span className="gantt-legend muted" aria-hidden>
       <span><svg width="18" height="12"><rect className="gantt-waited" y="5" width="18" height="2" /></svg>{w.legendWaited}</span>
       <span><svg width="18" height="12" data-tone="good"><rect className="gantt-ran" y="1" width="18" height="10" rx="2" /></svg>{w.legendRan}</span>
+      {hasSteps && <span><svg width="24" height="12" data-tone="good"><rect className="gantt-under" y="1" width="24" height="10" rx="2" /><path className="gantt-dense" d="M0 11V8H5V3H13V6H19V9H24V11Z" /></svg>{w.legendSteps}</span>}
       <span><svg width="20" height="14"><rect className="gantt-usual" x="1" y="1" width="18" height="12" rx="3" /></svg>{w.legendUsual}</span>
       <span><svg width="18" height="12"><rect className="gantt-critical" y="5" width="18" height="2" /></svg>{w.legendCritical}</span>
     </span>

@@ -66,8 +66,25 @@ function Canvas({ data, chosen, open, label, look = 'trouble', unfolded = false,
         </>
       }
     >
+      <Signs boxes={data.boxes} />
       <span className="hidden-text" role="status">{named ? `${named.title || named.key} ${stateOf(named) ?? ''}` : ''}</span>
     </Surface>
+  )
+}
+
+/** What the signs mean that do not speak for themselves, of states that are there. */
+function Signs({ boxes }: { boxes: Box[] }) {
+  const w = useWords(words)
+  const there = useMemo(() => new Set(boxes.flatMap((box) => [box.state, ...Object.keys(box.counts ?? {}).filter((state) => box.counts![state])])), [boxes])
+  const signs = (Object.keys(w.signs) as (keyof typeof w.signs)[]).filter((state) => there.has(state))
+  if (signs.length === 0) return null
+  return (
+    <p className="graph-signs" aria-hidden>
+      {signs.map((state) => {
+        const { icon: Icon, tone } = signOf(state)
+        return <span key={state} data-tone={tone}><Icon size={12} strokeWidth={2.6} />{w.signs[state]}</span>
+      })}
+    </p>
   )
 }
 

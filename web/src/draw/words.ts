@@ -9,6 +9,7 @@ export const en = {
   foldAgain: 'Fold',
   plan: 'not begun',
   perItem: 'per item',
+  signs: { SUCCESS: 'succeeded', FAILED: 'failed', UPSTREAM_FAILED: 'not run: a task before it failed', SKIPPED: 'skipped' },
   gantt: 'Gantt chart',
   critical: 'Critical path (c)',
   criticalWhat: 'Only what lies on the critical path delays the end.',
@@ -26,6 +27,7 @@ export const en = {
   nothing: 'Nothing has begun yet.',
   legendWaited: 'waited',
   legendRan: 'ran',
+  legendSteps: 'items at once',
   legendUsual: 'usual time',
   legendCritical: 'on the critical path',
 }
@@ -40,6 +42,7 @@ export const zh: DrawWords = {
   foldAgain: '折叠',
   plan: '未开始',
   perItem: '逐项',
+  signs: { SUCCESS: '成功', FAILED: '失败', UPSTREAM_FAILED: '未运行：上游失败', SKIPPED: '跳过' },
   gantt: '甘特图',
   critical: '关键路径 (c)',
   criticalWhat: '只有关键路径上的任务会推迟结束时间。',
@@ -57,6 +60,7 @@ export const zh: DrawWords = {
   nothing: '还没有任务开始。',
   legendWaited: '等待',
   legendRan: '运行',
+  legendSteps: '同时运行的子项数',
   legendUsual: '通常用时',
   legendCritical: '关键路径',
 }
