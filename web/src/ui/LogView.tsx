@@ -57,6 +57,7 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
     if (value === '') setOnly(false)
     setTyped(value)
   }
+  const errors = useMemo(() => lines.filter(isError).length, [lines])
   const found = useMemo(() => (query ? lines.filter((line) => hits(lineText(line, true).text, query).length > 0).length : 0), [lines, query])
   const pick = useCallback(
     (line: LineItem) => {
@@ -75,7 +76,6 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
     place.to(line.id)
   }
   const isHit = (line: LineItem) => query !== '' && hits(lineText(line, true).text, query).length > 0
-  const isError = (line: LineItem) => toneOf(line) === 'error'
   const asText = () => lines.map((line) => [times && timeOf(line), levelText(line), tasks && taskText(line), lineText(line, true).text].filter(Boolean).join(' ')).join('\n')
   const copy = () => void navigator.clipboard?.writeText(asText())
   const end = () => {
@@ -115,7 +115,7 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
           {['INFO', 'WARNING', 'ERROR'].map((one) => <option key={one} value={one}>{w.from(one)}</option>)}
         </select>
         <span className="grow muted num log-sum cut" role="status">{summary(log, lines.length, live, w)}</span>
-        <Button icon={TriangleAlert} look="bare" title={w.nextError} onClick={() => go(1, isError)} />
+        <Button icon={TriangleAlert} look="bare" title={w.nextError} onClick={() => go(1, isError)}>{errors > 0 ? w.errors(number(errors) + (complete ? '' : '+')) : undefined}</Button>
         <Button icon={Clock} look="bare" aria-pressed={times} title={w.times} onClick={() => setTimes(!times)} />
         <Button icon={WrapText} look="bare" aria-pressed={wrap} title={w.wrap} onClick={() => setWrap(!wrap)} />
         <Button icon={CopyIcon} look="bare" title={w.copy} onClick={copy} />
@@ -131,6 +131,8 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
     </div>
   )
 }
+
+const isError = (line: LineItem) => toneOf(line) === 'error'
 
 type Log = ReturnType<typeof useLog>
 
