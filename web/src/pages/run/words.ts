@@ -14,7 +14,7 @@ export const en = {
   saga: { COMPENSATING: 'is being undone', COMPENSATED: 'undone', COMPENSATION_FAILED: 'undoing failed' } as Record<string, string>,
   waits: 'Waits',
   failedRun: 'Why it failed',
-  pause: 'Pause', resume: 'Resume', start: 'Start', terminate: 'Terminate', retry: 'Retry', again: 'Start again', skip: 'Skip', rerun: 'Run again from here',
+  pause: 'Pause', resume: 'Resume', start: 'Start', terminate: 'Terminate', retry: 'Retry', retryRun: 'Retry failed tasks', again: 'New run, same params …', skip: 'Skip', rerun: 'Run again from here',
   nothingBehind: 'Nothing lies behind it.', behind: (n: string, tasks: string) => `Behind it, and marked in the graph (${n}): ${tasks}`,
   older: 'Older run of this workflow ([)',
   newer: 'Newer run of this workflow (])',
@@ -68,7 +68,7 @@ export const en = {
     retrySelected: (n: string) => `Retry ${n} selected`, select: 'Select',
   },
   plan: 'It has not begun. This is the plan.',
-  not: { ending: 'It is being terminated.', undoing: 'It is being undone: wait for the end, or terminate it.', undone: 'It has been undone: start it again.', nothing: 'None of its tasks has failed or was cancelled.' },
+  not: { ending: 'It is being terminated.', undoing: 'It is being undone: wait for the end, or terminate it.', undone: 'It has been undone: make a new run.', nothing: 'None of its tasks has failed or was cancelled.' },
 }
 export type RunWords = typeof en
 export const zh: RunWords = {
@@ -86,7 +86,7 @@ export const zh: RunWords = {
   saga: { COMPENSATING: '正在补偿', COMPENSATED: '已补偿', COMPENSATION_FAILED: '补偿失败' },
   waits: '等待',
   failedRun: '失败原因',
-  pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', retry: '重试', again: '再次启动', skip: '跳过', rerun: '从这里重跑',
+  pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', retry: '重试', retryRun: '重试失败任务', again: '以相同参数新建运行…', skip: '跳过', rerun: '从这里重跑',
   nothingBehind: '它没有下游任务。', behind: (n, tasks) => `它的下游任务，已在流程图中标出（${n}）：${tasks}`,
   older: '此工作流更早的运行 ([)',
   newer: '此工作流更新的运行 (])',
@@ -119,7 +119,7 @@ export const zh: RunWords = {
   job: '作业',
   pool: '资源池',
   ended: '结束',
-  waited: '等待了',
+  waited: '排队',
   cpu: 'CPU',
   memory: '内存',
   params: '参数',
@@ -140,6 +140,6 @@ export const zh: RunWords = {
     retrySelected: (n) => `重试选中的 ${n} 个`, select: '选择',
   },
   plan: '尚未开始，以下为执行计划。',
-  not: { ending: '正在终止。', undoing: '正在补偿：请等它结束，或终止它。', undone: '已经补偿：请再次启动。', nothing: '没有失败或取消的任务。' },
+  not: { ending: '正在终止。', undoing: '正在补偿：请等它结束，或终止它。', undone: '已经补偿：请新建运行。', nothing: '没有失败或取消的任务。' },
 }
 export const words = { en, zh }
