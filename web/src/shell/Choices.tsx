@@ -23,13 +23,14 @@ export function Choices() {
   const w = useCommon()
   const { zone, lang, theme } = useSettings()
   const me = useMe()
+  const city = zoneName(zone).replace(/^.*\//, '').replace('_', ' ')
   const zones = ZONES.includes(zone) ? ZONES : [...ZONES, zone]
   return (
     <>
       <Tenants />
       <span className="wide-only">
         <Menu
-          title={`${w.top.zone}: ${zoneName(zone)}`} icon={Clock} look="bare" label={zoneName(zone).replace(/^.*\//, '').replace('_', ' ')}
+          title={`${w.top.zone}: ${zoneName(zone)}`} icon={Clock} look="bare" label={w.zone.city[city] ?? city}
           items={zones.map((z) => ({ word: z === 'browser' ? `${w.zone.browser} (${zoneName(z)})` : z, chosen: z === zone, act: () => choose({ zone: z }) }))}
         />
       </span>

@@ -25,7 +25,7 @@ export const zh: Words = {
   noNumber: '不是数字',
   noJson: (why) => `不是 JSON：${why}`,
   json: 'JSON',
-  optional: '可不填',
+  optional: '选填',
   default: (value) => `默认值：${value}`,
   example: (value) => `例如 ${value}`,
   yes: '是',

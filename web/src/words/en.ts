@@ -8,7 +8,7 @@ export const en = {
   },
   top: { search: 'Search workflows, tasks, runs', zone: 'Time zone', language: 'Language', theme: 'Theme', person: 'You', signOut: 'Sign out', tenant: 'Tenant', ownTenant: 'Your own tenant', help: 'Keys and signs' },
   theme: { system: 'As the system', light: 'Light', dark: 'Dark' },
-  zone: { browser: "This computer's", utc: 'UTC' },
+  zone: { browser: "This computer's", utc: 'UTC', city: {} as Record<string, string> },
   state: {
     PENDING: 'PENDING', READY: 'READY', HELD: 'HELD', RESERVED: 'RESERVED', RUNNING: 'RUNNING', SUCCESS: 'SUCCESS', FAILED: 'FAILED',
     SKIPPED: 'SKIPPED', UPSTREAM_FAILED: 'UPSTREAM FAILED', CANCELLED: 'CANCELLED', PAUSED: 'PAUSED', TERMINATED: 'TERMINATED',

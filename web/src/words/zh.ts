@@ -9,7 +9,7 @@ export const zh: Words = {
   },
   top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', ownTenant: '自己的租户', help: '快捷键与图例' },
   theme: { system: '跟随系统', light: '浅色', dark: '深色' },
-  zone: { browser: '本机时区', utc: 'UTC' },
+  zone: { browser: '本机时区', utc: 'UTC', city: { Shanghai: '上海', 'Hong Kong': '香港', Tokyo: '东京', London: '伦敦', 'New York': '纽约' } },
   state: {
     PENDING: '等待 PENDING', READY: '就绪 READY', HELD: '挂起 HELD', RESERVED: '已领取 RESERVED', RUNNING: '运行中 RUNNING', SUCCESS: '成功 SUCCESS', FAILED: '失败 FAILED',
     SKIPPED: '跳过 SKIPPED', UPSTREAM_FAILED: '上游失败 UPSTREAM FAILED', CANCELLED: '已取消 CANCELLED', PAUSED: '已暂停 PAUSED', TERMINATED: '已终止 TERMINATED',
@@ -24,9 +24,9 @@ export const zh: Words = {
   do: {
     retry: '重试', pause: '暂停', resume: '恢复', start: '启动', terminate: '终止', cancel: '取消', close: '关闭', clear: '清除筛选',
     copy: '复制', copied: '已复制', again: '重新尝试', more: '更多', older: '更早', newer: '更新', save: '保存', reload: '重新加载',
-    open: '打开', show: '显示', asks: (word) => `${word}……`,
+    open: '打开', show: '显示', asks: (word) => `${word}…`,
   },
-  field: { reason: '原因', optional: '可不填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
+  field: { reason: '原因', optional: '选填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
   slots: { claimed: '超出槽位的已认领任务：有空闲槽位即开始，或刚刚结束' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {

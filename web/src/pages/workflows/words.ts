@@ -15,7 +15,7 @@ const zh: typeof en = {
   off: '停用', archived: '已归档', withArchived: '含已归档', warns: '缺少依赖', canary: (n) => `灰度 ${n} %`, noVersion: '从未加载成功', draftOnly: '草稿',
   neverRan: '从未运行', noSchedule: '手动', emptyTitle: '还没有工作流', emptyMore: '把文件放进 workflows/ 目录，一秒后即生效；也可以在这里新建。',
   runTitle: (id, date, state, took) => `#${id} ${date}\n${state}，${took}`,
-  start: '启动……', pause: '暂停……', resume: '恢复……', actions: (key) => `${key} 的操作`,
+  start: '启动…', pause: '暂停…', resume: '恢复…', actions: (key) => `${key} 的操作`,
   pauseText: (key) => `${key} 不再开始新的任务：未结束的运行在两个任务之间停下，调度也等待。`,
   resumeText: (key) => `${key} 从停下的地方继续，调度恢复触发。`,
   count: (n, more) => `${n}${more ? '+' : ''} 个工作流`, failingCount: (n) => `${n} 个失败`,
