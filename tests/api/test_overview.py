@@ -33,7 +33,7 @@ def test_an_empty_store_has_an_empty_overview(own_api: ApiServer, lab: Lab) -> N
 def test_the_overview_says_what_fails_runs_and_comes_next(own_api: ApiServer, lab: Lab) -> None:
     lab.workflow("bad", {"x": [], "y": []}, schedule={"cron": "30 16 * * *", "timezone": "Asia/Shanghai"})
     lab.workflow("good", {"x": []})
-    numbers = [lab.start("bad") for _ in range(3)]
+    numbers = [lab.start("bad", business_date=f"2026-11-{day}") for day in (18, 19, 20)]
     lab.run({"x": FAILED})
     lab.start("good")
     lab.run()
@@ -44,7 +44,7 @@ def test_the_overview_says_what_fails_runs_and_comes_next(own_api: ApiServer, la
     assert found["states"] == {"FAILED": 3, "SUCCESS": 1, "RUNNING": 1}
     (group,) = found["failing"]
     assert (group["workflow"], group["task"], group["count"], group["instance_id"]) == ("bad", "x", 3, numbers[-1])
-    assert group["task_id"] == str(numbers[-1] << 20)
+    assert (group["task_id"], group["business_date"]) == (str(numbers[-1] << 20), "2026-11-20")
     assert (found["failures"], found["more_failures"]) == (3, False)
     assert [(run["id"], run["workflow"], run["state"]) for run in found["running"]] == [(running, "good", "RUNNING")]
     assert [(fire["workflow"], fire["schedule"]) for fire in found["fires"]] == [("bad", "cron")]

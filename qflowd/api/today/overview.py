@@ -1,7 +1,7 @@
 """What the first page shows: is anything wrong, what runs, what comes next."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from qflowd.api.access.hidden import sees_names
@@ -30,7 +30,10 @@ class NextFire(Item):
 
 
 class FailingTask(Item):
-    """Failures of one task of a workflow for the same sort of error; `instance_id`, `task_id` and `error`: of the newest."""
+    """Failures of one task of a workflow for the same sort of error.
+
+    `instance_id`, `business_date`, `task_id` and `error`: of the newest.
+    """
 
     workflow: str | None
     task: str
@@ -41,6 +44,7 @@ class FailingTask(Item):
     first_at: datetime | None
     instance_id: int
     task_id: str
+    business_date: date | None
 
 
 class Overview(Item):

@@ -218,6 +218,7 @@ export interface FailingTask {
   newest_at: string | null
   instance_id: number
   task_id: string
+  business_date: string | null
 }
 
 export interface DaemonItem {

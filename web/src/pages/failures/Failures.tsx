@@ -15,7 +15,7 @@ import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
 import { nameOf } from '../run/ids'
 import { HandleDialog, MuteDialog, RetryDialog, type Chosen } from './dialogs'
-import { groupKey, groupQuery, spoken, type FailingGroup, type FailureItem } from './groups'
+import { groupKey, groupQuery, runOf, spoken, type FailingGroup, type FailureItem } from './groups'
 import { words } from './words'
 import './failures.css'
 
@@ -96,9 +96,12 @@ function Group({ group, open, turn, ask }: GroupProps) {
       <div className="group-head" onKeyDown={key}>
         <button type="button" className="group-turn" data-row aria-expanded={open} onClick={turn}>
           <ChevronRight aria-hidden size={16} className="group-arrow" />
-          <span className="group-count" title={w.count}>{number(group.count)}</span>
           <span className="group-what">
-            <span className="group-name cut"><span className="muted">{group.workflow}{group.workflow && ' › '}</span>{group.task}</span>
+            <span className="row">
+              <span className="group-name cut"><span className="muted">{group.workflow}{group.workflow && ' › '}</span>{group.task}</span>
+              {group.count > 1 && <span className="group-count" title={w.count}>×{number(group.count)}</span>}
+              <span className="group-run muted">{runOf(group)}</span>
+            </span>
             <span className="group-error" title={group.error ?? ''}>{group.error ?? group.error_class}</span>
           </span>
         </button>
@@ -113,7 +116,7 @@ function Group({ group, open, turn, ask }: GroupProps) {
           <span className="group-do">
             <Button icon={RotateCcw} onClick={() => ask('retry', of)}>{group.count === 1 ? w.retry : w.retryAll(number(group.count))}</Button>
             <Button icon={CheckCheck} onClick={() => ask('handle', of)}>{w.handle}</Button>
-            <Button icon={group.muted_until ? BellRing : BellOff} look="bare" title={group.muted_until ? w.unmute : w.mute} onClick={() => ask('mute', of)} />
+            <Button icon={group.muted_until ? BellRing : BellOff} look="bare" onClick={() => ask('mute', of)}>{group.muted_until ? w.unmute : w.mute}</Button>
           </span>
         )}
       </div>
@@ -142,7 +145,7 @@ function Row({ failure, ask }: { failure: FailureItem; ask: GroupProps['ask'] })
   return (
     <li className="failure" onKeyDown={(event) => keys(event, { r: () => may && ask('retry', of), h: () => may && ask('handle', of) })}>
       <Link href={task} data-row className="failure-name cut">{name}</Link>
-      <Link href={`/instances/${failure.instance_id}`} className="muted">#{failure.instance_id}{failure.business_date && ` · ${failure.business_date}`}</Link>
+      <Link href={`/instances/${failure.instance_id}`} className="muted">{runOf(failure)}</Link>
       <span className="failure-error cut" title={failure.error ?? ''}>{failure.error?.split('\n')[0]}</span>
       {failure.attempts != null && <span className="muted num">{w.attempts(failure.attempts)}</span>}
       <span className="num"><Time at={failure.failed_at} /></span>

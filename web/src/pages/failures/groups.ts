@@ -27,6 +27,9 @@ export interface FailureItem {
 /** Stands in the address: which group is open. */
 export const groupKey = (group: FailingGroup): string => [group.workflow ?? '', group.task, group.error_class ?? ''].join('|')
 
+/** Which run it is, and of which trading day; of a group: the newest. */
+export const runOf = ({ instance_id, business_date }: Pick<FailureItem, 'instance_id' | 'business_date'>): string => `#${instance_id}${business_date ? ` · ${business_date}` : ''}`
+
 /** What a mute is about: names, not patterns. */
 export const muteGroup = (group: FailingGroup) => ({ workflow: group.workflow, task: group.task, error_class: group.error_class })
 
