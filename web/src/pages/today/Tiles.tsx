@@ -20,8 +20,8 @@ export function Tiles({ overview: o }: { overview: Overview }) {
       <Tile to="/failures" tone={o.failures ? 'bad' : undefined} figure={`${count(o.failures)}${o.more_failures ? '+' : ''}`} word={w.tileFailed} />
       <Tile to="/instances?state=RUNNING" tone={o.states.RUNNING ? 'busy' : undefined} figure={count((o.states.RUNNING ?? 0) + (o.states.PAUSED ?? 0))} word={w.tileRunning} />
       <Tile to="/instances?state=SUCCESS" figure={count(o.states.SUCCESS ?? 0)} word={w.tileGood} />
-      <Tile to="/limits" tone={late ? 'held' : undefined} figure={o.oldest_ready_s == null ? '–' : duration(o.oldest_ready_s, common)} word={w.tileWait} />
-      <Tile to={next ? `/workflows/${encodeURIComponent(next.workflow)}` : '/workflows'} figure={next ? duration(Math.max(0, Math.floor((Date.parse(next.at) - now) / 1000)), common) : '–'} word={w.tileNext} />
+      <Tile to="/limits" tone={late ? 'held' : undefined} figure={o.oldest_ready_s == null ? w.none : duration(o.oldest_ready_s, common)} word={w.tileWait} />
+      <Tile to={next ? `/workflows/${encodeURIComponent(next.workflow)}` : '/workflows'} figure={next ? duration(Math.max(0, Math.floor((Date.parse(next.at) - now) / 1000)), common) : w.none} word={next ? w.tileUntil(next.workflow) : w.tileNext} />
       <Tile to="/daemons" tone={o.daemons.length ? undefined : 'held'} figure={o.daemons.length ? slotsText(busy, slots) : w.none} word={o.daemons.length ? w.tileSlots : w.daemons} />
     </ul>
   )

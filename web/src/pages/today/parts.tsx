@@ -9,15 +9,15 @@ import { Code, Empty } from '../../ui/Empty'
 import { Panel } from '../../ui/Panel'
 import { Slots } from '../../ui/Slots'
 import { Time, Took } from '../../ui/Time'
-import { useCommon, useWords } from '../../words'
+import { useWords } from '../../words'
+import { runOf } from '../failures/groups'
 import { words } from './words'
 
 export function Failing({ groups, failures, more }: { groups: FailingTask[]; failures: number; more: boolean }) {
   const w = useWords(words)
-  const common = useCommon()
   if (groups.length === 0) return <div className="well"><CircleCheck aria-hidden size={18} /><strong>{w.well}</strong> <span className="muted">{w.wellMore}</span></div>
   return (
-    <Panel flush title={w.failing} note={w.failingNote(`${count(failures)}${more ? '+' : ''}`)} actions={<Link href="/failures">{common.nav.failures}</Link>}>
+    <Panel flush title={w.failing} note={w.failingNote(`${count(failures)}${more ? '+' : ''}`)} actions={<Link href="/failures">{w.allFailures}</Link>}>
       <ul className="lines">
         {groups.slice(0, 12).map((g) => (
           <li key={`${g.workflow} ${g.task} ${g.error_class}`} data-row className="failing">
@@ -27,6 +27,7 @@ export function Failing({ groups, failures, more }: { groups: FailingTask[]; fai
                 <Link className="cut strong" href={`/instances/${g.instance_id}?task=${g.task_id}`}>{g.workflow ? <>{g.workflow} <span className="muted">›</span> {g.task}</> : g.task}</Link>
                 {g.count > 1 && <Tag tone="bad">×{count(g.count)}</Tag>}
                 <span className="grow" />
+                <span className="muted day">{runOf(g)}</span>
                 <span className="muted"><Time at={g.newest_at} /></span>
               </div>
               <div className="cut mono error" title={g.error ?? undefined}>{g.error ?? g.error_class}</div>
@@ -40,9 +41,8 @@ export function Failing({ groups, failures, more }: { groups: FailingTask[]; fai
 
 export function Running({ runs }: { runs: InstanceItem[] }) {
   const w = useWords(words)
-  const common = useCommon()
   return (
-    <Panel flush title={w.running} note={runs.length ? count(runs.length) : undefined} actions={<Link href="/instances">{common.nav.runs}</Link>}>
+    <Panel flush title={w.running} note={runs.length ? count(runs.length) : undefined} actions={<Link href="/instances">{w.allRuns}</Link>}>
       {runs.length === 0 ? <Empty title={w.idle}>{w.idleMore}</Empty> : (
         <ul className="lines">
           {runs.map((run) => (
@@ -50,7 +50,7 @@ export function Running({ runs }: { runs: InstanceItem[] }) {
               <Chip state={run.state} small />
               <Link className="cut strong" href={`/instances/${run.id}`}>{run.workflow ?? run.job ?? run.name}</Link>
               <span className="muted wide-only">{run.business_date ?? `#${run.id}`}</span>
-              <Progress value={run.progress} label={w.progress} />
+              <span className="running-progress"><Progress value={run.progress} label={w.progress} /> {Math.floor((run.progress ?? 0) * 100)} %</span>
               <span className="num"><Took since={run.started_at ?? run.created_at} /></span>
               {run.wait_reason && <span className="cut waits" title={run.wait_reason}>{w.waits} {run.wait_reason}</span>}
             </li>
@@ -91,7 +91,7 @@ export function Daemons({ daemons }: { daemons: DaemonItem[] }) {
               <Chip of="DAEMON" state={d.state} small />
               <span className="cut strong">{d.name}</span>
               <Slots busy={d.busy ?? 0} slots={d.slots ?? 0} />
-              <span className="num muted">{megabytes(d.memory_mb)}</span>
+              <span className="num muted">{w.memory(megabytes(d.memory_mb))}</span>
             </li>
           ))}
         </ul>
