@@ -24,13 +24,14 @@ export function Choices() {
   const { zone, lang, theme } = useSettings()
   const me = useMe()
   const city = zoneName(zone).replace(/^.*\//, '').replace('_', ' ')
+  const named = w.zone.city[city]
   const zones = ZONES.includes(zone) ? ZONES : [...ZONES, zone]
   return (
     <>
       <Tenants />
       <span className="wide-only">
         <Menu
-          title={`${w.top.zone}: ${zoneName(zone)}`} icon={Clock} look="bare" label={w.zone.city[city] ?? city}
+          title={`${w.top.zone}: ${named ? `${named} (${zoneName(zone)})` : zoneName(zone)}`} icon={Clock} look="bare" label={named ?? city}
           items={zones.map((z) => ({ word: z === 'browser' ? `${w.zone.browser} (${zoneName(z)})` : z, chosen: z === zone, act: () => choose({ zone: z }) }))}
         />
       </span>
