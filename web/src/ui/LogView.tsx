@@ -58,6 +58,7 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
     setTyped(value)
   }
   const errors = useMemo(() => lines.filter(isError).length, [lines])
+  const errorCount = number(errors) + (complete ? '' : '+')
   const found = useMemo(() => (query ? lines.filter((line) => hits(lineText(line, true).text, query).length > 0).length : 0), [lines, query])
   const pick = useCallback(
     (line: LineItem) => {
@@ -115,7 +116,9 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
           {['INFO', 'WARNING', 'ERROR'].map((one) => <option key={one} value={one}>{w.from(one)}</option>)}
         </select>
         <span className="grow muted num log-sum cut" role="status">{summary(log, lines.length, live, w)}</span>
-        <Button icon={TriangleAlert} look="bare" title={w.nextError} onClick={() => go(1, isError)}>{errors > 0 ? w.errors(number(errors) + (complete ? '' : '+')) : undefined}</Button>
+        <Button icon={TriangleAlert} look="bare" title={w.nextError} aria-label={errors > 0 ? `${w.nextError}: ${errorCount} ${w.errors(errorCount)}` : w.nextError} onClick={() => go(1, isError)}>
+          {errors > 0 ? <>{errorCount}<span className="log-word"> {w.errors(errorCount)}</span></> : undefined}
+        </Button>
         <Button icon={Clock} look="bare" aria-pressed={times} title={w.times} onClick={() => setTimes(!times)} />
         <Button icon={WrapText} look="bare" aria-pressed={wrap} title={w.wrap} onClick={() => setWrap(!wrap)} />
         <Button icon={CopyIcon} look="bare" title={w.copy} onClick={copy} />
