@@ -30,7 +30,7 @@ WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id < :before ORDER BY g.i
 SELECT g.id FROM qflow.workflow_instance i
 JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task} ON g.task_id = :task_id
 WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id > :after AND g.id < :before
-    AND :attempt IN (0, g.attempt) AND (:levels = '' OR :levels LIKE {concat: '%,', COALESCE(g.level, ''), ',%'})
+    AND :attempt IN (0, g.attempt) AND :fence IN (0, g.fence) AND (:levels = '' OR :levels LIKE {concat: '%,', COALESCE(g.level, ''), ',%'})
     AND (:search = '' OR {contains: LOWER(g.message), LOWER(:search)})
 ORDER BY g.id LIMIT {literal: batch}
 
@@ -38,7 +38,7 @@ ORDER BY g.id LIMIT {literal: batch}
 SELECT g.id FROM qflow.workflow_instance i
 JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task} ON g.task_id = :task_id
 WHERE i.id = :instance_id AND i.tenant = :tenant AND g.id > :after AND g.id < :before
-    AND :attempt IN (0, g.attempt) AND (:levels = '' OR :levels LIKE {concat: '%,', COALESCE(g.level, ''), ',%'})
+    AND :attempt IN (0, g.attempt) AND :fence IN (0, g.fence) AND (:levels = '' OR :levels LIKE {concat: '%,', COALESCE(g.level, ''), ',%'})
     AND (:search = '' OR {contains: LOWER(g.message), LOWER(:search)})
 ORDER BY g.id DESC LIMIT {literal: batch}
 
@@ -77,7 +77,7 @@ SELECT g.id, {only: postgres,sqlite OCTET_LENGTH}{only: mysql LENGTH}(g.message)
 FROM {rows: id bigint} r
 {only: mysql STRAIGHT_JOIN} {only: postgres,sqlite JOIN} qflow.log_line g {only: mysql FORCE INDEX (PRIMARY)} ON g.id = r.id
 JOIN qflow.workflow_instance i ON i.id = g.task_id >> 20
-WHERE i.tenant = :tenant AND :attempt IN (0, g.attempt)
+WHERE i.tenant = :tenant AND :attempt IN (0, g.attempt) AND :fence IN (0, g.fence)
     AND (:levels = '' OR :levels LIKE {concat: '%,', COALESCE(g.level, ''), ',%'}) AND (:search = '' OR {contains: LOWER(g.message), LOWER(:search)})
 
 -- name: measure_logs
@@ -100,5 +100,5 @@ FROM {rows: id bigint} r
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id = g.task_id
 JOIN qflow.workflow_instance i ON i.id = t.id >> 20
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
-WHERE i.tenant = :tenant AND :attempt IN (0, g.attempt)
+WHERE i.tenant = :tenant AND :attempt IN (0, g.attempt) AND :fence IN (0, g.fence)
     AND (:levels = '' OR :levels LIKE {concat: '%,', COALESCE(g.level, ''), ',%'}) AND (:search = '' OR {contains: LOWER(g.message), LOWER(:search)})

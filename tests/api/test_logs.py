@@ -74,6 +74,7 @@ def test_lines_are_found_by_level_text_and_attempt(api: ApiServer, rows: Rows) -
     assert {line["level"] for line in api.get(f"{path}&level=WARNING").data["items"]} == {"WARNING", "ERROR"}
     assert messages(api.get(f"{path}&q=LINE%2077").data) == ["line 77", *[f"line 77{i}" for i in range(10)]]
     assert messages(api.get(f"{path}&attempt=2").data)[0] == "line 800"
+    assert messages(api.get(f"{path}&fence=1&tail=1".replace("limit=500&", "")).data) == ["line 799"]
     assert messages(api.get(f"{path}&q=nothing").data) == []
     assert messages(api.get(f"/tasks/{TASK}/log?tail=2&level=ERROR").data) == ["line 1195", "line 1199"]
     line = api.get(f"{path}&q=line%2011").data["items"][0]
@@ -86,6 +87,7 @@ def test_lines_are_found_by_level_text_and_attempt(api: ApiServer, rows: Rows) -
         ("level=ERROR", lambda i: i % 4 == 3),
         ("q=LINE%2011", lambda i: str(i).startswith("11")),
         ("attempt=2", lambda i: i >= 800),
+        ("fence=2", lambda i: i >= 800),
     ],
 )
 def test_few_lines_are_looked_for_a_part_of_the_log_at_a_time(

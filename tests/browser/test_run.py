@@ -135,11 +135,14 @@ def test_attempts_before_and_after_a_retry_are_chosen_one_by_one(site: Site) -> 
     with site.look() as page:
         page.goto(f"{site.url}instances/{run}")
         attempts = page.get_by_role("complementary", name="check").locator("tr[aria-selected]")
+        printed = page.get_by_role("complementary", name="check").locator(".log-line", has_text="comparing closes")
+        expect(printed).to_have_count(2)
         expect(attempts.locator("button")).to_have_text(["1", "1"])  # each is the first since the task began anew
         for chosen in (1, 0):
             attempts.nth(chosen).get_by_role("button").click()
             expect(attempts.nth(chosen)).to_have_attribute("aria-selected", "true")
             expect(attempts.nth(1 - chosen)).to_have_attribute("aria-selected", "false")
+            expect(printed).to_have_count(1)
 
 
 def test_a_graph_of_many_tasks_comes_folded_and_shows_all_of_them(site: Site) -> None:

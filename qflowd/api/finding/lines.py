@@ -62,12 +62,13 @@ class LinesWanted:
     instance_id: int
     task_id: int | None = None
     attempt: int = 0
+    fence: int = 0
     level: str | None = None
     search: str | None = None
 
     @property
     def is_narrow(self) -> bool:
-        return bool(self.attempt or self.level or self.search)
+        return bool(self.attempt or self.fence or self.level or self.search)
 
     @property
     def at_once(self) -> int:
@@ -78,7 +79,7 @@ class LinesWanted:
     def conditions(self) -> dict[str, Any]:
         """Parameters that tell which lines of those looked at are meant."""
         levels = "" if self.level is None else f",{','.join(LEVELS[LEVELS.index(self.level) :])},"
-        return {"attempt": self.attempt, "levels": levels, "search": self.search or ""}
+        return {"attempt": self.attempt, "fence": self.fence, "levels": levels, "search": self.search or ""}
 
     @property
     def range(self) -> dict[str, int]:

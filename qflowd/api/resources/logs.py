@@ -33,9 +33,10 @@ class LogQuery(Query):
 
 
 class TaskLogQuery(LogQuery):
-    """The same of one task; `attempt`: of this attempt alone."""
+    """The same of one task; `fence`: of this attempt alone; `attempt`: of those with this number, several after a `retry`."""
 
     attempt: Annotated[int, msgspec.Meta(ge=1, le=32767)] | None = None
+    fence: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)] | None = None
 
 
 @route("GET", "/instances/{id}/log", Role.READ, does="view logs")
@@ -49,7 +50,7 @@ def show_log_of_instance(call: Call, id: int, query: LogQuery) -> LogPage | Text
 def show_log_of_task(call: Call, id: int, query: TaskLogQuery) -> LogPage | Text:
     """What a task has written. With `Accept: text/plain` all of it, as text."""
     task_row(call, "show_task_place", id)
-    wanted = lines.of_task(id, attempt=query.attempt or 0, level=query.level, search=query.q)
+    wanted = lines.of_task(id, attempt=query.attempt or 0, fence=query.fence or 0, level=query.level, search=query.q)
     return _answer(call, wanted, query)
 
 

@@ -18,7 +18,7 @@ import './logView.css'
 
 interface Props {
   path: string
-  attempt?: number | null
+  fence?: number | null
   /** New lines may come. */
   live: boolean
   /** Lines of several tasks: each says whose it is. */
@@ -27,7 +27,7 @@ interface Props {
   file: string
 }
 
-export function LogView({ path, attempt, live, tasks = false, file }: Props) {
+export function LogView({ path, fence, live, tasks = false, file }: Props) {
   const w = useWords(words)
   const [lineText_, setLine] = useQueryState('line')
   const marked = lineText_ ? Number(lineText_) : null
@@ -38,7 +38,7 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
   const [times, setTimes] = useKept('log.times', true)
   const [wrap, setWrap] = useKept('log.wrap', true)
   const [whole, setWhole] = useState<ReadonlySet<number>>(new Set())
-  const log = useLog({ path, attempt, level, q: only ? query : '' }, live, marked)
+  const log = useLog({ path, fence, level, q: only ? query : '' }, live, marked)
   const scroll = useRef<HTMLDivElement>(null)
   const { fit, ruler } = useColumns(scroll)
   const timeOf = useLineTime()
@@ -122,7 +122,7 @@ export function LogView({ path, attempt, live, tasks = false, file }: Props) {
         <Button icon={Clock} look="bare" aria-pressed={times} title={w.times} onClick={() => setTimes(!times)} />
         <Button icon={WrapText} look="bare" aria-pressed={wrap} title={w.wrap} onClick={() => setWrap(!wrap)} />
         <Button icon={CopyIcon} look="bare" title={w.copy} onClick={copy} />
-        <Button icon={Download} look="bare" title={w.download} onClick={() => void download(path, attempt, file)} />
+        <Button icon={Download} look="bare" title={w.download} onClick={() => void download(path, fence, file)} />
         <Button icon={ArrowDownToLine} look="bare" title={w.end} onClick={end} />
       </div>
       {log.error && <Problem error={log.error} again={() => void log.end()} />}
@@ -236,8 +236,8 @@ function useLater<T>(value: T, ms: number): T {
   return later
 }
 
-async function download(path: string, attempt: number | null | undefined, file: string) {
-  const all = await fetchText(path, { attempt })
+async function download(path: string, fence: number | null | undefined, file: string) {
+  const all = await fetchText(path, { fence })
   const link = document.createElement('a')
   link.href = URL.createObjectURL(new Blob([all], { type: 'text/plain' }))
   link.download = file

@@ -9,7 +9,7 @@ import { merged } from './logRows'
 export interface LogSource {
   /** `/tasks/44040193/log` or `/instances/42/log`. */
   path: string
-  attempt?: number | null
+  fence?: number | null
   /** The least severe level that is shown. */
   level?: string
   /** Only lines with this text; the server searches. */
@@ -55,7 +55,7 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
   const [at, setAt] = useState<number | null>(null)
   known.current = log
   begin.current = first
-  const { path, attempt, level, q } = source
+  const { path, fence, level, q } = source
 
   /** One question at a time; its answer, if there is one. `leap`: to another place of the log, so whatever is on its way is of no use any more. */
   const ask = useCallback(
@@ -71,7 +71,7 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
       const { signal } = mine.stop
       setLog((now) => ({ ...now, busy: true }))
       try {
-        const { data } = await call<LogPage>(path, { query: { attempt, level, q, ...where }, signal })
+        const { data } = await call<LogPage>(path, { query: { fence, level, q, ...where }, signal })
         if (signal.aborted) return null
         setLog((now) => ({ ...now, ...take(data, now), total: data.lines ?? now.total, busy: false, error: null }))
         return data
@@ -82,7 +82,7 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
         mine.busy = false
       }
     },
-    [path, attempt, level, q],
+    [path, fence, level, q],
   )
 
   // Of lines that are looked for, a page may be short although there are more: the server looks for a moment only.
@@ -154,11 +154,11 @@ export function useLog(source: LogSource, live: boolean, first: number | null = 
       // The page that is on its way may lack what is told now.
       missed.current ||= now.busy
       if (missed.current || !now.atEnd) return
-      const lines = isNarrow || attempt ? null : linesOf(event)
+      const lines = isNarrow || fence ? null : linesOf(event)
       if (lines) setLog((old) => ({ ...old, lines: merged(old.lines, lines), next: Math.max(old.next, lines.at(-1)!.id), total: old.total === null ? null : old.total + lines.length }))
       else void newer()
     })
-  }, [topic, newer, isNarrow, attempt])
+  }, [topic, newer, isNarrow, fence])
   useEffect(() => {
     if (log.busy || !missed.current) return
     missed.current = false

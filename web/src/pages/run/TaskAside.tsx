@@ -83,7 +83,7 @@ function Inside({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; ma
       {task.kind === 'head' && <p><Link href={`?tab=tasks&node=${encodeURIComponent(task.task)}`}>{w.openItems}</Link></p>}
       <Facts task={task} />
       <Part title={w.log}>
-        <div className="aside-log"><LogView key={chosen?.fence} path={`/tasks/${task.task_id}/log`} attempt={chosen?.attempt ?? null} live={live} file={`${nameOf(task)}-${task.task_id}.log`} /></div>
+        <div className="aside-log"><LogView key={chosen?.fence} path={`/tasks/${task.task_id}/log`} fence={chosen?.fence ?? null} live={live} file={`${nameOf(task)}-${task.task_id}.log`} /></div>
       </Part>
       {task.attempts.length > 0 && (
         <Part title={w.attempts}>
