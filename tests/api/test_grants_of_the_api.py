@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import pytest
 
 import qflowd
-from qflowd.api.call import Call
 from qflowd.api.resources import me
 from qflowd.model.errors import GrantsMissing
 from qflowd.model.roles import Role
@@ -83,14 +82,17 @@ def test_every_statement_of_the_api_runs(account: Store) -> None:
 def test_who_misses_a_grant_is_told_which_and_others_that_it_is_missing(
     account: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_call: Call, _secret: str) -> None:
+    def fail(*_: object) -> None:
         account.transact(lambda _: account.connection().script("DELETE FROM qflow.timer"))
 
     monkeypatch.setattr(me, "_me", fail)
+    monkeypatch.setattr("qflowd.store.migrate.check", fail)
     with ApiServer(_owner_url(account)) as api:
+        ready = api.anonymous().get("/readyz")
         told, untold = api.get("/me"), api.as_(Role.ADMIN).get("/me")
         with pytest.raises(GrantsMissing, match=r"qflow_api lacks a grant: .*timer"):
             qflowd.connect(f"http://127.0.0.1:{api.port}", token=api.token)
+    assert (ready.code, "qflow_api" in ready.text) == (50002, False)
     assert (told.code, untold.code) == (50002, 50002)
     assert "qflow_api lacks a grant" in told.message
     assert untold.message.endswith(f"the server's log has it under request {untold.data['request_id']}")

@@ -11,7 +11,7 @@ from qflowd.api.cache import TtlCache
 from qflowd.api.call import Call
 from qflowd.api.codes import CODES, status_of
 from qflowd.api.routing import route
-from qflowd.model.errors import QflowdError, StoreUnavailable
+from qflowd.model.errors import GrantsMissing, QflowdError, StoreUnavailable
 from qflowd.model.roles import Role
 from qflowd.store import migrate
 from qflowd.store.tx import Store
@@ -41,12 +41,14 @@ def show_health(call: Call) -> Text:
     return Text("ok\n")
 
 
-@route("GET", "/readyz", Role.NONE, errors=(50301, 50303))
+@route("GET", "/readyz", Role.NONE, errors=(50002, 50301, 50303))
 def show_readiness(call: Call) -> Text:
     """The database can be reached, and has this qflowd's schema; as it was up to a second ago, since anybody may ask."""
     fault = _SEEN.get(call.store.dialect.describe(), partial(_fault, call.store))
     if isinstance(fault, StoreUnavailable):
         raise ApiFault(50301, AWAY, headers={"Retry-After": "2"})
+    if isinstance(fault, GrantsMissing):
+        raise ApiFault(50002, f"{CODES[50002]}; the server's log says which", headers={"Retry-After": "2"})
     if fault is not None:
         why = str(fault).replace(call.store.dialect.describe(), "the database")
         raise ApiFault(50303, why, headers={"Retry-After": "2"})
