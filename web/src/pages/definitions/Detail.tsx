@@ -26,12 +26,14 @@ export function Detail({ kind, name, onClose }: { kind: Kind; name: string; onCl
   const [define, submit] = [useMay('define'), useMay('submit')]
   const [doing, setDoing] = useState<'edit' | 'drop' | 'try' | null>(null)
   const one = found.data?.data
+  // Files are named to few, where a definition comes from to all.
+  const isOfFile = one?.source === 'file' || !!one?.file
   const close = () => setDoing(null)
   return (
     <>
       <Dialog title={name} onClose={onClose} place="side" foot={one && (
         <>
-          {define && <Button look="bare" disabled={one.file !== null} title={one.file === null ? undefined : w.dropFile} onClick={() => setDoing('drop')}>{w.drop}</Button>}
+          {define && <Button look="bare" disabled={isOfFile} title={isOfFile ? w.dropFile : undefined} onClick={() => setDoing('drop')}>{w.drop}</Button>}
           {define && !one.archived_at && <Button onClick={() => setDoing('edit')}>{w.edit}</Button>}
           {submit && !one.archived_at && <Button look="main" onClick={() => setDoing('try')}>{w.tryIt}</Button>}
         </>
