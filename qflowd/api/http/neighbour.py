@@ -22,10 +22,10 @@ def is_qflowd(bind: Bind, *, is_tls: bool) -> bool:
 def health_at(bind: Bind, *, is_tls: bool) -> bytes:
     """What a server there says about its health. Its certificate is not looked at. Raises: OSError, HTTPException."""
     connection: http.client.HTTPConnection
+    unchecked = ssl.create_default_context()
+    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
     host = "localhost" if bind.socket is not None else _NEAREST.get(bind.host, bind.host)
     if is_tls:
-        unchecked = ssl.create_default_context()
-        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
         connection = http.client.HTTPSConnection(host, bind.port, timeout=PATIENCE_S, context=unchecked)
     else:
         connection = http.client.HTTPConnection(host, bind.port, timeout=PATIENCE_S)
@@ -34,6 +34,8 @@ def health_at(bind: Bind, *, is_tls: bool) -> bytes:
             connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             connection.sock.settimeout(PATIENCE_S)
             connection.sock.connect(str(bind.socket))
+            if is_tls:
+                connection.sock = unchecked.wrap_socket(connection.sock)
         connection.request("GET", "/healthz")
         return connection.getresponse().read(64)
     finally:

@@ -115,7 +115,11 @@ class Recovery:
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - each driver refuses in its own way; the servers' own limits remain
-            log.warning("the sessions of daemon %d cannot be ended: %s; run all daemons as one user", daemon_id, error)
+            log.warning(
+                "the sessions of daemon %d cannot be ended: %s; run all daemons as one user",
+                daemon_id,
+                error.__cause__ or error,
+            )
 
     def _unlocked(self, daemon_id: int, rows: list[Any]) -> list[Any]:
         """The rows that are not locked: a lock may be held for hours."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from qflowd.config.database_url import without_password
 from qflowd.model.errors import GrantsMissing, StoreUnavailable
@@ -132,7 +132,7 @@ class Dialect(ABC):
 
     def without_grant(self, error: Forbidden) -> GrantsMissing:
         """What a caller is told where the account of the database may not do something: who, what, and who can change it."""
-        account, name = urlsplit(self.url).username or "", self.name
+        account, name = unquote(urlsplit(self.url).username or "of this login"), self.name
         return GrantsMissing(
             f"the database account {account} lacks a grant: {error}; the schema's owner gives it: sql/grants/{name}_api.sql "
             f"for `qflowd api`, {name}.sql and {name}_python.sql for clients. Daemons and `qflowd migrate` need the owner"
