@@ -63,9 +63,8 @@ class Mysql(Dialect):
         asked = " UNION ALL ".join(f"SELECT IS_USED_LOCK('{name}.{number}')" for number in range(SESSIONS))
         for (number,) in connection.script(asked):
             if number is not None:
-                with contextlib.suppress(
-                    Disconnected, Forbidden, pymysql.Error
-                ):  # it has just ended; or is another user's
+                # It has just ended; or is another user's.
+                with contextlib.suppress(Disconnected, Forbidden, pymysql.Error):
                     connection.script(f"KILL {number}")
 
     def lock_holders(self, connection: Connection) -> list[str]:
