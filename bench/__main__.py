@@ -82,10 +82,16 @@ def main() -> None:
 
 
 def _report(name: str, database: str, builds: list[Build], make: MakeRig, args: argparse.Namespace) -> None:
-    """Run the builds in turn, so that a machine that grows slower does so for both; ratios are of neighbours."""
-    runs = [[BENCHES[name].measure(make, build, args) for build in builds] for _ in range(args.runs)]
-    for figure in runs[0][0]:
-        values = [[run[i][figure] for run in runs] for i in range(len(builds))]
+    """Run the builds in turn, each first in every other round: what a round does to the second it does to both.
+
+    Ratios are of neighbours.
+    """
+    runs: dict[Build, list[dict[str, float]]] = {build: [] for build in builds}
+    for number in range(args.runs):
+        for build in builds if number % 2 == 0 else reversed(builds):
+            runs[build].append(BENCHES[name].measure(make, build, args))
+    for figure in runs[builds[0]][0]:
+        values = [[run[figure] for run in runs[build]] for build in builds]
         ratio = ""
         if len(builds) == 2 and all(values[1]):
             ratio = f"{median(ours / theirs for ours, theirs in zip(*values, strict=True)):.2f}"

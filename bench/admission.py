@@ -2,6 +2,7 @@
 
 import time
 from argparse import Namespace
+from statistics import median
 
 from bench.builds import Build
 from bench.rig import MakeRig, Rig
@@ -9,6 +10,7 @@ from bench.throughput import noop_task
 
 TASKS = 5_400  # the symbols of the Chinese A-share market
 ABOUT = f"an instance of {TASKS:,} tasks, an idle daemon; bare: INSERT … SELECT of such rows"
+AGAIN = 5  # submissions of a version that is known; one alone is at the mercy of a checkpoint
 REST_S = 0.2  # between two samples: the daemon is asleep again
 LOOK_S = 0.001
 
@@ -18,10 +20,10 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:  
     rig = make(build)
     rig.workflow("wide", {f"s{i}": noop_task() for i in range(TASKS)})
     rig.start()
-    first, again = sample(rig), sample(rig)
+    first, again = sample(rig), median(sample(rig) for _ in range(AGAIN))
     [(rows,)] = rig.ask("SELECT COUNT(*) FROM qflow.task_instance")
-    if rows != 2 * TASKS:
-        raise SystemExit(f"{rows} task rows, not {2 * TASKS}")
+    if rows != (1 + AGAIN) * TASKS:
+        raise SystemExit(f"{rows} task rows, not {(1 + AGAIN) * TASKS}")
     return {"bare, ms": floor * 1e3, "version met first, ms": first * 1e3, "version known, ms": again * 1e3}
 
 

@@ -1,5 +1,7 @@
 """The rig: a database, a folder for a daemon of some build, the daemon itself, and the questions that all benchmarks ask."""
 
+import contextlib
+import itertools
 import json
 import os
 import signal
@@ -7,7 +9,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -149,30 +150,26 @@ class Rig:
 MakeRig = Callable[[Build], Rig]
 
 
-@contextmanager
+@contextlib.contextmanager
 def rigs(database: str) -> Iterator[MakeRig]:
-    """A server with its default durability, and a maker of rigs on fresh databases of it; a new one ends the one before."""
-    with MAKERS[database](durable=True) as server, tempfile.TemporaryDirectory() as home:
-        server.start()
-        made: list[Rig] = []
+    """A maker of rigs, each on a server of its own with its default durability: a new one ends the one before.
 
-        def end() -> None:
-            for rig in made[-1:]:
-                rig.stop()
-                rig.store.close()
-                server.drop_database(rig.url)
+    On a server that others have written to, the later one is slower: of checkpoints and of what they left in catalogs.
+    """
+    with tempfile.TemporaryDirectory() as home, contextlib.ExitStack() as current:
+        numbers = itertools.count()
 
         def make(build: Build) -> Rig:
-            end()
-            folder = Path(home) / f"rig{len(made)}"
+            current.close()
+            folder = Path(home) / f"rig{next(numbers)}"
             folder.mkdir(mode=0o755)
-            made.append(Rig(build, server.create_database(), folder, server.log))
-            return made[-1]
+            server = current.enter_context(MAKERS[database](durable=True))
+            rig = Rig(build, server.create_database(), folder, server.log)
+            current.callback(rig.store.close)
+            current.callback(rig.stop)
+            return rig
 
-        try:
-            yield make
-        finally:
-            end()
+        yield make
 
 
 # -- what the kernel says of processes

@@ -46,7 +46,7 @@ def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:
         figures[f"{shape}, daemon's CPU, µs a task"] = 1e6 * cpu_s(rig.pid) / args.tasks
         rig.stop()
         figures[f"{shape}, of the yardstick's"] = ours / yardstick(rig, shape, args.tasks)
-    # Of two databases on one server, the later one is slower.
+    # In turn, so that a machine that grows slower does so for both.
     first, *sagas, last = (run(make(build), shape, args.tasks) for shape in ("pairs", "sagas", "sagas", "pairs"))
     figures["sagas that succeed, of others"] = sum(sagas) / (first + last)
     return figures
