@@ -4,6 +4,7 @@ import threading
 import time
 from argparse import Namespace
 from statistics import mean
+from typing import NamedTuple
 
 from bench.builds import Build
 from bench.rig import MakeRig, Rig, cpu_s
@@ -13,63 +14,71 @@ from bench.throughput import run
 ABOUT = "what a dashboard that looks costs the engine: its stream, and what a run's page asks again while it changes"
 SHAPES = ("flat", "chain")  # in chains, the instance that is watched changes until the end
 WATCHED = 1  # the instance whose page is open
-TOPICS = f"overview,notifications,instances,instance:{WATCHED}"
+TOPICS = ("overview", "notifications", "instances", f"instance:{WATCHED}")
 AGAIN = ("/instances/{id}/tasks?limit=200", "/instances/{id}/timeline?bins=200")
 AGAIN_S = 5.0  # as the page does it
 LONGER = 10  # than other runs, which end before the stream has looked more than once or twice
 
 
+NOBODY, STREAM, PAGE = range(3)  # who looks: nobody, a stream that is read, a page that asks again as well
+
+
 def measure(make: MakeRig, build: Build, args: Namespace) -> dict[str, float]:
-    """Runs of a shape: nobody, somebody, somebody, nobody, so that a slower machine is slower for both."""
+    """Runs of a shape, there and back, so that a slower machine is slower for all."""
     figures = {}
     for shape in SHAPES:
-        found: dict[bool, list[float]] = {False: [], True: []}
-        used: dict[bool, list[float]] = {False: [], True: []}
-        shares = []
-        for is_watched in (False, True, True, False):
-            rig = make(build)
-            rate, share = _run(rig, shape, LONGER * args.tasks, is_watched=is_watched)
-            found[is_watched].append(rate)
-            used[is_watched].append(cpu_s(rig.pid))
-            rig.stop()
-            if is_watched:
-                shares.append(share)
-        figures[f"{shape}, watched, of unwatched"] = mean(found[True]) / mean(found[False])
-        figures[f"{shape}, daemon's CPU, of unwatched"] = mean(used[True]) / mean(used[False])
-        figures[f"{shape}, API's share of a core, %"] = 100 * mean(shares)
+        found: dict[int, list[_Run]] = {NOBODY: [], STREAM: [], PAGE: []}
+        for who in (NOBODY, STREAM, PAGE, PAGE, STREAM, NOBODY):
+            found[who].append(_run(make(build), shape, LONGER * args.tasks, who))
+        alone = found[NOBODY]
+        figures[f"{shape}, watched, of unwatched"] = _mean(found[PAGE], "rate") / _mean(alone, "rate")
+        figures[f"{shape}, daemon's CPU, of unwatched"] = _mean(found[PAGE], "cpu_s") / _mean(alone, "cpu_s")
+        figures[f"{shape}, the stream, % of a core"] = 100 * _mean(found[STREAM], "share")
+        figures[f"{shape}, stream and page, % of a core"] = 100 * _mean(found[PAGE], "share")
     return figures
 
 
-def _run(rig: Rig, shape: str, tasks: int, *, is_watched: bool) -> tuple[float, float]:
-    """Tasks a second, and the share of a core that the API's process took meanwhile."""
-    if not is_watched:
-        return run(rig, shape, tasks), 0.0
+class _Run(NamedTuple):
+    """Tasks a second, the daemon's CPU time, and the share of a core that the API's process took meanwhile."""
+
+    rate: float
+    cpu_s: float
+    share: float
+
+
+def _mean(runs: list[_Run], name: str) -> float:
+    return mean(getattr(each, name) for each in runs)
+
+
+def _run(rig: Rig, shape: str, tasks: int, who: int) -> _Run:
+    if who == NOBODY:
+        return _Run(run(rig, shape, tasks), cpu_s(rig.pid), 0.0)
     with served(rig) as api:
-        page = _Page(api, token_of(rig))
+        page = _Page(api, token_of(rig), asks=who == PAGE)
         rate = run(rig, shape, tasks)
         share = page.share()
         page.close()
     if page.events == 0:
         raise SystemExit("the stream has told nothing: nobody watched")
-    return rate, share
+    return _Run(rate, cpu_s(rig.pid), share)
 
 
 class _Page:
-    """A page that is open: a thread that reads the stream, and one that asks again for what the stream only names."""
+    """A page that is open: a thread that reads the stream, and one that `asks` again for what the stream only names."""
 
-    def __init__(self, api: Api, token: str) -> None:
+    def __init__(self, api: Api, token: str, *, asks: bool) -> None:
         self.events = 0
-        self._since: tuple[float, float] | None = None  # when the stream was opened, and the CPU time used until then
+        self._since: tuple[float, float] | None = None  # when all had been told once, and the CPU time used until then
         self._api, self._token = api, token
         self._is_closed = threading.Event()
-        self._threads = [threading.Thread(target=each, daemon=True) for each in (self._listen, self._ask)]
+        self._threads = [threading.Thread(target=each, daemon=True) for each in (self._listen, self._ask)[: 1 + asks]]
         for thread in self._threads:
             thread.start()
 
     def share(self) -> float:
-        """The part of a core that the API has used since the page was there; before, it was asked whether it can be."""
+        """The part of a core that the API has used since the page was filled."""
         if self._since is None:
-            raise SystemExit("the stream has not been opened: nobody watched")
+            raise SystemExit("the stream has not told what there is: nobody watched")
         began, used = self._since
         return (cpu_s(self._api.pid) - used) / (time.monotonic() - began)
 
@@ -83,10 +92,13 @@ class _Page:
         connection = self._api.connect()
         while not self._is_closed.wait(0.05) and not exists(connection, f"/instances/{WATCHED}", self._token):
             pass
-        answer = get(connection, f"/stream?topics={TOPICS}", self._token)
-        self._since = time.monotonic(), cpu_s(self._api.pid)
+        answer, told = get(connection, f"/stream?topics={','.join(TOPICS)}", self._token), 0
         while not self._is_closed.is_set():
-            self.events += answer.readline().startswith(b"event: delta")
+            line = answer.readline()
+            self.events += line.startswith(b"event: delta")
+            told += line.startswith(b"event: snapshot")
+            if told == len(TOPICS) and self._since is None:
+                self._since = time.monotonic(), cpu_s(self._api.pid)
 
     def _ask(self) -> None:
         connection = self._api.connect()

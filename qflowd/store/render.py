@@ -16,6 +16,7 @@
 {utc_text: a}                the same as text, in UTC whatever the session's zone
 {concat: a, b} {names: c}    text of several values; of a column's values, with commas
 {contains: a, b}             text b is part of text a, the empty text of any
+{in_few: SELECT …}           in what a SELECT gives, which is looked up before all rows
 {until_colon: a}             text a up to its first colon, or all of it
 {upsert: a, b}               what follows VALUES/SELECT to replace columns where the key (a, b) is there
 {excluded: c}                the refused row's column c, in an upsert
@@ -57,6 +58,7 @@ TEMPLATES: dict[str, str] = {
     "instant": "{0}",
     "concat": "CONCAT({0})",
     "contains": "INSTR({0}) > 0",
+    "in_few": "IN ({0})",
 }
 # Words as most databases say them; one that limits an indexed string has its own for those types.
 WORDS: dict[str, str] = {

@@ -20,8 +20,8 @@ WHERE i.id = :instance_id AND i.tenant = :tenant ORDER BY t.id LIMIT {literal: b
 SELECT t.id, t.node, t.lane, t.state FROM qflow.workflow_instance i
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
 WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
-    AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node IN (SELECT n.node FROM qflow.workflow_node n
-        WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}))
+    AND ({contains: LOWER(t.label), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
+        WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}})
 ORDER BY t.id LIMIT {literal: batch}
 
 -- name: find_failed_rows
@@ -48,16 +48,16 @@ SELECT r.id, r.node, r.lane, r.state, r.place FROM (
     FROM qflow.workflow_instance i
     JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
     WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
-        AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node IN (SELECT n.node FROM qflow.workflow_node n
-            WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}))) r
+        AND ({contains: LOWER(t.label), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
+            WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}})) r
 WHERE r.place > :place OR (r.place = :place AND r.id > :after) ORDER BY r.place, r.id LIMIT {literal: batch}
 
 -- name: count_rows
 SELECT COUNT(*) AS tasks FROM qflow.workflow_instance i
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
 WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
-    AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node IN (SELECT n.node FROM qflow.workflow_node n
-        WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}))
+    AND ({contains: LOWER(t.label), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
+        WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}})
 
 -- name: find_ids_held
 -- What daemons hold, of all instances of the tenant: by the daemons there ever were, which are few.

@@ -31,6 +31,7 @@ class PostgresRenderer(Renderer):
         "utc_text": "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
         "names": "string_agg({0}, ', ' ORDER BY {0})",
         "contains": "STRPOS({0}) > 0",
+        "in_few": "= ANY(ARRAY({0}))",  # of a hundred thousand rows, each asks the hash table of an IN
         "until_colon": "split_part({0}, ':', 1)",
         "each": "LATERAL (SELECT unnest(CAST(translate({0}, '[]', '{{}}') AS integer[])) AS value)",
     }
