@@ -85,14 +85,14 @@ class _Watched:
     kept_bytes: int = 0
     forgotten: int = 0  # the greatest number that is not kept any more
     due_at: float = 0.0
-    took_s: float = 0.0  # the last look
+    took_s: deque[float] = field(default_factory=lambda: deque((0.0, 0.0, 0.0), maxlen=3))  # the last looks
     share: float = 0.0  # of the time that its looks take
     left_at: float = 0.0  # when the last subscriber left
 
-    def cost_of(self, took_s: float) -> float:
-        """What looks cost, now that one took so long. One long one says nothing: the database may have stood still."""
-        cost_s, self.took_s = min(took_s, self.took_s), took_s
-        return cost_s
+    @property
+    def cost_s(self) -> float:
+        """What a look costs: the median, as one long one says nothing. The database may have stood still."""
+        return sorted(self.took_s)[1]
 
     def add(self, event: StreamEvent) -> None:
         self.events.append(event)
@@ -228,10 +228,10 @@ class Hub:
         except Exception:
             log.exception("live stream: topic %s", watched.topic.name)
         ended, period_s = time.monotonic(), watched.topic.period_s
-        cost_s = watched.cost_of(0.0 if is_away else ended - began)
+        watched.took_s.append(0.0 if is_away else ended - began)
         others = sum(each.share for each in looked_at if each is not watched)
-        watched.share = share_of(cost_s, period_s, others, len(looked_at))
-        watched.due_at = ended + (cost_s / watched.share if watched.share else period_s)
+        watched.share = share_of(watched.cost_s, period_s, others, len(looked_at))
+        watched.due_at = ended + (watched.cost_s / watched.share if watched.share else period_s)
 
     def _tell(self, watched: _Watched, now: Data | None, changed: Data | None) -> None:
         if now is None:
