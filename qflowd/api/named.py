@@ -4,10 +4,10 @@ from typing import Any, Final
 
 from qflowd.api.answers import ApiFault
 from qflowd.api.call import Call
-from qflowd.define.fields import there_is_no
 from qflowd.engine.definitions.versions import LARGEST_VERSION
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE, instance_of
+from qflowd.model.near_names import there_is_no
 from qflowd.model.numbers import whole_number
 from qflowd.model.states import VersionState
 

@@ -8,10 +8,10 @@ import msgspec
 
 from qflowd.api.answers import ApiFault, Problem, field_name
 from qflowd.api.call import Call
-from qflowd.define.fields import did_you_mean
 from qflowd.model import jsontext
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE
 from qflowd.model.instants import within_bounds
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.numbers import whole_number
 
 S = TypeVar("S", bound=msgspec.Struct)

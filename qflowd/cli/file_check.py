@@ -11,13 +11,13 @@ from qflowd.cli.known_jobs import KnownJobs
 from qflowd.cli.known_names import KnownNames
 from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
-from qflowd.define.fields import did_you_mean
 from qflowd.define.key_paths import KeyPath
 from qflowd.define.param_faults import param_faults
 from qflowd.define.schema import workflow_schema
 from qflowd.define.task_definitions import TaskDefinition, definition_in, filled, head_of, why_archived
 from qflowd.model.dag import cycle_from
 from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.workflow import Workflow
 from qflowd.plugins.source import visible_files
 

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from qflowd.define.branches import unreachable
-from qflowd.define.fields import did_you_mean
 from qflowd.define.key_paths import KeyFault, KeyPath
 from qflowd.define.param_faults import param_faults
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.workflow import Job, Task, Workflow
 
 DEFAULT_POOL: Final = "default"

@@ -13,8 +13,8 @@ from qflowd.cli.printing import coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.client import Client, InstanceInfo
-from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound
+from qflowd.model.near_names import did_you_mean
 
 # What a command lists: columns, and what it says without rows. The rows come from the client's method of that name.
 LISTINGS: Final = {

@@ -9,9 +9,9 @@ from typing import Any, Final
 from qflowd.cli.session import is_tenant_given
 from qflowd.client import Client, Instance
 from qflowd.client.instance import no_such_task
-from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound
 from qflowd.model.ids import LARGEST_INSTANCE
+from qflowd.model.near_names import did_you_mean
 
 PATTERN: Final = frozenset("*?[")
 LISTED: Final = "`qflowd workflows` and `qflowd jobs` list those there are"

@@ -11,10 +11,10 @@ from qflowd.cli.printing import near
 from qflowd.cli.session import configuration, open_client
 from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.define import documents, stored, workflow_file
-from qflowd.define.fields import did_you_mean
 from qflowd.define.task_definitions import Definitions, resolve
 from qflowd.engine.definitions.workflow_store import digest_of
 from qflowd.model.errors import InvalidWorkflow, NotFound
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.workflow import Workflow
 
 

@@ -18,9 +18,9 @@ from qflowd.client.records import (
 )
 from qflowd.client.requests import whole
 from qflowd.client.transport import LARGE_ROWS, ROWS, rows_at_once
-from qflowd.define.fields import did_you_mean
 from qflowd.model.errors import NotFound, Rejected
 from qflowd.model.ids import instance_of, key_range
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.states import ENDED
 from qflowd.model.workflow import Json
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from qflowd.client.polling import ANSWER_S
 from qflowd.client.records import Answer
-from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
+from qflowd.model.near_names import there_is_no
 
 if TYPE_CHECKING:
     from qflowd.client.client import Client

@@ -9,8 +9,8 @@ from qflowd.client.records import Answer
 from qflowd.define import stored
 from qflowd.define.differences import Difference, differences
 from qflowd.define.documents import Format
-from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
+from qflowd.model.near_names import there_is_no
 from qflowd.model.workflow import Workflow
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from graphlib import CycleError
 from typing import Any, NamedTuple
 
-from qflowd.define.fields import there_is_no
 from qflowd.define.renaming import renamed_in_condition, renamed_in_value
 from qflowd.model import dag
 from qflowd.model.errors import CycleFound, NameTaken, NotFound
+from qflowd.model.near_names import there_is_no
 from qflowd.model.workflow import Json
 
 Text = Mapping[str, Json]  # the document of a workflow, as its file says it

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from qflowd.define.expressions import compile_value
-from qflowd.define.fields import did_you_mean
 from qflowd.define.key_paths import KeyFault
 from qflowd.define.schema import Schema
 from qflowd.model.errors import InvalidExpression
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.workflow import Json
 
 

@@ -6,8 +6,8 @@ from functools import lru_cache, partial
 from typing import Any, Final, NoReturn
 
 from qflowd.define.coercion import FORMATS, coerce
-from qflowd.define.fields import did_you_mean
 from qflowd.model import jsontext
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.workflow import Json
 
 LONGEST_MESSAGE = 300

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from qflowd.define.edits import parents_in, tasks_of
-from qflowd.define.fields import there_is_no
 from qflowd.define.finally_tasks import with_ends
 from qflowd.define.item_by_item import BREAKER_OPEN, EACH
 from qflowd.model import dag
 from qflowd.model.errors import NotFound
+from qflowd.model.near_names import there_is_no
 from qflowd.model.numbers import whole_number
 from qflowd.model.workflow import Edge, Json, Task, TriggerRule, Workflow
 

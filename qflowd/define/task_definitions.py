@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from qflowd.define import documents
 from qflowd.define.documents import Document, Format
-from qflowd.define.fields import Fields, did_you_mean
+from qflowd.define.fields import Fields
 from qflowd.define.key_paths import KeyFault
 from qflowd.define.param_faults import param_faults
 from qflowd.define.readers import key_text, mapping
@@ -20,6 +20,7 @@ from qflowd.define.settings import SETTINGS
 from qflowd.define.workflow_check import check_params
 from qflowd.define.workflow_file import parse_document, parse_task
 from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.workflow import Json, Workflow
 
 _HEADS: Final = {"task": "definition", "task_type": "type"}

@@ -7,7 +7,7 @@ from graphlib import CycleError
 from typing import Final
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
-from qflowd.define.fields import Fields, did_you_mean
+from qflowd.define.fields import Fields
 from qflowd.define.item_by_item import above_item_by_item, check_each
 from qflowd.define.key_paths import KeyPath
 from qflowd.define.schema import schema_fault
@@ -15,6 +15,7 @@ from qflowd.model import dag
 from qflowd.model.dag import Above
 from qflowd.model.errors import CycleFault, InvalidExpression
 from qflowd.model.names import fault_in_key
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.workflow import Json, Settings, Task, Workflow
 
 # A default cannot use other params: there would be an order between them.

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from qflowd.define.fields import did_you_mean, there_is_no
 from qflowd.model.errors import QflowdError
+from qflowd.model.near_names import did_you_mean, there_is_no
 from qflowd.model.refusals import Refusal
 from qflowd.store.tx import Tx
 

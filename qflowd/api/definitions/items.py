@@ -11,8 +11,8 @@ from qflowd.api.call import Call
 from qflowd.api.named import number_in
 from qflowd.api.paging import ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.row_fields import fields_of
-from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
+from qflowd.model.near_names import there_is_no
 
 Kind = Literal["type", "definition"]
 OWN: Final = ("title", "job", "type", "params")  # keys of a document that have a field of their own

@@ -5,7 +5,7 @@ from enum import IntEnum
 from typing import Final, TypeVar
 
 from qflowd.api.answers import ApiFault
-from qflowd.define.fields import did_you_mean
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.states import InstanceState, TaskState
 
 S = TypeVar("S", bound=IntEnum)

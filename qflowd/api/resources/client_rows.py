@@ -14,8 +14,8 @@ from qflowd.api.finding.lines import count_fitting
 from qflowd.api.reading import LARGEST_NUMBER, Query
 from qflowd.api.routing import route
 from qflowd.client.transport import READS, ROWS, rows_at_once
-from qflowd.define.fields import did_you_mean
 from qflowd.model.ids import LARGEST_INSTANCE, key_range
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.roles import Role
 from qflowd.model.states import InstanceState
 

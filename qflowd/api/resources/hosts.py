@@ -13,8 +13,8 @@ from qflowd.api.call import Call
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of, items_of
 from qflowd.api.today.daemons import DaemonItem, live_daemons
-from qflowd.define.fields import there_is_no
 from qflowd.model.errors import NotFound
+from qflowd.model.near_names import there_is_no
 from qflowd.model.roles import Role
 
 

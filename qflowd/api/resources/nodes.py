@@ -10,9 +10,9 @@ from qflowd.api.drawing.versions import VersionGraph, graph_of, job_of, kind_of
 from qflowd.api.named import number_in, version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
-from qflowd.define.fields import there_is_no
 from qflowd.define.writing import dump_task
 from qflowd.model.errors import NotFound
+from qflowd.model.near_names import there_is_no
 from qflowd.model.roles import Role
 
 

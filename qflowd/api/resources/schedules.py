@@ -12,10 +12,10 @@ from qflowd.api.named import workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of, items_of
-from qflowd.define.fields import there_is_no
 from qflowd.model import cron
 from qflowd.model.errors import NotFound
 from qflowd.model.instants import FOREVER
+from qflowd.model.near_names import there_is_no
 from qflowd.model.roles import Role
 
 LONGEST_SPAN: Final = timedelta(days=62)

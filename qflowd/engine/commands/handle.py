@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from qflowd.define.fields import did_you_mean
 from qflowd.define.selection import Selection
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_instance, verb
 from qflowd.engine.refusal import LONGEST_ERROR, NAMED, Refused, listed
 from qflowd.model import jsontext
 from qflowd.model.ids import key_range
 from qflowd.model.names import shown_name
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.refusals import Refusal
 from qflowd.store.tx import Tx
 

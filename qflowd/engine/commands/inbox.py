@@ -6,8 +6,6 @@ REJECTED with the reason and never taken again, so it cannot stand in the way of
 
 from typing import Any, ClassVar, Final
 
-from qflowd.define.fields import did_you_mean
-
 # Each of these adds its verbs to the registry.
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands import (  # noqa: F401
@@ -47,6 +45,7 @@ from qflowd.engine.service import Place, Topics, log_refused, report
 from qflowd.model import jsontext
 from qflowd.model.errors import RowsLocked, StoreUnavailable
 from qflowd.model.ids import instance_of
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import AnswerState
 from qflowd.store.tx import Store, Tx

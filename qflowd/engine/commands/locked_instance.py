@@ -5,7 +5,6 @@ from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from qflowd.define.fields import did_you_mean
 from qflowd.engine.admission.walls import refuse_suspended
 from qflowd.engine.commands.control import Command, refuse_terminating, remedy, standing, state_name
 from qflowd.engine.commands.row_graph import NO_ORDINALS, RowGraph
@@ -16,6 +15,7 @@ from qflowd.engine.refusal import NAMED, Refused, listed, no_such_task
 from qflowd.engine.sagas.compensate import refuse_compensated
 from qflowd.engine.spawning.spawn_tree import load_tree
 from qflowd.model.ids import ORDINALS, instance_of, key_range
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, Reason, SagaState, TaskState
 from qflowd.model.workflow import Task

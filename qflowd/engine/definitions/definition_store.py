@@ -6,7 +6,6 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.define import documents
 from qflowd.define.documents import Format
-from qflowd.define.fields import did_you_mean
 from qflowd.define.task_definitions import TaskDefinition, why_archived
 from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions.versions import put_active
@@ -15,6 +14,7 @@ from qflowd.engine.refusal import Refused, listed
 from qflowd.model import jsontext
 from qflowd.model.errors import Fault, InvalidWorkflow, NameTaken
 from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Workflow
 from qflowd.store.tx import Duplicate, Tx

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 from qflowd.config.records import LimitConfig, read_over
-from qflowd.define.fields import Fields, did_you_mean
+from qflowd.define.fields import Fields
 from qflowd.define.readers import text
 from qflowd.engine.commands.control import (
     Caches,
@@ -28,6 +28,7 @@ from qflowd.model.breaker import read_breaker
 from qflowd.model.durations import parse_period
 from qflowd.model.instants import FOREVER
 from qflowd.model.limits import MOST_SLOTS, fault_in_limit
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx

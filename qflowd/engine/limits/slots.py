@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from qflowd.define.fields import did_you_mean
 from qflowd.engine.limits.breakers import may_try
 from qflowd.model.limits import MOST_SLOTS, of_lane
+from qflowd.model.near_names import did_you_mean
 from qflowd.model.rates import Spent, parse_rates
 from qflowd.store.clock import from_microseconds, to_microseconds
 from qflowd.store.tx import Tx
