@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qflowd.calendars.bundled import calendar
     from qflowd.client import connect
     from qflowd.daemon.embedded import Engine
     from qflowd.define.builders import TaskBuilder, WorkflowBuilder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         InvalidRequest,
         InvalidWorkflow,
         NotFound,
+        OutsideCalendar,
         QflowdError,
         Rejected,
         StoreUnavailable,
@@ -33,6 +35,7 @@ _HOMES = {
     "Engine": "qflowd.daemon.embedded",
     "TaskBuilder": "qflowd.define.builders",
     "WorkflowBuilder": "qflowd.define.builders",
+    "calendar": "qflowd.calendars.bundled",
     "connect": "qflowd.client",
     "context": "qflowd.jobs.context",
     "job": "qflowd.jobs.decorators",
@@ -53,6 +56,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidWorkflow",
     "NotFound",
+    "OutsideCalendar",
     "QflowdError",
     "Rejected",
     "RetryAfter",
@@ -62,6 +66,7 @@ __all__ = [
     "TaskBuilder",
     "WorkflowBuilder",
     "__version__",
+    "calendar",
     "connect",
     "context",
     "job",

@@ -6,8 +6,8 @@ from typing import Literal
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def folder(name: Literal["sql", "plugins", "starter", "web"]) -> Path:
-    """The SQL files, the drop-in plugins, what `qflowd init` copies, or the dashboard's files.
+def folder(name: Literal["sql", "plugins", "starter", "calendars", "web"]) -> Path:
+    """The SQL files, the drop-in plugins, what `qflowd init` copies, the calendars, or the dashboard's files.
 
     In a wheel below `qflowd/_shipped/`, in a checkout beside the package.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 
@@ -150,3 +151,13 @@ class LeaseLost(QflowdError):
 
 class RefusedPath(QflowdError):
     """A plugin folder or file may not be trusted, because others can write to it."""
+
+
+class OutsideCalendar(QflowdError):
+    """A calendar does not know of a day: it lies before its first one, or past its horizon."""
+
+    def __init__(self, calendar: str, day: date, first: date, last: date) -> None:
+        self.calendar, self.day, self.first, self.last = calendar, day, first, last
+        past = f"what comes after is not known yet: update qflowd, or import its days to {day.year}"
+        why = f"that is its first; {past}" if day < first else past
+        super().__init__(f"calendar {calendar} knows of {first} to {last}, not what is asked for {day}; {why}")

@@ -1,0 +1,1 @@
+"""Calendars: which days have a session, from when to when, and which session an instant belongs to."""

@@ -1,0 +1,28 @@
+"""Days as files of calendars hold them: by year, `MMDD` or `MMDD-MMDD`, separated by blanks."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+
+
+def unpack(packed: Mapping[str, str]) -> Iterator[date]:
+    """The days in `{"2026": "0101 0216-0223"}`, in their order; a range has both of its ends.
+
+    Raises: ValueError with what cannot be read.
+    """
+    for year, days in packed.items():
+        for word in days.split():
+            first, _, last = word.partition("-")
+            begin, end = _day(year, first), _day(year, last or first)
+            if end < begin:
+                raise ValueError(f"{word} of {year} ends before it begins")
+            for number in range((end - begin).days + 1):
+                yield begin + timedelta(days=number)
+
+
+def _day(year: str, text: str) -> date:
+    if len(text) == 4:
+        try:
+            return date.fromisoformat(f"{year}-{text[:2]}-{text[2:]}")
+        except ValueError:
+            pass
+    raise ValueError(f"{text!r} of {year} is not a day; write it as MMDD")

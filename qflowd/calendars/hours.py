@@ -1,0 +1,56 @@
+"""Hours of a session as files of calendars write them, `09:30-11:30 13:00-15:00`, and from which day on they hold."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from datetime import date
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+DAY: Final = 24 * 60  # minutes
+
+Part = tuple[int, int]  # from and to, in minutes since midnight; beyond `DAY` on the next day
+Parts = tuple[Part, ...]
+
+
+@lru_cache(maxsize=512)
+def parse_hours(text: str) -> Parts:
+    """The parts of a session, earliest first; one that ends before it begins ends on the next day. "": none.
+
+    Raises: ValueError with what cannot be read.
+    """
+    parts = []
+    for word in text.split():
+        first, _, last = word.partition("-")
+        begin, end = _minutes(first), _minutes(last)
+        parts.append((begin, end if end > begin else end + DAY))
+    if any(left[1] > right[0] for left, right in pairwise(parts)):
+        raise ValueError(f"{text!r}: a part begins before the one before it has ended")
+    return tuple(parts)
+
+
+def _minutes(text: str) -> int:
+    hour, _, minute = text.partition(":")
+    if not (len(hour) == len(minute) == 2 and (hour + minute).isdecimal() and hour < "24" and minute < "60"):
+        raise ValueError(f"{text!r} is not a time of day; write hours as 09:30-11:30 13:00-15:00")
+    return 60 * int(hour) + int(minute)
+
+
+class HoursByDay:
+    """Hours that hold from some days on; none before the first of them.
+
+    Attributes:
+        earliest, latest: minutes in which anything ever begins and ends; out of reach if nothing does.
+    """
+
+    def __init__(self, since: Mapping[date, str]) -> None:
+        self._since = sorted(since)
+        self._parts = [parse_hours(since[day]) for day in self._since]
+        every = [part for parts in self._parts for part in parts]
+        self.earliest = min((begin for begin, _ in every), default=2 * DAY)
+        self.latest = max((end for _, end in every), default=0)
+
+    def on(self, day: date) -> Parts:
+        """The parts of the session of a day."""
+        place = bisect_right(self._since, day)
+        return self._parts[place - 1] if place else ()

@@ -1,0 +1,78 @@
+"""The days of a calendar that have a session, from its first day to its horizon."""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable
+from datetime import date
+from typing import Final
+
+from qflowd.model.errors import OutsideCalendar
+
+WEEK: Final = 7
+
+
+class TradingDays:
+    """Sorted days. `name`: of the calendar, for errors. `weekdays`: of ordinals (0 is Sunday), as every week has them."""
+
+    def __init__(self, name: str, first: date, last: date, weekdays: Collection[int], days: Iterable[int]) -> None:
+        self.name, self.first, self.last = name, first, last
+        self._weekdays = weekdays
+        self._days = array("i", days)  # a list would be ten times as large
+
+    @classmethod
+    def of_weeks(cls, name: str, first: date, last: date, weekdays: str) -> "TradingDays":
+        """Every week alike; `weekdays`: ISO, such as `12345`."""
+        wanted = frozenset(int(day) % WEEK for day in weekdays)
+        begin, end = first.toordinal(), last.toordinal()
+        starts = (start for start in range(begin, begin + WEEK) if start % WEEK in wanted)
+        return cls(name, first, last, wanted, sorted(day for start in starts for day in range(start, end + 1, WEEK)))
+
+    def changed(self, closed: Iterable[date], added: Iterable[date]) -> "TradingDays":
+        """Without some days, and with others; those outside of the calendar change nothing."""
+        days = set(self._days).difference(day.toordinal() for day in closed)
+        days.update(day.toordinal() for day in added if self.first <= day <= self.last)
+        return TradingDays(self.name, self.first, self.last, self._weekdays, sorted(days))
+
+    def within(self, name: str, first: date, last: date) -> "TradingDays":
+        """The same days as another calendar has them, which knows fewer."""
+        first, last = max(first, self.first), min(last, self.last)
+        begin, end = bisect_left(self._days, first.toordinal()), bisect_right(self._days, last.toordinal())
+        return TradingDays(name, first, last, self._weekdays, self._days[begin:end])
+
+    def __contains__(self, day: date) -> bool:
+        """Raises: OutsideCalendar."""
+        number = self.known(day).toordinal()
+        place = bisect_left(self._days, number)
+        return place < len(self._days) and self._days[place] == number
+
+    def next(self, day: date, n: int) -> date:
+        """The n-th session after a day. Raises: OutsideCalendar."""
+        return self._at(bisect_right(self._days, self.known(day).toordinal()) + n - 1, day)
+
+    def previous(self, day: date, n: int) -> date:
+        """The n-th session before a day. Raises: OutsideCalendar."""
+        return self._at(bisect_left(self._days, self.known(day).toordinal()) - n, day)
+
+    def between(self, first: date, last: date) -> list[date]:
+        """The sessions from `first` to `last`, both included. Raises: OutsideCalendar."""
+        begin, end = (
+            bisect_left(self._days, self.known(first).toordinal()),
+            bisect_right(self._days, self.known(last).toordinal()),
+        )
+        return [date.fromordinal(number) for number in self._days[begin:end]]
+
+    def is_unbroken(self, session: date, following: date) -> bool:
+        """Whether nothing but a weekend lies between a session and the following one: no holiday."""
+        between = range(session.toordinal() + 1, following.toordinal())
+        return not any(number % WEEK in self._weekdays for number in between)
+
+    def known(self, day: date) -> date:
+        """The day, if the calendar knows it. Raises: OutsideCalendar."""
+        if not self.first <= day <= self.last:
+            raise OutsideCalendar(self.name, day, self.first, self.last)
+        return day
+
+    def _at(self, place: int, day: date) -> date:
+        if not 0 <= place < len(self._days):
+            raise OutsideCalendar(self.name, day, self.first, self.last)
+        return date.fromordinal(self._days[place])
