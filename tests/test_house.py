@@ -37,6 +37,7 @@ PUBLISHED = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
+    "calendars",
     "docs",
     "examples",
     "plugins",

@@ -21,6 +21,7 @@ WHERE = (
     "README.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "calendars",
     "docs",
     "examples",
     "plugins",
