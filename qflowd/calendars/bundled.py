@@ -20,9 +20,9 @@ def calendar(name: str) -> Calendar:
 
     Raises: NotFound, which names what comes near.
     """
-    exchange, _, product = name.partition(".")
-    if exchange not in names() or (product and product not in products(exchange)):
-        known = [f"{exchange}.{each}" for each in products(exchange)] if product and exchange in names() else names()
+    exchange, dot, product = name.partition(".")
+    if exchange not in names() or (dot and product not in products(exchange)):
+        known = [f"{exchange}.{each}" for each in products(exchange)] if dot and exchange in names() else names()
         raise NotFound(there_is_no("calendar", name, known, "calendars"))
     file = _file(exchange)
     hours, nights = file.hours, file.nights
