@@ -89,6 +89,12 @@ class Calendar:
 
     # -- instants
 
+    def local(self, instant: datetime) -> datetime:
+        """An instant by the clocks of the calendar's zone. Raises: InvalidRequest for one without a time zone."""
+        if instant.tzinfo is None:
+            raise InvalidRequest(f"{instant} has no time zone; write one, such as datetime.now(UTC)")
+        return instant.astimezone(zone(self.timezone))
+
     def trade_date(self, instant: datetime) -> date | None:
         """The session that an instant belongs to, by the clocks of the zone.
 
@@ -97,7 +103,7 @@ class Calendar:
 
         Raises: OutsideCalendar; InvalidRequest for an instant without a time zone.
         """
-        local = self._local(instant)
+        local = self.local(instant)
         today = local.date()
         minute = local.hour * 60 + local.minute + (local.second + local.microsecond / 1e6) / 60
         if minute + DAY <= self.nights.latest and (night := self._night_of_evening(today - timedelta(days=1))):
@@ -151,11 +157,6 @@ class Calendar:
         midnight = datetime.combine(day, time(), zone(self.timezone))
         begin, end = ((midnight + timedelta(minutes=minute)).astimezone(UTC) for minute in part)
         return begin, end
-
-    def _local(self, instant: datetime) -> datetime:
-        if instant.tzinfo is None:
-            raise InvalidRequest(f"{instant} has no time zone; write one, such as datetime.now(UTC)")
-        return instant.astimezone(zone(self.timezone))
 
 
 def _day(day: date | str) -> date:

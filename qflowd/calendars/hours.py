@@ -29,6 +29,16 @@ def parse_hours(text: str) -> Parts:
     return tuple(parts)
 
 
+def format_hours(parts: Parts) -> str:
+    """As `parse_hours` reads them."""
+    return " ".join(f"{_time(begin)}-{_time(end)}" for begin, end in parts)
+
+
+def _time(minutes: int) -> str:
+    hour, minute = divmod(minutes % DAY, 60)
+    return f"{hour:02}:{minute:02}"
+
+
 def _minutes(text: str) -> int:
     hour, _, minute = text.partition(":")
     if not (len(hour) == len(minute) == 2 and (hour + minute).isdecimal() and hour < "24" and minute < "60"):

@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable
 from datetime import date
+from itertools import chain
 from typing import Final
 
 from qflowd.model.errors import OutsideCalendar
@@ -25,7 +26,8 @@ class TradingDays:
         wanted = frozenset(int(day) % WEEK for day in weekdays)
         begin, end = first.toordinal(), last.toordinal()
         starts = (start for start in range(begin, begin + WEEK) if start % WEEK in wanted)
-        return cls(name, first, last, wanted, sorted(day for start in starts for day in range(start, end + 1, WEEK)))
+        weeks = (range(start, end + 1, WEEK) for start in starts)
+        return cls(name, first, last, wanted, sorted(chain.from_iterable(weeks)))
 
     def changed(self, closed: Iterable[date], added: Iterable[date]) -> "TradingDays":
         """Without some days, and with others; those outside of the calendar change nothing."""
@@ -60,6 +62,10 @@ class TradingDays:
             bisect_right(self._days, self.known(last).toordinal()),
         )
         return [date.fromordinal(number) for number in self._days[begin:end]]
+
+    def is_weekday(self, day: date) -> bool:
+        """Whether there is a session on such a day of the week unless it is a holiday."""
+        return day.toordinal() % WEEK in self._weekdays
 
     def is_unbroken(self, session: date, following: date) -> bool:
         """Whether nothing but a weekend lies between a session and the following one: no holiday."""

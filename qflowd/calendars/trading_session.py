@@ -35,6 +35,11 @@ class TradingSession:
         """Between the parts of the day session."""
         return tuple((left[1], right[0]) for left, right in pairwise(self.parts))
 
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """All times of trading, earliest first: the night, and the parts of the day session."""
+        return (self.night, *self.parts) if self.night else self.parts
+
     def is_open(self, instant: datetime) -> bool:
         """Whether there is trading at an instant; not any more at the end of a part."""
-        return any(begin <= instant < end for begin, end in (*filter(None, (self.night,)), *self.parts))
+        return any(begin <= instant < end for begin, end in self.spans)

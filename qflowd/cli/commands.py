@@ -53,6 +53,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
         "definitions": "List task types and task definitions; define, archive or unarchive one.",
         "schedules": "List schedules; enable, disable or look into one.",
+        "calendars": "List calendars; show the year of one, its next sessions, whether it is open.",
         "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",
         "plugins": "List plugin files as each live daemon sees them, with errors.",
         "daemons": "List daemons that are running: ready, or stopping.",

@@ -141,11 +141,18 @@ def cut(text: str, size: int) -> str:
 
 
 def zone() -> ZoneInfo:
-    """The zone in which people want instants: `qflowd --timezone`, else UTC.
+    """The zone in which people want instants: `qflowd --timezone`, else UTC. Raises: as `asked_zone`."""
+    return asked_zone() or ZoneInfo("UTC")
+
+
+def asked_zone() -> ZoneInfo | None:
+    """The zone of `qflowd --timezone`; None if there is none.
 
     Raises: click.BadParameter for a name that does not exist.
     """
-    name = click.get_current_context().find_root().params.get("timezone") or "UTC"
+    name = click.get_current_context().find_root().params.get("timezone")
+    if not name:
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
