@@ -70,6 +70,8 @@ def plan(
         print_json({"workflow": definition.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
     echo(f"{bold(definition.key)}  {definition.title}".rstrip())
+    if definition.calendar:
+        echo(f"  calendar  {definition.calendar}")
     if definition.concurrency:
         echo(f"  concurrency  {compact(msgspec.to_builtins(definition.concurrency))}")
     if admission.params:
@@ -150,7 +152,7 @@ def _in_words(node: Node, step: dict[str, Any]) -> dict[str, Any]:
 def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
     """Settings and params of a task; params are rendered, except what needs the output of a task."""
     settings = effective(node, Settings(), jobs.get(node.job), Settings(pool=admission.default_pool))
-    scope = instance_scope(admission.request, admission.request.target, None) | {
+    scope = instance_scope(admission.request, admission.plan.workflow, None) | {
         "params": admission.params,
         "tasks": {},
     }

@@ -170,6 +170,10 @@ class WorkflowBuilder:
         """When it fires by itself; `catchup` is `none`, `last` or `all(n)`."""
         return self._with(schedule={"cron": cron, "timezone": timezone, "catchup": catchup, "enabled": enabled})
 
+    def with_calendar(self, calendar: str) -> Self:
+        """The calendar that its expressions ask for sessions, such as `XSHG`."""
+        return self._with(calendar=calendar)
+
     def with_task(self, task: Task | TaskBuilder) -> Self:
         """Add a task, or replace the one of the same key."""
         key, document = task.written() if isinstance(task, TaskBuilder) else (task.key, dump_task(task))

@@ -1,7 +1,8 @@
 """Values and conditions with `{{ … }}` inside, compiled once and rendered over the facts of an instance.
 
 A lone expression keeps its type; among other text it becomes text. A scope is a mapping with `params`,
-`business_date`, `fire_at`, `instance`, and `tasks`: task key -> {"output": …}, which may be lazy.
+`business_date`, `fire_at`, `instance`, `calendar` (the workflow's, by name), and `tasks`: task key -> {"output": …}, which
+may be lazy.
 """
 
 import ast
@@ -26,19 +27,21 @@ _PAIRS: Final = {"(": ")", "[": "]", "{": "}"}
 class Template:
     """A compiled JSON value or condition.
 
-    `facts` are names like `params`; `params` those asked for by name; `tasks` the keys of tasks whose output it uses.
+    `facts` are names like `params`; `params` those asked for by name; `tasks` the keys of tasks whose output it uses;
+    `calendars` the names of calendars that are written out in it, "" where it asks the workflow's own.
     `render` gives its value in a scope, and raises ExpressionFailed, naming the expression and what is missing.
     """
 
     facts: frozenset[str]
     params: frozenset[str]
     tasks: frozenset[str]
+    calendars: frozenset[str]
     render: Render = field(repr=False, compare=False)
 
     @property
     def is_constant(self) -> bool:
         """Whether it renders to the same value in every scope."""
-        return not self.facts and not self.tasks
+        return not self.facts and not self.tasks and not self.calendars
 
 
 def compile_value(value: Json) -> Template:
@@ -96,7 +99,9 @@ def _condition(text: str) -> "_Expression":
 
 
 def _template(uses: Uses, render: Render) -> Template:
-    return Template(frozenset(uses.facts), frozenset(uses.params), frozenset(uses.tasks), render)
+    return Template(
+        frozenset(uses.facts), frozenset(uses.params), frozenset(uses.tasks), frozenset(uses.calendars), render
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,7 @@ def _compile(value: Json, uses: Uses) -> Render:
                 uses.facts |= part.uses.facts
                 uses.params |= part.uses.params
                 uses.tasks |= part.uses.tasks
+                uses.calendars |= part.uses.calendars
         return _text(parts)
     if isinstance(value, dict):
         entries = {key: _compile(item, uses) for key, item in value.items()}

@@ -2,11 +2,13 @@
 
 `len str int float bool min max sum abs round` as in Python; `get(mapping, key, default)`;
 `replace(string, old, new)`; `days(date, n)`: the date `n` days later, as "2026-01-05"; `local(instant, zone)`: the same
-instant as clocks in `zone` show it, as "2026-01-05T17:00:00+08:00", so that its date is `local(…)[:10]`.
+instant as clocks in `zone` show it, as "2026-01-05T17:00:00+08:00", so that its date is `local(…)[:10]`;
+`format(date, "%Y%m%d")`: a date, or an instant, as `strftime` writes it.
 """
 
+import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from qflowd.model import jsontext, zones
@@ -14,6 +16,9 @@ from qflowd.model.instants import parse_instant
 from qflowd.model.workflow import Json
 
 LARGEST: Final = 1_000_000  # characters and items of a value, all levels together
+OF_DATES: Final = "%ABGUVWYabdjmuwy"  # what `format` takes after a %: that which is alike on every machine
+OF_TIMES: Final = "HIMSfpz"
+LONGEST_PATTERN: Final = 200  # characters
 
 
 class TooLarge(Exception):
@@ -29,7 +34,7 @@ def number(value: Json) -> Any:
     Raises: TypeError.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{_shown(value)} is not a number")
+        raise TypeError(f"{shown(value)} is not a number")
     return value
 
 
@@ -114,7 +119,7 @@ def _get(group: Json, key: Json, default: Json = None) -> Json:
     if group is None:
         return default
     if not isinstance(group, dict):
-        raise TypeError(f"get needs a mapping, not {_shown(group)}")
+        raise TypeError(f"get needs a mapping, not {shown(group)}")
     return group.get(key, default)
 
 
@@ -127,24 +132,50 @@ def _replace(where: Json, old: Json, new: Json) -> str:
 
 
 def _days(day: Json, count: Json) -> str:
-    if not isinstance(day, str):
-        raise TypeError(f"days needs a date like 2026-01-05, not {_shown(day)}")
-    return (date.fromisoformat(day[:10]) + timedelta(days=int(number(count)))).isoformat()
+    return (date.fromisoformat(date_text("days", day)[:10]) + timedelta(days=int(number(count)))).isoformat()
 
 
 def _local(instant: Json, zone: Json) -> Json:
     if instant is None:
         return None
     if not isinstance(instant, str) or not isinstance(zone, str):
-        raise TypeError(f"local needs an instant and a time zone, not {_shown(instant)} and {_shown(zone)}")
+        raise TypeError(f"local needs an instant and a time zone, not {shown(instant)} and {shown(zone)}")
     try:
         there = zones.zone(zone)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{_shown(zone)} is not a time zone; use a name like Asia/Shanghai") from None
+        raise ValueError(f"{shown(zone)} is not a time zone; use a name like Asia/Shanghai") from None
     return parse_instant(instant).astimezone(there).isoformat()
 
 
-def _shown(value: Json) -> str:
+def _format(value: Json, pattern: Json) -> str:
+    text = date_text("format", value).strip()
+    if not isinstance(pattern, str) or len(pattern) > LONGEST_PATTERN:
+        raise TypeError(f'format needs a pattern like "%Y%m%d" of at most {LONGEST_PATTERN} characters')
+    try:
+        when, known = date.fromisoformat(text), OF_DATES
+    except ValueError:
+        parse_instant(text)  # says what is wrong with it; but what is written is the clock of its own zone
+        when, known = datetime.fromisoformat(text), OF_DATES + OF_TIMES
+    directives = re.findall("%(.?)", pattern, re.DOTALL)
+    if unknown := [directive for directive in directives if not directive or directive not in known]:
+        what = "a date" if known is OF_DATES else "an instant"
+        raise ValueError(f"format of {what} does not have %{unknown[0]}; it has %{' %'.join(known)}")
+    return re.sub("%.", lambda match: when.strftime(match[0]), pattern)
+
+
+def date_text(function: str, value: Json) -> str:
+    """`value`, which a function takes for a date, if it is a string.
+
+    Raises: TypeError.
+    """
+    if isinstance(value, str):
+        return value
+    remedy = "; where it is business_date, submit the instance with one" if value is None else ""
+    raise TypeError(f"{function} needs a date like 2026-01-05, not {shown(value)}{remedy}")
+
+
+def shown(value: Json) -> str:
+    """A value as sentences about it name it."""
     if value is None:
         return "null"
     return repr(value)[:40] if isinstance(value, str | int | float) else f"a {type(value).__name__}"
@@ -165,4 +196,5 @@ FUNCTIONS: Final[dict[str, Callable[..., Json]]] = {
     "replace": _replace,
     "days": _days,
     "local": _local,
+    "format": _format,
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from qflowd.define.functions import FUNCTIONS, guard, join_size, number
+from qflowd.define.session_functions import SESSION_FUNCTIONS, ask_calendar
 from qflowd.model.errors import InvalidExpression
 from qflowd.model.workflow import Json
 
@@ -22,6 +23,8 @@ LONGEST: Final = 4000  # characters of one expression
 DEEPEST: Final = 60  # nodes inside nodes
 
 FACTS: Final = frozenset({"params", "item", "index", "instance", "business_date", "fire_at"})
+OWN_CALENDAR: Final = "calendar"  # name of the workflow's in a scope; not a fact, so a task may be called so
+_CALLED: Final = sorted([*FUNCTIONS, *SESSION_FUNCTIONS])
 _CONSTANTS: Final[dict[str, Json]] = {"true": True, "false": False, "null": None}
 _COMPARISONS: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.Eq: operator.eq,
@@ -55,11 +58,15 @@ class Missing(Exception):
 
 @dataclass(slots=True)
 class Uses:
-    """What expressions ask for: facts such as `params`, single params by name, outputs of tasks by key."""
+    """What expressions ask for: facts such as `params`, single params by name, outputs of tasks by key.
+
+    `calendars`: the names that are written out in calls; "" is the workflow's own.
+    """
 
     facts: set[str] = field(default_factory=set)
     params: set[str] = field(default_factory=set)
     tasks: set[str] = field(default_factory=set)
+    calendars: set[str] = field(default_factory=set)
 
 
 def compile_expression(source: str, uses: Uses) -> Evaluate:
@@ -106,7 +113,7 @@ class _Compiler(ast.NodeVisitor):
         if name in _CONSTANTS:
             return lambda _: _CONSTANTS[name]
         if name not in FACTS:
-            hints = {"tasks": '; write tasks["key"].output', **dict.fromkeys(FUNCTIONS, " without a call")}
+            hints = {"tasks": '; write tasks["key"].output', **dict.fromkeys(_CALLED, " without a call")}
             self._refuse(node, hints.get(name, f"; of a task, write {name}.output"))
         self._uses.facts.add(name)
 
@@ -158,10 +165,26 @@ class _Compiler(ast.NodeVisitor):
         return lambda scope: _item(group(scope), key(scope), inner)
 
     def visit_Call(self, node: ast.Call) -> Evaluate:
-        if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
-            self._refuse(node, f"; functions, without names of arguments: {', '.join(sorted(FUNCTIONS))}")
+        if not isinstance(node.func, ast.Name) or node.func.id not in _CALLED or node.keywords:
+            self._refuse(node, f"; functions, without names of arguments: {', '.join(_CALLED)}")
+        if node.func.id in SESSION_FUNCTIONS:
+            return self._sessions(node.func.id, node)
         function, arguments = FUNCTIONS[node.func.id], self._all(node.args)
         return lambda scope: guard(function(*(argument(scope) for argument in arguments)))
+
+    def _sessions(self, name: str, node: ast.Call) -> Evaluate:
+        """A call of a function that asks the calendar that its last argument names; else the workflow's."""
+        function, arguments = SESSION_FUNCTIONS[name], self._all(node.args)
+        last = node.args[-1].value if node.args and isinstance(node.args[-1], ast.Constant) else None
+        calendar: Evaluate = _own_calendar
+        if len(arguments) > function.most or (len(arguments) > function.least and isinstance(last, str)):
+            calendar = arguments.pop()
+            self._uses.calendars.update((last,) if isinstance(last, str) else ())
+        else:
+            self._uses.calendars.add("")
+        if not function.least <= len(arguments) <= function.most:
+            self._refuse(node, f"; write {function.signature}")
+        return lambda scope: ask_calendar(name, calendar(scope), [value(scope) for value in arguments])
 
     def visit_BinOp(self, node: ast.BinOp) -> Evaluate:
         operation = _ARITHMETIC.get(type(node.op))
@@ -249,6 +272,10 @@ def task_of(node: ast.expr) -> str | None:
         case ast.Attribute(ast.Subscript(ast.Name("tasks"), ast.Constant(str(name))), "output"):
             return name
     return None
+
+
+def _own_calendar(scope: Scope) -> Json:
+    return scope.get(OWN_CALENDAR, "")
 
 
 def _output(scope: Scope, task: str) -> Json:

@@ -11,6 +11,7 @@ from qflowd.define.fields import Fields
 from qflowd.define.item_by_item import above_item_by_item, check_each
 from qflowd.define.key_paths import KeyPath
 from qflowd.define.schema import schema_fault
+from qflowd.define.session_functions import NAMES_NONE, fault_in_calendar
 from qflowd.model import dag
 from qflowd.model.dag import Above
 from qflowd.model.errors import CycleFault, InvalidExpression
@@ -33,12 +34,28 @@ class _Known:
     tasks: Above
     params: frozenset[str] | None
     running: AbstractSet[str] = frozenset()  # maps above whose items may not all have ended
+    has_calendar: bool = True
 
 
-def check_params(top: Fields, params: Mapping[str, Json] | None) -> None:
-    """Each param is a JSON Schema, and its default a value or an expression over facts of the instance."""
+def _known_in(workflow: Workflow, tasks: Above = _NO_TASKS) -> _Known:
+    """What expressions of a workflow may use where they know the outputs of these tasks."""
+    params = None if workflow.params is None else frozenset(workflow.params)
+    return _Known(_TASK_FACTS, tasks, params, has_calendar=bool(workflow.calendar))
+
+
+def check_calendar(top: Fields, workflow: Workflow) -> None:
+    """There is a calendar of the name that it has."""
+    if workflow.calendar and (fault := fault_in_calendar(workflow.calendar)):
+        top.fault(fault, "calendar")
+
+
+def check_params(top: Fields, params: Mapping[str, Json] | None, *, has_calendar: bool = True) -> None:
+    """Each param is a JSON Schema, and its default a value or an expression over facts of the instance.
+
+    `has_calendar`: its workflow has one, or it is not yet known which workflow that will be.
+    """
     fields = top.section("params")
-    known = _Known(_DEFAULT_FACTS, _NO_TASKS, None)
+    known = _Known(_DEFAULT_FACTS, _NO_TASKS, None, has_calendar=has_calendar)
     for name, schema in (params or {}).items():
         if fault := fault_in_key(name, "param name"):
             fields.fault(fault, name)
@@ -62,9 +79,7 @@ def check_schedule(top: Fields, workflow: Workflow) -> None:
 def check_concurrency(top: Fields, workflow: Workflow) -> None:
     """The key by which instances take turns is known before they have run: it uses params and facts alone."""
     if workflow.concurrency is not None and workflow.concurrency.keyed is not None:
-        params = None if workflow.params is None else frozenset(workflow.params)
-        known = _Known(_TASK_FACTS, Above({}, {}, ()), params)
-        _check_uses(top, compile_value, workflow.concurrency.keyed, ("concurrency", "keyed"), known)
+        _check_uses(top, compile_value, workflow.concurrency.keyed, ("concurrency", "keyed"), _known_in(workflow))
 
 
 def check_tasks(fields: Fields, workflow: Workflow) -> None:
@@ -76,13 +91,12 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         cycle: list[str] = error.args[1]
         fields.fault(f"cycle: {' -> '.join(cycle)}", cycle[0], "after", kind=CycleFault)
         return
-    params = None if workflow.params is None else frozenset(workflow.params)
     by_key = {task.key: task for task in workflow.tasks}
     for task in workflow.tasks:
         if task.workflow and task.workflow == workflow.key:
             fields.fault("is this workflow itself: it would start itself for ever", task.key, "workflow")
         inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)
-        known = _Known(_TASK_FACTS, Above(parents, level, parents[task.key]), params)
+        known = _known_in(workflow, Above(parents, level, parents[task.key]))
         running = above_item_by_item(task, by_key)
         of_item = known if task.map is None else replace(known, facts=_TASK_FACTS | _ITEM_FACTS)
         _check_template(inner, task.params, ("params",), of_item)
@@ -126,8 +140,7 @@ def _check_fallbacks(inner: Fields, task: Task, by_key: Mapping[str, Task]) -> N
 
 def check_defaults(fields: Fields, workflow: Workflow) -> None:
     """Expressions in `defaults:` use only what is known when an instance is admitted."""
-    params = None if workflow.params is None else frozenset(workflow.params)
-    _check_limits(fields, workflow.defaults, _Known(_TASK_FACTS, _NO_TASKS, params))
+    _check_limits(fields, workflow.defaults, _known_in(workflow))
 
 
 def check_outputs(top: Fields, workflow: Workflow) -> None:
@@ -138,8 +151,7 @@ def check_outputs(top: Fields, workflow: Workflow) -> None:
         level = dag.levels(parents)
     except (CycleError, KeyError):  # reported with the tasks
         return
-    params = None if workflow.params is None else frozenset(workflow.params)
-    known = _Known(_TASK_FACTS, Above(parents, level, parents), params)
+    known = _known_in(workflow, Above(parents, level, parents))
     for name, value in (workflow.outputs or {}).items():
         if fault := fault_in_key(name, "output name"):
             fields.fault(fault, name)
@@ -204,6 +216,11 @@ def _check_uses(fields: Fields, read: Callable[[str], Template], text: str, path
         fields.fault(
             f"items of {task!r} may still run here; `params` alone know its output, that of the same item", *path
         )
+    if "" in template.calendars and not known.has_calendar:
+        fields.fault(NAMES_NONE, *path)
+    for name in sorted(template.calendars - {""}):
+        if fault := fault_in_calendar(name):
+            fields.fault(fault, *path)
     if known.params is not None:
         for name in sorted(template.params - known.params):
             fields.fault(f"params has no {name!r}{did_you_mean(name, known.params)}", *path)

@@ -15,6 +15,7 @@ from qflowd.define.item_by_item import BREAKER_OPEN, EACH, with_lists
 from qflowd.define.readers import Reader, flag, key_text, kind, mapping, number, one_of, short_text, strings, whole
 from qflowd.define.settings import read_settings
 from qflowd.define.workflow_check import (
+    check_calendar,
     check_concurrency,
     check_defaults,
     check_outputs,
@@ -44,11 +45,11 @@ MOST_TASKS: Final = 100_000
 MOST_CATCHUP: Final = 10_000
 
 _LATER_KEYS: Final = frozenset({
-    "allow_failure", "approval", "business_date", "calendar", "compensation",
+    "allow_failure", "approval", "business_date", "compensation",
     "deadline", "delay", "misfire_grace", "on", "overlap", "quota", "sensor",
     "signal", "wait_for", "window",
 })  # fmt: skip
-_LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"jitter", "params"}
+_LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"calendar", "jitter", "params"}
 
 MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
     "chunk": whole(1, 1_000_000),
@@ -97,6 +98,7 @@ def parse_document(document: Document) -> Workflow:
         params=top.take("params", mapping, None),  # None and {} differ: anything goes, and nothing does
         defaults=_defaults(top.section("defaults")),
         schedule=_schedule(top),
+        calendar=top.take("calendar", short_text(200), ""),
         timeout=top.take("timeout", parse_duration, None),
         concurrency=read_concurrency(top),
         saga=_saga(top),
@@ -104,7 +106,8 @@ def parse_document(document: Document) -> Workflow:
         tasks=_tasks(top),
     )
     top.close(_LATER_KEYS)
-    check_params(top, workflow.params)
+    check_calendar(top, workflow)
+    check_params(top, workflow.params, has_calendar=bool(workflow.calendar))
     check_defaults(top.section("defaults"), workflow)
     check_schedule(top, workflow)
     check_concurrency(top, workflow)

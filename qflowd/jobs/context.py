@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -15,6 +15,9 @@ from qflowd.jobs.spawning import SpawnedTask, Spawns
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.plain import plain
+
+if TYPE_CHECKING:
+    from qflowd.calendars.calendar import Calendar
 
 LARGEST_SAVE = 1 << 20  # bytes of JSON
 
@@ -39,6 +42,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     job: str
     params: dict[str, Any] = {}
     business_date: date | None = None
+    calendar: str = ""  # of its workflow; empty: none
     tenant: str = DEFAULT_TENANT
     upstream: bytes | dict[str, int | list[int]] = b"{}"
     saved: bytes = b"null"
@@ -119,6 +123,13 @@ class Context:
     def business_date(self) -> date | None:
         """The trading or data date of the instance; None where it has none."""
         return self._facts.business_date
+
+    @property
+    def calendar(self) -> "Calendar | None":
+        """The calendar of the workflow; None where it has none."""
+        from qflowd.calendars.bundled import calendar  # most jobs ask for none
+
+        return calendar(self._facts.calendar) if self._facts.calendar else None
 
     @property
     def params(self) -> dict[str, Any]:

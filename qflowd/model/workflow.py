@@ -176,6 +176,7 @@ class Workflow(_Record, frozen=True):
     params: Mapping[str, Json] | None = None  # name -> JSON Schema with an optional `default`; None: anything goes
     defaults: Settings = Settings()
     schedule: Schedule | None = None
+    calendar: str = ""  # that its expressions ask for sessions; empty: they name one themselves
     timeout: float | None = None  # of a whole instance, seconds
     concurrency: Concurrency | None = None  # None: any number of instances at once
     saga: Saga | None = None  # None: what its tasks did stays when it fails

@@ -33,6 +33,7 @@ class InstanceFacts(msgspec.Struct, frozen=True, array_like=True):
     workflow: str
     tenant: str = DEFAULT_TENANT
     business_date: str | None = None  # YYYY-MM-DD
+    calendar: str = ""
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -246,4 +246,8 @@ def test_a_plan_shows_order_params_and_fires_without_running(api: ApiServer, lab
     assert b["params"] == {"x": "{{ a.output }}"}
     assert found["unknown_jobs"] == ["work"]
     assert len(found["next_fires"]) == 5
+    before = {"day": "{{ prev_session(business_date) }}"}
+    lab.workflow("closes", {"a": []}, {"a": {"params": before}}, calendar="XSHG")
+    asked = api.get("/workflows/closes/plan?business_date=2026-11-20").data
+    assert asked["tasks"][0]["params"] == {"day": "2026-11-19"}
     assert api.get("/workflows/planned/plan?version=9").status == 404

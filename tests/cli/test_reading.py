@@ -274,6 +274,19 @@ def test_a_plan_shows_trigger_rules_and_what_a_finally_task_waits_for(run, fille
     assert [task["trigger_rule"] for task in found["tasks"]] == ["all_success", "all_done", "always"]
 
 
+def test_a_plan_asks_the_calendar_of_the_workflow(run, filled, tmp_path):
+    params = 'params: {before: "{{ prev_session(business_date) }}", on: "{{ trade_date(fire_at) }}"}'
+    text = f"workflow: closes\ncalendar: XSHG\ntasks:\n  a:\n    job: j\n    {params}\n"
+    (tmp_path / "closes.yaml").write_text(text, "utf-8")
+    shown = run("plan", "closes.yaml", "--business-date", "2026-11-20")
+    assert "  calendar  XSHG" in shown.out.splitlines()
+    found = run("plan", "closes.yaml", "--business-date", "2026-11-20", "--json").json["tasks"][0]["params"]
+    assert found["before"] == "2026-11-19"
+    assert "where it is fire_at, no schedule has fired" in found["on"]
+    without = run("plan", "closes.yaml", "--json").json["tasks"][0]["params"]
+    assert "where it is business_date, submit the instance with one" in without["before"]
+
+
 RULES = """workflow: rules
 tasks:
   list: {job: j}

@@ -21,6 +21,7 @@ from qflowd.api.codes import CODES
 from qflowd.config import from_settings, records
 from qflowd.define.functions import FUNCTIONS
 from qflowd.define.rows import read_overrides
+from qflowd.define.session_functions import SESSION_FUNCTIONS
 from qflowd.define.settings import SETTINGS
 from qflowd.jobs.context import Context
 from qflowd.model import instruments, states
@@ -124,7 +125,7 @@ def test_the_page_of_events_names_all_there_are_with_all_their_figures() -> None
 def test_the_guide_explains_every_function_of_expressions_and_no_others() -> None:
     cells = first_cells(section(GUIDE, "Expressions"))
     named = {match[1] for cell in cells if (match := re.fullmatch(r"(\w+)\(.*\)", cell))}
-    assert named == set(FUNCTIONS)
+    assert named == FUNCTIONS.keys() | SESSION_FUNCTIONS.keys()
 
 
 def test_the_guide_explains_every_job_setting_with_its_default() -> None:

@@ -422,6 +422,7 @@ def workflows(draw):
         params=draw(st.none() | st.dictionaries(KEYS, st.fixed_dictionaries({"default": VALUES}), max_size=3)),
         defaults=draw(SETTINGS),
         schedule=draw(st.none() | SCHEDULES),
+        calendar=draw(st.sampled_from(["", "XSHG", "SHFE.rb"])),
         timeout=draw(SECONDS),
     )
 

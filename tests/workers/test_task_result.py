@@ -80,6 +80,11 @@ JOBS = """
         return [c.workflow, c.tenant, str(c.business_date), c.upstream, c.saved, c.attempt, c.fence, c.task]
 
     @job
+    def session_before():
+        c = context()
+        return c.calendar and str(c.calendar.prev_session(c.business_date))
+
+    @job
     def forks():
         import os
         if os.fork() == 0:
@@ -187,6 +192,12 @@ def test_context_knows_the_instance_and_the_upstream(hire):
     facts = {1: InstanceFacts("daily", tenant="desk", business_date="2026-01-05")}
     done = hire(JOBS).end("facts", instances=facts)
     assert json.loads(done.output) == ["daily", "desk", "2026-01-05", {}, None, 1, 3, "t0"]
+
+
+@pytest.mark.parametrize(("calendar", "day"), [("", None), ("XSHG", "2026-09-30")])
+def test_context_has_the_calendar_of_the_workflow(hire, calendar, day):
+    facts = {1: InstanceFacts("daily", business_date="2026-10-08", calendar=calendar)}
+    assert json.loads(hire(JOBS).end("session_before", instances=facts).output or "null") == day
 
 
 def test_a_plugin_that_cannot_be_imported_fails_its_task_with_the_reason(hire):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from qflowd.define.expressions import Template
+from qflowd.define.language import OWN_CALENDAR
 from qflowd.define.rows import Override
 from qflowd.define.schema import schema_of_some
 from qflowd.engine.caches import LaneKey
@@ -21,7 +22,7 @@ from qflowd.model.instants import format_instant
 from qflowd.model.limits import Limits
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, TaskKind, TaskState
-from qflowd.model.workflow import Job, Json, Settings
+from qflowd.model.workflow import Job, Json, Settings, Workflow
 
 MOST_URGENT: Final = 2000  # priority of a row, either way: at most that of a submission and of a task together
 
@@ -90,7 +91,7 @@ def admit_request(
     _check_overrides(request.overrides, plan, jobs)
     schedule, fire_at = fire or (None, None)
     params = _params(request, plan, jobs, fire_at)
-    scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
+    scope = instance_scope(request, plan.workflow, fire_at) | {"params": params}
     cohorts = _cohorts(request, plan, jobs, Settings(pool=default_pool, limits=limits), scope)
     return Admission(request, plan, params, cohorts, default_pool, schedule, fire_at, limits=limits)
 
@@ -166,25 +167,26 @@ def _split(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterat
         yield ordinals, NO_OVERRIDE
 
 
-def instance_scope(row: Any, workflow: str, fire_at: datetime | None) -> dict[str, Json]:
+def instance_scope(row: Any, workflow: Workflow, fire_at: datetime | None) -> dict[str, Json]:
     """What expressions may ask of an instance. `row`: of `load_instances`, or the Request that will be one."""
     return {
         "instance": {
             "id": row.id,
-            "name": row.name or workflow,
-            "workflow": workflow,
+            "name": row.name or workflow.key,
+            "workflow": workflow.key,
             "created_at": format_instant(row.created_at),
             "tenant": row.tenant,
         },
         "business_date": None if row.business_date is None else str(row.business_date),
         "fire_at": None if fire_at is None else format_instant(fire_at),
+        OWN_CALENDAR: workflow.calendar,
     }
 
 
 def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_at: datetime | None) -> dict[str, Json]:
     params = request.params
     if missing := plan.defaults.keys() - params.keys():
-        scope = instance_scope(request, plan.workflow.key, fire_at) | {"params": params}
+        scope = instance_scope(request, plan.workflow, fire_at) | {"params": params}
         params = {name: _default(name, plan.defaults[name], scope) for name in missing} | params
     schema = plan.schema(jobs.get(request.target))
     coerced = schema.coerce(params)

@@ -188,11 +188,12 @@ def _instance(
     size: int,
 ) -> LoadedInstance:
     """`row`: of `load_instances`, or the Request that will be one. `size`: characters of params and overrides."""
-    scope = instance_scope(row, plan.workflow.key, fire_at)
+    scope = instance_scope(row, plan.workflow, fire_at)
     facts = InstanceFacts(
         workflow=plan.workflow.key if plan.version_id is not None else "",
         tenant=row.tenant,
         business_date=None if row.business_date is None else str(row.business_date),
+        calendar=plan.workflow.calendar,
     )
     is_child = row.trigger_type == CHILD_TRIGGER
     scope |= {"params": params}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from qflowd.define.expressions import compile_value
+from qflowd.define.language import OWN_CALENDAR
 from qflowd.engine.plans.plan import by_name, compile_plan, effective
 from qflowd.model import dag
 from qflowd.model.errors import ExpressionFailed
@@ -31,7 +32,7 @@ def preview(
         jobs: those that are known, by name.
         default_pool: of the workflow's domain.
     """
-    scope: dict[str, Any] = {"business_date": business_date, "tasks": {}, "params": {}}
+    scope: dict[str, Any] = {"business_date": business_date, OWN_CALENDAR: workflow.calendar, "tasks": {}, "params": {}}
     given = workflow.params or {}
     params = {name: rendered(schema["default"], scope) for name, schema in given.items() if "default" in schema}
     scope["params"] = params

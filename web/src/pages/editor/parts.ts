@@ -43,7 +43,7 @@ export function taskParts(params: Field[] | null, w: EditorWords): Part[] {
 export function headParts(w: EditorWords): Part[] {
   return [
     { name: 'about', title: '', fields: fieldsFrom({ title: TEXT, description: { type: 'string', maxLength: 20_000 }, domain: TEXT, type: TEXT, tags: { type: 'array', items: TEXT } }, w) },
-    { name: 'starting', title: w.starting, fields: fieldsFrom({ params: example(ANY, '{"day": {"type": "string", "format": "date"}}'), schedule: example(ANY, '{"cron": "30 16 * * mon-fri", "timezone": "Asia/Shanghai"}') }, w) },
+    { name: 'starting', title: w.starting, fields: fieldsFrom({ params: example(ANY, '{"day": {"type": "string", "format": "date"}}'), calendar: example(TEXT, 'XSHG'), schedule: example(ANY, '{"cron": "30 16 * * mon-fri", "timezone": "Asia/Shanghai"}') }, w) },
     { name: 'running', title: w.running, fields: fieldsFrom({ timeout: example(TEXT, '2h'), concurrency: example(ANY, '{"max": 1}'), defaults: example(ANY, '{"retries": 2}'), saga: ANY, outputs: ANY, enabled: { type: 'boolean' } }, w) },
     { name: 'more', title: w.more, fields: [], isRest: true },
   ]

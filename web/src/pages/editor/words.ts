@@ -15,7 +15,7 @@ const en = {
   parent: 'Waits for', startsAtOnce: 'Begins at once.',
   when: 'When it runs', failure: 'If it fails', place: 'Where it runs', map: 'For each item', undoing: 'Undo and terminate', more: 'Anything else, as JSON', head: 'Workflow', about: 'About', starting: 'Params and schedule', running: 'How it runs',
   fields: {
-    title: 'Title', description: 'Description', domain: 'Domain', type: 'Type', tags: 'Tags', enabled: 'Takes submissions', params: 'Params, each with its JSON Schema', schedule: 'Schedule', defaults: 'Settings of all tasks', concurrency: 'How many at once', timeout: 'At most this long', saga: 'Undo all if it fails', outputs: 'Outputs',
+    title: 'Title', description: 'Description', domain: 'Domain', type: 'Type', tags: 'Tags', enabled: 'Takes submissions', params: 'Params, each with its JSON Schema', calendar: 'Trading calendar', schedule: 'Schedule', defaults: 'Settings of all tasks', concurrency: 'How many at once', timeout: 'At most this long', saga: 'Undo all if it fails', outputs: 'Outputs',
     when: 'Only if', trigger_rule: 'Of the tasks before it', retries: 'Retries', retry_delay: 'Wait before a retry', backoff: 'The wait', retry_max_delay: 'Longest wait', jitter: 'Random part of the wait', on_failure: 'The run', retry: 'Who retries',
     pool: 'Pool', priority: 'Priority', memory: 'Memory', limits: 'Limits', map: 'List of items', label: "An item's name", chunk: 'Items per task', max_parallel: 'Items at once', tolerate: 'Failures that are tolerated', max_spawn: 'Most tasks that it may spawn', compensate: 'Job that undoes it', compensate_on: 'Undo it if it has', run_on: 'Also runs on',
   } as Record<string, string>,
@@ -48,7 +48,7 @@ const zh: typeof en = {
   parent: '上游任务', startsAtOnce: '无，立即开始。',
   when: '何时运行', failure: '失败时', place: '运行位置', map: '逐项展开', undoing: '补偿与终止', more: '其他设置（JSON）', head: '工作流', about: '说明', starting: '参数与调度', running: '运行方式',
   fields: {
-    title: '标题', description: '描述', domain: '领域', type: '类型', tags: '标签', enabled: '接受提交', params: '参数及其 JSON Schema', schedule: '调度', defaults: '全部任务的设置', concurrency: '同时运行数', timeout: '最长时间', saga: '失败时全部补偿', outputs: '输出',
+    title: '标题', description: '描述', domain: '领域', type: '类型', tags: '标签', enabled: '接受提交', params: '参数及其 JSON Schema', calendar: '交易日历', schedule: '调度', defaults: '全部任务的设置', concurrency: '同时运行数', timeout: '最长时间', saga: '失败时全部补偿', outputs: '输出',
     when: '仅当', trigger_rule: '上游任务的结果', retries: '重试次数', retry_delay: '重试前等待', backoff: '等待时间', retry_max_delay: '最长等待', jitter: '等待的随机抖动', on_failure: '失败后所在的运行', retry: '谁来重试',
     pool: '资源池', priority: '优先级', memory: '内存', limits: '限流', map: '列表', label: '每一项的名称', chunk: '每个任务的项数', max_parallel: '同时的项数', tolerate: '允许的失败数', max_spawn: '最多派生的任务', compensate: '补偿作业', compensate_on: '何时补偿', run_on: '另在何时运行',
   },
