@@ -51,6 +51,11 @@ class Calendar:
         """The last day that it knows: its horizon."""
         return self.days.last
 
+    @property
+    def has_nights(self) -> bool:
+        """Whether it ever had night sessions."""
+        return self.nights.latest > 0
+
     # -- days
 
     def is_session(self, day: date | str) -> bool:
@@ -69,20 +74,23 @@ class Calendar:
         """The sessions from `first` to `last`, both included, earliest first. Raises: OutsideCalendar."""
         return self.days.between(_day(first), _day(last))
 
-    def sessions_of(self, period: Period, day: date | str) -> list[date]:
-        """The sessions of the week (from Monday), month, quarter or year in which a day lies, as far as the calendar knows.
+    def sessions_of(self, period: Period, day: date | str, *, whole: bool = False) -> list[date]:
+        """The sessions of the week (from Monday), month, quarter or year in which a day lies, as far as it knows.
 
-        Raises: OutsideCalendar for a day that it does not know.
+        Args:
+            whole: refuse a period whose end lies past the horizon, rather than to give the part that is known.
+
+        Raises: OutsideCalendar.
         """
         first, last = _span(period, self.days.known(_day(day)))
-        return self.days.between(max(first, self.first), min(last, self.last))
+        return self.days.between(max(first, self.first), last if whole else min(last, self.last))
 
     def month_end_session(self, day: date | str) -> date:
         """The last session of a day's month.
 
         Raises: OutsideCalendar if the month is not known to its end; InvalidRequest if it has none.
         """
-        first, last = _span("month", _day(day))
+        first, last = _span("month", self.days.known(_day(day)))
         if not (found := self.days.between(max(first, self.first), last)):
             raise InvalidRequest(f"{self.name} has no session from {first} to {last}")
         return found[-1]
@@ -145,13 +153,14 @@ class Calendar:
         return self._instants(evening, night[0]) if self.days.is_unbroken(evening, day) else None
 
     def _night_of_evening(self, evening: date) -> tuple[Part, date | None] | None:
-        """When a night is held after a session, and of which day: None if not that evening; None if there are no nights."""
+        """When a night is held after a session, and of which day: of None if there are nights, but none that evening."""
         if evening < self.first or evening not in self.days:
             return None
         day = self.days.next(evening, 1)
-        if not (night := self.nights.on(day)):
-            return None
-        return night[0], day if self.days.is_unbroken(evening, day) else None
+        if night := self.nights.on(day):
+            return night[0], day if self.days.is_unbroken(evening, day) else None
+        before = self.nights.on(evening)  # the first without: a holiday, or the end of all nights
+        return (before[0], None) if before else None
 
     def _instants(self, day: date, part: Part) -> Span:
         midnight = datetime.combine(day, time(), zone(self.timezone))

@@ -75,10 +75,11 @@ class TradingDays:
     def known(self, day: date) -> date:
         """The day, if the calendar knows it. Raises: OutsideCalendar."""
         if not self.first <= day <= self.last:
-            raise OutsideCalendar(self.name, day, self.first, self.last)
+            raise OutsideCalendar(self.name, str(day), self.first, self.last, is_past=day > self.last)
         return day
 
     def _at(self, place: int, day: date) -> date:
         if not 0 <= place < len(self._days):
-            raise OutsideCalendar(self.name, day, self.first, self.last)
+            what = f"a session {'before' if place < 0 else 'after'} {day}"
+            raise OutsideCalendar(self.name, what, self.first, self.last, is_past=place >= 0)
         return date.fromordinal(self._days[place])

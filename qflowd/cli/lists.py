@@ -39,7 +39,7 @@ LISTINGS: Final = {
         "no pools: no daemon is running",
     ),
     "schedules": (
-        "workflow | cron | timezone | CATCH UP:catchup | :enabled | SET BY:source | LAST (UTC):last_fire_at | NEXT (UTC):next_fire_at | NOTE:wait_reason",
+        "workflow | WHEN:times | calendar | timezone | CATCH UP:catchup | :enabled | SET BY:source | LAST (UTC):last_fire_at | NEXT (UTC):next_fire_at | NOTE:wait_reason",
         "no schedules",
     ),
 }

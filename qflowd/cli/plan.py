@@ -6,6 +6,7 @@ from typing import Any, Final
 import click
 import msgspec
 
+from qflowd.calendars import timetable
 from qflowd.cli import exits, limit_check
 from qflowd.cli.job_check import compensation_of
 from qflowd.cli.known_jobs import KnownJobs, known_jobs
@@ -23,7 +24,6 @@ from qflowd.engine.plans.preview import OF_ITEMS, rendered_all
 from qflowd.engine.refusal import Refused
 from qflowd.engine.request import read_request
 from qflowd.model import dag, jsontext
-from qflowd.model.cron import next_fires
 from qflowd.model.durations import format_duration
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.workflow import Job, Settings, Workflow
@@ -65,7 +65,7 @@ def plan(
     levels = dag.levels(dag.parents_of(definition.tasks))
     steps = [_step(node, admission, jobs) | {"level": levels[node.key]} for node in admission.plan.nodes]
     schedule = definition.schedule
-    fires = next_fires(schedule.cron, schedule.timezone, datetime.now(UTC), FIRES) if schedule else []
+    fires = timetable.next_fires(schedule, datetime.now(UTC), FIRES) if schedule else []
     if as_json:
         print_json({"workflow": definition.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
@@ -85,7 +85,7 @@ def plan(
         echo(f"\nif it fails, these are undone ({definition.saga.order}): {undone or 'none'}")
     if schedule:
         off = "" if schedule.enabled and definition.enabled else " (disabled)"
-        echo(f"\nnext fires of {schedule.cron} {schedule.timezone}{off}, {zone().key}:")
+        echo(f"\nnext fires of {timetable.in_words(schedule)}{off}, {zone().key}:")
         for fire in fires:
             echo(f"  {instant(fire)}")
 

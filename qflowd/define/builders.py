@@ -174,6 +174,13 @@ class WorkflowBuilder:
         """The calendar that its expressions ask for sessions, such as `XSHG`."""
         return self._with(calendar=calendar)
 
+    def with_sessions(
+        self, calendar: str, at: str, days: str = "", *, catchup: str = "none", enabled: bool = True
+    ) -> Self:
+        """It fires `at` a time of each session of a calendar, such as `close+30m`; `days` as `last session of month`."""
+        schedule = {"calendar": calendar, "at": at, "catchup": catchup, "enabled": enabled}
+        return self._with(schedule=schedule | ({"days": days} if days else {}))
+
     def with_task(self, task: Task | TaskBuilder) -> Self:
         """Add a task, or replace the one of the same key."""
         key, document = task.written() if isinstance(task, TaskBuilder) else (task.key, dump_task(task))

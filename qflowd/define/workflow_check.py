@@ -71,7 +71,7 @@ def check_schedule(top: Fields, workflow: Workflow) -> None:
     """A schedule gives no params: what it fires must do with defaults."""
     schemas = (workflow.params or {}).items()
     lacking = [name for name, schema in schemas if isinstance(schema, dict) and "default" not in schema]
-    if workflow.schedule is not None and workflow.schedule.cron and lacking:
+    if workflow.schedule is not None and (workflow.schedule.cron or workflow.schedule.at) and lacking:
         names = ", ".join(lacking)
         top.fault(f"can never fire: param {names} has no default, and a schedule gives none", "schedule")
 

@@ -1,9 +1,8 @@
 """Workflow files: from a document to the `Workflow` that it describes, with all faults at once."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 from qflowd.define import documents
 from qflowd.define.children import check_child
@@ -13,6 +12,7 @@ from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
 from qflowd.define.item_by_item import BREAKER_OPEN, EACH, with_lists
 from qflowd.define.readers import Reader, flag, key_text, kind, mapping, number, one_of, short_text, strings, whole
+from qflowd.define.schedules import read_schedule
 from qflowd.define.settings import read_settings
 from qflowd.define.workflow_check import (
     check_calendar,
@@ -23,7 +23,6 @@ from qflowd.define.workflow_check import (
     check_schedule,
     check_tasks,
 )
-from qflowd.model import cron
 from qflowd.model.durations import parse_duration
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.names import fault_in_task_key
@@ -33,7 +32,6 @@ from qflowd.model.workflow import (
     Json,
     OnFailure,
     Saga,
-    Schedule,
     Settings,
     Task,
     Tolerance,
@@ -42,14 +40,12 @@ from qflowd.model.workflow import (
 )
 
 MOST_TASKS: Final = 100_000
-MOST_CATCHUP: Final = 10_000
 
 _LATER_KEYS: Final = frozenset({
     "allow_failure", "approval", "business_date", "compensation",
     "deadline", "delay", "misfire_grace", "on", "overlap", "quota", "sensor",
     "signal", "wait_for", "window",
 })  # fmt: skip
-_LATER_SCHEDULE_KEYS: Final = _LATER_KEYS | {"calendar", "jitter", "params"}
 
 MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
     "chunk": whole(1, 1_000_000),
@@ -59,10 +55,8 @@ MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
 }
 
 _INSTEAD_OF_A_JOB: Final = ("task", "workflow")
-_Catchup = Literal["none", "last", "all"]
 _trigger_rule: Final = one_of(*get_args(TriggerRule))
 _on_failure: Final = one_of(*get_args(OnFailure))
-_CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
 
 
 def parse(text: str | bytes, format: Format, file: str) -> Workflow:
@@ -97,8 +91,8 @@ def parse_document(document: Document) -> Workflow:
         enabled=top.take("enabled", flag, True),
         params=top.take("params", mapping, None),  # None and {} differ: anything goes, and nothing does
         defaults=_defaults(top.section("defaults")),
-        schedule=_schedule(top),
         calendar=top.take("calendar", short_text(200), ""),
+        schedule=read_schedule(top),
         timeout=top.take("timeout", parse_duration, None),
         concurrency=read_concurrency(top),
         saga=_saga(top),
@@ -254,38 +248,6 @@ def _when(value: Json) -> str | None:
     if isinstance(value, str):
         return value
     raise ValueError("must be true, false or an expression")
-
-
-def _schedule(top: Fields) -> Schedule | None:
-    value = top.data.get("schedule")
-    if value is None or isinstance(value, str):
-        text = top.take("schedule", cron.check, None)
-        return Schedule(text) if text else None
-    fields = top.section("schedule")
-    if not isinstance(value, dict):
-        return None
-    never: tuple[_Catchup, int] = ("none", 0)
-    catchup, limit = fields.take("catchup", read_catchup, never)
-    schedule = Schedule(
-        cron=fields.need("cron", cron.check, ""),
-        timezone=fields.take("timezone", cron.check_timezone, "UTC"),
-        catchup=catchup,
-        catchup_limit=limit,
-        enabled=fields.take("enabled", flag, True),
-    )
-    fields.close(_LATER_SCHEDULE_KEYS)
-    return schedule
-
-
-def read_catchup(value: Json) -> tuple[_Catchup, int]:
-    """What to do with missed instants, and with how many of them: `none`, `last` or `all(n)`."""
-    if value in ("none", "last"):
-        return value, 0
-    match = _CATCHUP_ALL.fullmatch(value) if isinstance(value, str) else None
-    limit = int(match[1]) if match else 0
-    if not 1 <= limit <= MOST_CATCHUP:
-        raise ValueError(f"must be none, last, or all(n) with n from 1 to {MOST_CATCHUP:,}, not {value!r}")
-    return "all", limit
 
 
 def _tags(value: Json) -> tuple[str, ...]:

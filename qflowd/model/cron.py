@@ -5,10 +5,8 @@ clocks go back, at the first of the two; a time that is left out fires at the en
 or hour begins with `*` repeats by elapsed time: twice through the repeated hour, not at all in the missing one.
 """
 
-from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -49,33 +47,7 @@ def check_timezone(name: object) -> str:
         raise ValueError(f"{name!r} is not a time zone; use a name like Asia/Shanghai or UTC") from None
 
 
-def next_fires(cron: str, timezone: str, after: datetime, count: int) -> list[datetime]:
-    """The `count` next instants after `after`, in UTC, earliest first."""
-    return list(islice(_fires(cron, timezone, after), count))
-
-
-def fires_until(cron: str, timezone: str, after: datetime, until: datetime, limit: int) -> list[datetime]:
-    """The earliest `limit` instants in (after, until], in UTC, earliest first."""
-    return list(islice(takewhile(lambda fire: fire <= until, _fires(cron, timezone, after)), limit))
-
-
-def next_fire(cron: str, timezone: str, after: datetime) -> datetime:
-    """The first instant later than `after`, in UTC."""
-    return next(_fires(cron, timezone, after))
-
-
-def missed_fires(cron: str, timezone: str, after: datetime, until: datetime, limit: int) -> list[datetime]:
-    """The latest `limit` instants in (after, until], in UTC, earliest first."""
-    span = timedelta(minutes=1)
-    while True:  # looks back ever further, until there are enough
-        start = max(after, until - span)
-        fires = deque(takewhile(lambda fire: fire <= until, _fires(cron, timezone, start)), limit)
-        if len(fires) == limit or start == after:
-            return list(fires)
-        span *= 4
-
-
-def _fires(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
+def fires(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
     """All instants later than `after`, in UTC, earliest first."""
     zone, after = zone_of(timezone), after.astimezone(UTC)
     if not _is_fixed(cron):

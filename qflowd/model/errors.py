@@ -154,10 +154,11 @@ class RefusedPath(QflowdError):
 
 
 class OutsideCalendar(QflowdError):
-    """A calendar does not know of a day: it lies before its first one, or past its horizon."""
+    """A calendar does not know of a day: it lies before its first one, or past its horizon, the `last`."""
 
-    def __init__(self, calendar: str, day: date, first: date, last: date) -> None:
-        self.calendar, self.day, self.first, self.last = calendar, day, first, last
-        past = f"what comes after is not known yet: update qflowd, or import its days to {day.year}"
-        why = f"that is its first; {past}" if day < first else past
-        super().__init__(f"calendar {calendar} knows of {first} to {last}, not what is asked for {day}; {why}")
+    def __init__(self, calendar: str, what: str, first: date, last: date, *, is_past: bool) -> None:
+        self.calendar, self.first, self.last = calendar, first, last
+        past = f"is known to {last}, and {what} is past that horizon; a newer release of qflowd may know more"
+        super().__init__(
+            f"calendar {calendar} {past if is_past else f'begins on {first}, and {what} lies before that'}"
+        )

@@ -120,17 +120,22 @@ class Task(_Record, frozen=True):
 
 
 class Schedule(_Record, frozen=True):
-    """When a workflow fires by itself.
+    """When a workflow fires by itself: by a `cron` expression, or `at` a time of each session, such as `close+30m`.
 
+    `calendar`: the calendar whose sessions it is for; with `cron`, what belongs to none does not fire. `days`: only these
+    sessions, such as `last session of month`.
     `catchup`: what to do with instants missed while no daemon ran: `none`, `last`, or `all` of the
     latest `catchup_limit`.
     """
 
-    cron: str
+    cron: str = ""
     timezone: str = "UTC"
     catchup: Literal["none", "last", "all"] = "none"
     catchup_limit: int = 0
     enabled: bool = True
+    calendar: str = ""
+    at: str = ""
+    days: str = ""
 
 
 Overlap = Literal["parallel", "sequential", "singleton(skip)", "singleton(replace)", "singleton(queue)"]

@@ -7,60 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from qflowd.define.workflow_file import parse
+from qflowd.calendars.timetable import latest_fires
 from qflowd.engine.definitions.schedules import IDLE_S, Schedules, reset_next_fire
-from qflowd.engine.definitions.workflow_store import store_workflow
 from qflowd.engine.service import Topics
-from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
+from qflowd.model.workflow import Schedule
 from qflowd.store.tx import Store
 from tests.support.clock import MONDAY, SetClock
+from tests.support.desk import Desk
 from tests.support.services import admit_all
-from tests.support.sql import run_sql
-
-
-class Desk:
-    """A store with a set clock, and the service on it."""
-
-    def __init__(self, lab):
-        self.url, self.store = lab.url, lab.store
-        self.clock = self.store.clock = SetClock()
-        self.published = []
-        topics = Topics()
-        topics.subscribe("submission", lambda: self.published.append("submission"))
-        self.service = Schedules(self.store, topics)
-
-    def define(self, schedule, key="daily", **more):
-        """Store a workflow as its file would be."""
-        schedule = schedule if schedule.startswith("{") or schedule == "null" else f"'{schedule}'"
-        text = f"workflow: {key}\nschedule: {schedule}\ntasks: {{a: {{job: j}}}}\n"
-        text += "".join(f"{name}: {value}\n" for name, value in more.items())
-        workflow = parse(text, "yaml", "daily.yaml")
-        arguments = {"source": text, "format": "yaml", "file": "/w/daily.yaml", "pool_of": lambda job: None}
-        return self.store.transact(lambda tx: store_workflow(tx, workflow, **arguments))
-
-    def tick(self, at=None):
-        """One round at an instant; the seconds it wants to wait."""
-        if at is not None:
-            self.clock.time = at
-        return self.service.tick()
-
-    def sql(self, text):
-        return run_sql(self.store, text)
-
-    def fires(self):
-        """What was fired, in order; each has exactly one submission."""
-        connection = self.store.connection()
-        named = self.store.read(lambda tx: [tx.one("fire_of_submission", id=n) for n in self.submissions()])
-        assert connection.script("SELECT COUNT(*) FROM qflow.schedule_fire")[0][0] == len(named)
-        return [fire.fire_at for fire in named]
-
-    def submissions(self):
-        return [row[0] for row in self.sql("SELECT id FROM qflow.submissions ORDER BY id")]
-
-    def schedule(self):
-        [row] = self.store.read(lambda tx: tx.run("list_schedules", tenant="default"))
-        return row
 
 
 @pytest.fixture
@@ -358,7 +313,8 @@ def test_a_reply_that_is_lost_after_the_commit_does_no_harm(desk):
 def test_the_rules_hold_for_every_minute_of_a_change(desk):
     """Against the model alone: whoever looks each minute sees what one look back sees."""
     start = datetime(2026, 11, 1, 4, tzinfo=UTC)
-    expected = cron.missed_fires("*/20 1 * * *", "America/New_York", start, start + timedelta(hours=4), 99)
+    schedule = Schedule("*/20 1 * * *", "America/New_York")
+    expected = [fire.at for fire in latest_fires(schedule, start, start + timedelta(hours=4), 99)]
     desk.clock.time = start
     desk.define("{cron: '*/20 1 * * *', timezone: America/New_York}")
     for minute in range(240):

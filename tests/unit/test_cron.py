@@ -9,9 +9,19 @@ from cronsim import CronSim
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qflowd.calendars import timetable
 from qflowd.model import cron
+from qflowd.model.workflow import Schedule
 
 NEW_YORK = "America/New_York"
+
+
+def next_fires(text, zone, after, count):
+    return timetable.next_fires(Schedule(text, zone), after, count)
+
+
+def missed_fires(text, zone, after, until, limit):
+    return [fire.at for fire in timetable.latest_fires(Schedule(text, zone), after, until, limit)]
 
 
 def local(fires, zone):
@@ -87,7 +97,7 @@ def test_what_cannot_be_kept_is_refused_with_the_reason(text, reason):
     ],
 )
 def test_what_is_accepted_fires_as_crontab_would(text, first):
-    assert cron.next_fires(cron.check(text), "UTC", at("2026-01-01"), 1) == [at(first)]
+    assert next_fires(cron.check(text), "UTC", at("2026-01-01"), 1) == [at(first)]
 
 
 @pytest.mark.parametrize("text", ["0 0 17 ? * 2-6", "0 30 9 ? * 2#1", "0 0 12 ? * 6,7", "0 0 12 ? * L6"])
@@ -115,24 +125,24 @@ def test_an_unknown_time_zone_is_refused(name):
 
 
 def test_a_fixed_time_that_is_shown_twice_fires_once_at_the_first():
-    fires = cron.next_fires("30 1 * * *", NEW_YORK, at("2026-10-31", NEW_YORK), 3)
+    fires = next_fires("30 1 * * *", NEW_YORK, at("2026-10-31", NEW_YORK), 3)
     assert local(fires, NEW_YORK) == ["10-31 01:30-0400", "11-01 01:30-0400", "11-02 01:30-0500"]
 
 
 def test_a_fixed_time_that_is_left_out_fires_at_the_end_of_the_gap():
-    fires = cron.next_fires("15,45 2 * * *", NEW_YORK, at("2026-03-08", NEW_YORK), 2)
+    fires = next_fires("15,45 2 * * *", NEW_YORK, at("2026-03-08", NEW_YORK), 2)
     assert local(fires, NEW_YORK) == ["03-08 03:00-0400", "03-09 02:15-0400"]
 
 
 def test_repeated_jobs_run_by_elapsed_time():
-    fires = cron.next_fires("*/30 * * * *", NEW_YORK, at("2026-11-01T00:59", NEW_YORK), 5)
+    fires = next_fires("*/30 * * * *", NEW_YORK, at("2026-11-01T00:59", NEW_YORK), 5)
     assert {later - earlier for earlier, later in pairwise(fires)} == {timedelta(minutes=30)}
-    fires = cron.next_fires("*/30 * * * *", NEW_YORK, at("2026-03-08T01:00", NEW_YORK), 2)
+    fires = next_fires("*/30 * * * *", NEW_YORK, at("2026-03-08T01:00", NEW_YORK), 2)
     assert local(fires, NEW_YORK) == ["03-08 01:30-0500", "03-08 03:00-0400"]
 
 
 def test_a_day_that_a_country_left_out_is_made_up_for_once():
-    fires = cron.next_fires("0 9 * * *", "Pacific/Apia", at("2011-12-29T10:00", "Pacific/Apia"), 2)
+    fires = next_fires("0 9 * * *", "Pacific/Apia", at("2011-12-29T10:00", "Pacific/Apia"), 2)
     assert local(fires, "Pacific/Apia") == ["12-31 00:00+1400", "12-31 09:00+1400"]
 
 
@@ -158,27 +168,27 @@ def test_daylight_saving_agrees_with_the_oracle(expression, zone, begin):
     expected = []
     while (fire := next(oracle)) < end:
         expected.append(fire.astimezone(UTC))
-    found = cron.missed_fires(expression, zone, start, end - timedelta(seconds=1), 10_000)
+    found = missed_fires(expression, zone, start, end - timedelta(seconds=1), 10_000)
     assert found == sorted(set(expected))
-    assert found == cron.next_fires(expression, zone, start, len(found))
+    assert found == next_fires(expression, zone, start, len(found))
 
 
 def test_what_a_stopped_daemon_missed_is_found_again():
     start, end = at("2026-10-31T23:30", NEW_YORK), at("2026-11-01T02:30", NEW_YORK)
-    assert local(cron.missed_fires("30 1 * * *", NEW_YORK, start, end, 10), NEW_YORK) == ["11-01 01:30-0400"]
-    assert len(cron.missed_fires("0 * * * *", NEW_YORK, start, end, 10)) == 4
-    assert local(cron.missed_fires("0 * * * *", NEW_YORK, start, end, 2), NEW_YORK) == [
+    assert local(missed_fires("30 1 * * *", NEW_YORK, start, end, 10), NEW_YORK) == ["11-01 01:30-0400"]
+    assert len(missed_fires("0 * * * *", NEW_YORK, start, end, 10)) == 4
+    assert local(missed_fires("0 * * * *", NEW_YORK, start, end, 2), NEW_YORK) == [
         "11-01 01:00-0500",
         "11-01 02:00-0500",
     ]
-    assert cron.missed_fires("0 12 * * *", NEW_YORK, start, end, 10) == []
+    assert missed_fires("0 12 * * *", NEW_YORK, start, end, 10) == []
     noon = at("2026-10-31T12:00", NEW_YORK)
-    assert cron.missed_fires("0 12 * * *", NEW_YORK, start - timedelta(days=400), end, 1) == [noon]
+    assert missed_fires("0 12 * * *", NEW_YORK, start - timedelta(days=400), end, 1) == [noon]
 
 
 def test_a_window_is_open_at_its_begin_and_closed_at_its_end():
     start = at("2026-01-01T00:00")
-    assert cron.missed_fires("0 0 * * *", "UTC", start, start + timedelta(days=1), 9) == [start + timedelta(days=1)]
+    assert missed_fires("0 0 * * *", "UTC", start, start + timedelta(days=1), 9) == [start + timedelta(days=1)]
 
 
 ITEM = {
@@ -202,9 +212,9 @@ def test_any_plain_expression_agrees_with_the_oracle(expression, start):
         return
     start = at("2024-01-01") + timedelta(seconds=start)
     oracle = CronSim(expression, start)
-    found = cron.next_fires(expression, "UTC", start, 5)
+    found = next_fires(expression, "UTC", start, 5)
     assert found == [next(oracle) for _ in range(5)]
-    assert cron.missed_fires(expression, "UTC", start, found[-1], 100) == found
+    assert missed_fires(expression, "UTC", start, found[-1], 100) == found
 
 
 @pytest.mark.parametrize(
@@ -224,4 +234,4 @@ def test_any_plain_expression_agrees_with_the_oracle(expression, start):
 )
 def test_a_range_over_the_end_means_what_it_says(around, listed):
     start = at("2026-01-01")
-    assert cron.next_fires(cron.check(around), "UTC", start, 40) == cron.next_fires(listed, "UTC", start, 40)
+    assert next_fires(cron.check(around), "UTC", start, 40) == next_fires(listed, "UTC", start, 40)

@@ -140,7 +140,7 @@ def test_a_run_without_a_business_date_says_what_to_do(text: str) -> None:
     "text", ["next_session('2199-01-01')", "sessions(business_date, '2199-01-01')", "next_session(business_date, 9999)"]
 )
 def test_past_the_horizon_nothing_is_guessed(text: str) -> None:
-    with pytest.raises(ExpressionFailed, match=r"calendar XSHG knows of .* not known yet"):
+    with pytest.raises(ExpressionFailed, match=r"calendar XSHG is known to .* past that horizon"):
         render(text)
 
 

@@ -10,9 +10,9 @@ from qflowd.api.drawing.versions import graph_of
 from qflowd.api.named import version_of, workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
+from qflowd.calendars import timetable
 from qflowd.define import stored
 from qflowd.engine.plans.preview import PlannedTask, preview
-from qflowd.model.cron import next_fires
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Job
 
@@ -84,7 +84,7 @@ def show_plan(call: Call, id: str, query: PlanQuery) -> WorkflowPlan:
         params=params,
         tasks=[_step(each, jobs) for each in planned],
         unknown_jobs=sorted({task.job for task in workflow.tasks if not task.workflow} - jobs.keys()),
-        next_fires=next_fires(schedule.cron, schedule.timezone, now, FIRES) if schedule else [],
+        next_fires=timetable.next_fires(schedule, now, FIRES) if schedule else [],
     )
 
 

@@ -12,7 +12,7 @@ from qflowd.api.named import workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of, items_of
-from qflowd.model import cron
+from qflowd.calendars import timetable
 from qflowd.model.errors import NotFound
 from qflowd.model.instants import FOREVER
 from qflowd.model.near_names import there_is_no
@@ -24,12 +24,20 @@ MOST_PAST: Final = 2000  # of all together
 
 
 class ScheduleItem(Item):
-    """A schedule of a workflow. `wait_reason`: why it does not fire."""
+    """A schedule of a workflow. `wait_reason`: why it does not fire.
+
+    `cron`, or for schedules by session `session_time` (`close+30m`) and `session_days` (`last session of month`), else empty;
+    `times`: what there is of them.
+    """
 
     workflow: str
     name: str
     cron: str
     timezone: str
+    calendar: str
+    session_time: str
+    session_days: str
+    times: str
     catchup: str
     enabled: bool
     source: str
@@ -97,7 +105,7 @@ def list_schedules(call: Call, query: SpanQuery) -> ScheduleList:
     for row in schedules:
         if row.next_fire_at is not None and first.year < LAST_YEAR:
             start = max(first, row.next_fire_at) - timedelta(microseconds=1)
-            coming = cron.fires_until(row.cron, row.timezone, start, last, MOST_FIRES)
+            coming = timetable.fires_until(timetable.times_in(row), start, last, MOST_FIRES)
             fires += [_to_fire(row, at, now) for at in coming]
     fires.sort(key=lambda fire: (fire.at, fire.workflow, fire.schedule))
     return ScheduleList(schedules=items_of(schedules, ScheduleItem), fires=fires, from_=first, to=last)
@@ -118,7 +126,7 @@ def list_fires(call: Call, id: str, name: str, query: FiresQuery) -> ScheduleFir
         raise NotFound(there_is_no("schedule", name, rows, "schedules"))
     past = call.read("list_fires_of_schedule", workflow=workflow, name=name, batch=query.past) if query.past else []
     start = None if row.next_fire_at is None else row.next_fire_at - timedelta(microseconds=1)
-    coming = [] if start is None else cron.next_fires(row.cron, row.timezone, start, query.next)
+    coming = [] if start is None else timetable.next_fires(timetable.times_in(row), start, query.next)
     return ScheduleFires(past=[_fired(each) for each in past], next=coming)
 
 

@@ -34,10 +34,12 @@ class RunInShort(Item):
 
 
 class ScheduleInShort(Item):
-    """When a workflow fires next. `wait_reason`: why it does not."""
+    """When a workflow fires next, by which `times`: a cron expression, or such as `close+30m`. `wait_reason`: why it does not."""
 
     name: str
     cron: str
+    times: str
+    calendar: str
     timezone: str
     enabled: bool
     next_fire_at: datetime | None

@@ -10,12 +10,14 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
+from msgspec.structs import replace
+
+from qflowd.calendars import timetable
+from qflowd.calendars.timetable import Fire, times_in
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_workflow, verb
 from qflowd.engine.service import Topics
-from qflowd.model import cron
 from qflowd.model.instruments import ScheduleFired
 from qflowd.model.workflow import Schedule
-from qflowd.model.zones import zone
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import DataRefused, Store, Tx
 
@@ -31,10 +33,10 @@ _MOMENT = timedelta(microseconds=1)
 
 
 class Due(NamedTuple):
-    """What a schedule has to fire now, earliest first, and where it continues."""
+    """What a schedule has to fire now, earliest first, and where it continues: None past the horizon of its calendar."""
 
-    fires: tuple[datetime, ...]
-    next_at: datetime
+    fires: tuple[Fire, ...]
+    next_at: datetime | None
 
 
 def due_fires(schedule: Schedule, since: datetime, now: datetime, most: int = MOST_FIRES) -> Due:
@@ -42,16 +44,15 @@ def due_fires(schedule: Schedule, since: datetime, now: datetime, most: int = MO
 
     Raises: whatever croniter or zoneinfo make of an expression or zone that they do not know any more.
     """
-    text, zone = schedule.cron, schedule.timezone
     before, punctual = since - _MOMENT, now - timedelta(seconds=GRACE_S) - _MOMENT
-    on_time = cron.missed_fires(text, zone, max(before, punctual), now, most)
+    on_time = timetable.latest_fires(schedule, max(before, punctual), now, most)
     wanted = {"none": 0, "last": 0 if on_time else 1, "all": schedule.catchup_limit}[schedule.catchup]
-    missed = cron.missed_fires(text, zone, before, punctual, wanted) if wanted else []
+    missed = timetable.latest_fires(schedule, before, punctual, wanted) if wanted else []
     fires = (*missed, *on_time)
     if len(fires) > most:
-        return Due(fires[:most], fires[most])
+        return Due(fires[:most], fires[most].at)
     # From the instant, not from now: a clock that is set back does not repeat it.
-    return Due(fires, cron.next_fire(text, zone, fires[-1] if fires else now))
+    return Due(fires, timetable.next_fire(schedule, fires[-1].at if fires else now))
 
 
 class Schedules:
@@ -64,8 +65,12 @@ class Schedules:
         self._store = store
         self._topics = topics
         self._broken: dict[tuple[int, str], str] = {}  # schedule -> why this daemon cannot compute it
+        self._is_planned = False
 
     def tick(self) -> float:
+        if not self._is_planned:
+            self._store.transact(replan, name="replan")
+            self._is_planned = True
         # What is broken stays due, and must not crowd out the rest.
         most = BATCH + len(self._broken)
         rows, now = self._store.read(lambda tx: (tx.run("list_due_schedules", now=tx.now, batch=most), tx.now))
@@ -80,10 +85,12 @@ class Schedules:
     def _fire(self, row: Any, now: datetime) -> float:
         """Fire one schedule; returns after how many seconds it must be looked at again. It never delays others."""
         try:
-            schedule = Schedule(row.cron, row.timezone, row.catchup, row.catchup_limit)
-            due = due_fires(schedule, row.next_fire_at, now)
+            due = due_fires(_schedule_of(row), row.next_fire_at, now)
         except Exception as error:  # noqa: BLE001 - whatever time zone data or croniter say, others must fire
-            self._show(row, f"schedule {row.cron!r} in {row.timezone}: no next instant can be computed: {error!r}")
+            self._show(
+                row,
+                f"schedule {row.session_time or row.cron!r} in {row.timezone}: no next instant can be computed: {error!r}",
+            )
             return IDLE_S
         try:
             fired = self._store.transact(lambda tx: fire_schedule(tx, row, due), name="fire_schedule")
@@ -91,11 +98,11 @@ class Schedules:
             log.exception("schedule of workflow %s cannot be fired", row.workflow)
             return AFTER_FAULT_S
         if fired:
-            late_s = (now - due.fires[-1]).total_seconds()
+            late_s = (now - due.fires[-1].at).total_seconds()
             self._store.instruments.emit(ScheduleFired(row.workflow, fired, late_s))
             self._topics.publish("submission")
         self._show(row, None)
-        return 0 if due.next_at <= now else IDLE_S
+        return 0 if due.next_at is not None and due.next_at <= now else IDLE_S
 
     def _show(self, row: Any, error: str | None) -> None:
         """Log and show once why a schedule does not fire, and take it back when it does again."""
@@ -122,35 +129,46 @@ def fire_schedule(tx: Tx, row: Any, due: Due) -> int:
         **key,
         cron=row.cron,
         timezone=row.timezone,
+        calendar=row.calendar,
+        session_time=row.session_time,
+        session_days=row.session_days,
         was_at=row.next_fire_at,
         next_fire_at=due.next_at,
-        last_fire_at=due.fires[-1] if due.fires else None,
+        last_fire_at=due.fires[-1].at if due.fires else None,
     )
-    return sum(_submit(tx, key, row, fire_at) for fire_at in due.fires) if moved else 0
+    return sum(_submit(tx, key, row, fire) for fire in due.fires) if moved else 0
 
 
-def _submit(tx: Tx, key: dict[str, Any], row: Any, fire_at: datetime) -> bool:
+def _submit(tx: Tx, key: dict[str, Any], row: Any, fire: Fire) -> bool:
     """Submit one instant, unless that was done already."""
-    tx.run("insert_fire", **key, fire_at=fire_at, now=tx.now)
+    tx.run("insert_fire", **key, fire_at=fire.at, now=tx.now)
     # It is linked in the transaction that makes it, so a row that has no instance yet is ours.
-    if tx.one("find_fire", **key, fire_at=fire_at).instance_id is not None:
+    if tx.one("find_fire", **key, fire_at=fire.at).instance_id is not None:
         return False
     columns = {
         "tenant": row.tenant,
         "workflow": row.workflow,
         "submitted_by": f"schedule:{row.workflow}",
         "trigger_type": "cron",
-        "business_date": fire_at.astimezone(zone(row.timezone)).date().isoformat(),
+        "business_date": fire.business_date.isoformat(),
     }
     submitted = tx.one("insert_submission", **(SUBMISSION | columns))
-    tx.run("link_fire", **key, fire_at=fire_at, instance_id=submitted.id)
+    tx.run("link_fire", **key, fire_at=fire.at, instance_id=submitted.id)
     return True
+
+
+def replan(tx: Tx) -> None:
+    """Let schedules by a calendar that are not due fire by what this release knows of it; call it when a daemon begins."""
+    for row in tx.run("list_schedules_by_calendar"):
+        if row.next_fire_at is None or row.next_fire_at > tx.now:
+            next_at = timetable.next_fire(_schedule_of(row), tx.now)
+            tx.run("set_next_fire", definition_id=row.definition_id, name=row.name, next_fire_at=next_at)
 
 
 def reset_next_fire(tx: Tx, definition_id: int, now: datetime) -> None:
     """Let the schedules of a workflow continue from `now`: call it when they are switched on again."""
     for row in tx.run("list_schedules_of", definition_id=definition_id):
-        next_at = cron.next_fire(row.cron, row.timezone, now)
+        next_at = timetable.next_fire(_schedule_of(row), now)
         tx.run("set_next_fire", definition_id=definition_id, name=row.name, next_fire_at=next_at)
 
 
@@ -166,10 +184,10 @@ def save_schedule(
     if schedule is None:
         if row is not None:
             tx.run("delete_schedules", definition_id=definition_id)
-    elif row is None or _settings_of(row) != _settings_of(schedule):
+    elif row is None or _schedule_of(row) != schedule:
         # One that was on continues where it stood if its times are the same; else it begins now.
         continues = (
-            was_enabled and row is not None and row.is_on and _settings_of(row)[:2] == _settings_of(schedule)[:2]
+            was_enabled and row is not None and row.is_on and _times_of(_schedule_of(row)) == _times_of(schedule)
         )
         next_at = row.next_fire_at if continues else None
         tx.run(
@@ -181,15 +199,24 @@ def save_schedule(
             catchup=schedule.catchup,
             catchup_limit=schedule.catchup_limit,
             enabled=int(schedule.enabled),
-            next_fire_at=next_at or cron.next_fire(schedule.cron, schedule.timezone, tx.now),
+            calendar=schedule.calendar,
+            session_time=schedule.at,
+            session_days=schedule.days,
+            next_fire_at=next_at or timetable.next_fire(schedule, tx.now),
         )
     elif is_enabled and not was_enabled:
         reset_next_fire(tx, definition_id, tx.now)
 
 
-def _settings_of(schedule: Any) -> tuple[Any, ...]:
-    """The settings that a file gives a schedule; of a row or a Schedule."""
-    return schedule.cron, schedule.timezone, schedule.catchup, schedule.catchup_limit, bool(schedule.enabled)
+def _schedule_of(row: Any) -> Schedule:
+    """What a file says of the schedule in a row."""
+    more = {"catchup": row.catchup, "catchup_limit": row.catchup_limit, "enabled": bool(row.enabled)}
+    return replace(times_in(row), **more)
+
+
+def _times_of(schedule: Schedule) -> tuple[str, ...]:
+    """What decides when it fires."""
+    return schedule.cron, schedule.timezone, schedule.calendar, schedule.at, schedule.days
 
 
 @verb("enable", needs=one_workflow, not_possible=NO_SCHEDULE)

@@ -498,7 +498,12 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
         THEN {instant: s.next_fire_at} END AS next_fire_at, d.tenant, {instant: d.archived_at} AS archived_at,
     CASE WHEN d.archived_at IS NOT NULL THEN 'the workflow is archived' WHEN d.enabled = 0 THEN 'the workflow is disabled'
         WHEN COALESCE(s.enabled_override, s.enabled) = 0 THEN 'it is disabled'
-        WHEN d.paused_at IS NOT NULL THEN 'the workflow is paused' END AS wait_reason
+        WHEN d.paused_at IS NOT NULL THEN 'the workflow is paused'
+        WHEN s.calendar <> '' AND s.next_fire_at IS NULL
+            THEN {concat: 'what comes next is past the horizon of calendar ', s.calendar, '; update qflowd'} END AS wait_reason,
+    s.calendar, s.session_time, s.session_days,
+    {concat: CASE WHEN s.session_time = '' THEN s.cron ELSE s.session_time END,
+        CASE WHEN s.session_days = '' THEN '' ELSE {concat: ', ', s.session_days} END} AS times
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 ;

@@ -50,7 +50,7 @@ function Lane({ of: one, marks, now, chosen, open }: { of: ScheduleItem; marks: 
     <li className="lane" data-off={one.next_fire_at === null || undefined} data-chosen={chosen || undefined} onClick={(event) => { if (!(event.target as Element).closest('a,button')) open() }}>
       <span className="lane-name">
         <button type="button" data-row className="cut" onClick={open}>{one.workflow}</button>
-        <span className="muted cut"><code>{one.cron}</code> {one.timezone}</span>
+        <span className="muted cut"><code>{one.times}</code> {one.calendar || one.timezone}</span>
       </span>
       <span className="lane-line" role="group" aria-label={w.fires(marks.length)}>
         {marks.map((mark) => <Sign key={mark.fire.at} of={mark} />)}

@@ -3,7 +3,7 @@ import { endOf, isDue, keyOf, marksOf, scale, shownOf, spanOf, type FireItem, ty
 
 const NOW = Date.parse('2026-11-30T08:03:00Z')
 const one = (workflow: string, next: string | null): ScheduleItem => ({
-  workflow, name: 'cron', cron: '0 9 * * *', timezone: 'UTC', catchup: 'none', enabled: next !== null, source: 'file', last_fire_at: null, next_fire_at: next, wait_reason: null,
+  workflow, name: 'cron', times: '0 9 * * *', calendar: '', timezone: 'UTC', catchup: 'none', enabled: next !== null, source: 'file', last_fire_at: null, next_fire_at: next, wait_reason: null,
 })
 const fire = (at: string, state: string): FireItem => ({ workflow: 'a', schedule: 'cron', at, state, instance_id: null, error: null })
 

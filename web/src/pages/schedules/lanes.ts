@@ -4,7 +4,8 @@ import { axis, ticks, tickText } from '../../draw/time'
 export interface ScheduleItem {
   workflow: string
   name: string
-  cron: string
+  times: string
+  calendar: string
   timezone: string
   catchup: string
   enabled: boolean

@@ -37,7 +37,8 @@ export const isPaused = (of: Pick<WorkflowItem, 'wait_reason'>) => /^paused (by|
 
 export interface ScheduleInShort {
   name: string
-  cron: string
+  times: string
+  calendar: string
   timezone: string
   enabled: boolean
   next_fire_at: string | null

@@ -1,0 +1,40 @@
+"""Times of a schedule that follow the session: `close+30m`, `open-10m`, `night_open-15m`."""
+
+import re
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from qflowd.calendars.trading_session import TradingSession
+from qflowd.model.durations import parse_period
+
+ANCHORS: Final = ("open", "close", "night_open", "night_close")
+FARTHEST: Final = timedelta(hours=24)  # beyond, it is the day of another session
+_TIME: Final = re.compile(rf"\s*({'|'.join(ANCHORS)})\s*(?:([+-])\s*([0-9a-z. ]+))?\s*")
+
+
+class SessionTime(NamedTuple):
+    """An instant of each session: so long after its `anchor`, or before it."""
+
+    anchor: str
+    offset: timedelta
+
+    def of(self, session: TradingSession) -> datetime | None:
+        """The instant in UTC; None where a session has no such anchor: no night, or no hours at all."""
+        night = session.night or (None, None)
+        at = dict(zip(ANCHORS, (session.open_at, session.close_at, *night), strict=True))[self.anchor]
+        return None if at is None else at + self.offset
+
+
+def parse_session_time(text: object) -> SessionTime:
+    """The time that `close+30m` means. An offset is less than a day.
+
+    Raises: ValueError with what to write.
+    """
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError(f"{text!r} is not a time of a session; write it like close+30m, open-10m or night_open-15m")
+    anchor, sign, duration = found.groups()
+    offset = timedelta(seconds=parse_period(duration)) if duration else timedelta()
+    if offset >= FARTHEST:
+        raise ValueError(f"{text!r} leaves the session: an offset is less than 24h")
+    return SessionTime(anchor, -offset if sign == "-" else offset)

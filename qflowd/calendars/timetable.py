@@ -1,0 +1,111 @@
+"""When a schedule fires, and for which day: by the clock, by the clock on days of a calendar, or by its sessions.
+
+Instants end with what a calendar knows: past its horizon a schedule has no next one.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice, takewhile
+from typing import Any, NamedTuple
+
+from qflowd.calendars.bundled import calendar
+from qflowd.calendars.calendar import Calendar
+from qflowd.calendars.session_days import parse_session_days
+from qflowd.calendars.session_times import FARTHEST, parse_session_time
+from qflowd.model import cron
+from qflowd.model.errors import OutsideCalendar
+from qflowd.model.workflow import Schedule
+from qflowd.model.zones import zone
+
+_LONGEST_SESSION = timedelta(days=2)  # from the evening of a night to the close
+
+
+class Fire(NamedTuple):
+    """An instant at which a schedule fires, in UTC, and the day that it fires for."""
+
+    at: datetime
+    business_date: date
+
+
+def times_in(row: Any) -> Schedule:
+    """When a stored schedule fires, without what else a file says of it."""
+    return Schedule(row.cron, row.timezone, calendar=row.calendar, at=row.session_time, days=row.session_days)
+
+
+def in_words(schedule: Schedule) -> str:
+    """`close+30m of XSHG, last session of month`, or `0 17 * * * Asia/Shanghai on sessions of XSHG`."""
+    if schedule.at:
+        times = f"{schedule.at} of {schedule.calendar}"
+    else:
+        on = f" on sessions of {schedule.calendar}" if schedule.calendar else ""
+        times = f"{schedule.cron} {schedule.timezone}{on}"
+    return f"{times}, {schedule.days}" if schedule.days else times
+
+
+def fires(schedule: Schedule, after: datetime) -> Iterator[Fire]:
+    """All that come after an instant, earliest first; they end where the calendar does.
+
+    Raises: NotFound for a calendar that this release does not have.
+    """
+    if not schedule.calendar:
+        yield from (Fire(at, at.astimezone(zone(schedule.timezone)).date()) for at in _by_clock(schedule, after))
+        return
+    sessions = calendar(schedule.calendar)
+    days = parse_session_days(schedule.days) if schedule.days else None
+    found = _by_session(schedule, sessions, after) if schedule.at else _on_sessions(schedule, sessions, after)
+    try:
+        yield from (fire for fire in found if days is None or days.has(sessions, fire.business_date))
+    except OutsideCalendar:
+        return
+
+
+def next_fire(schedule: Schedule, after: datetime) -> datetime | None:
+    """The first instant later than `after`; None past the horizon of the calendar."""
+    return next((fire.at for fire in fires(schedule, after)), None)
+
+
+def next_fires(schedule: Schedule, after: datetime, count: int) -> list[datetime]:
+    """The `count` first instants later than `after`, or as many as are known."""
+    return [fire.at for fire in islice(fires(schedule, after), count)]
+
+
+def fires_until(schedule: Schedule, after: datetime, until: datetime, limit: int) -> list[datetime]:
+    """The earliest `limit` instants in (after, until]."""
+    return [fire.at for fire in islice(takewhile(lambda fire: fire.at <= until, fires(schedule, after)), limit)]
+
+
+def latest_fires(schedule: Schedule, after: datetime, until: datetime, limit: int) -> list[Fire]:
+    """The latest `limit` of the instants in (after, until], earliest first."""
+    span = timedelta(minutes=1)
+    while True:  # looks back ever further, until there are enough
+        start = max(after, until - span)
+        found = deque(takewhile(lambda fire: fire.at <= until, fires(schedule, start)), limit)
+        if len(found) == limit or start == after:
+            return list(found)
+        span *= 4
+
+
+def _by_clock(schedule: Schedule, after: datetime) -> Iterator[datetime]:
+    return cron.fires(schedule.cron, schedule.timezone, after)
+
+
+def _on_sessions(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:
+    """Instants of a clock that belong to a session. Raises: OutsideCalendar past the horizon."""
+    begin = datetime.combine(sessions.first, time(), zone(sessions.timezone)).astimezone(UTC)
+    for at in _by_clock(schedule, max(after, begin)):
+        if (day := sessions.trade_date(at)) is not None:
+            yield Fire(at, day)
+
+
+def _by_session(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:
+    """An instant of each session. Raises: OutsideCalendar past the horizon."""
+    moment = parse_session_time(schedule.at)
+    day = (after - FARTHEST - _LONGEST_SESSION).astimezone(zone(sessions.timezone)).date()
+    day = min(max(day, sessions.first), sessions.last)
+    if not sessions.is_session(day):
+        day = sessions.next_session(day)
+    while True:
+        if (at := moment.of(sessions.session(day))) is not None and at > after:
+            yield Fire(at, day)
+        day = sessions.next_session(day)

@@ -1,0 +1,126 @@
+"""`schedule:` of a workflow: a cron expression, or times of the sessions of a calendar."""
+
+import re
+from typing import Final, Literal
+
+from msgspec.structs import replace
+
+from qflowd.define.fields import Fields
+from qflowd.define.readers import flag, text
+from qflowd.define.session_functions import fault_in_calendar
+from qflowd.model import cron
+from qflowd.model.workflow import Json, Schedule
+
+MOST_CATCHUP: Final = 10_000
+LATER_KEYS: Final = frozenset(
+    {"business_date", "deadline", "jitter", "misfire_grace", "on", "overlap", "params", "window"}
+)
+
+_Catchup = Literal["none", "last", "all"]
+_CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
+
+
+def read_schedule(top: Fields) -> Schedule | None:
+    """What `schedule` says: a cron expression alone, or keys and values. None: it does not fire by itself."""
+    value = top.data.get("schedule")
+    if value is None or isinstance(value, str):
+        written = top.take("schedule", cron.check, None)
+        return Schedule(written) if written else None
+    fields = top.section("schedule")
+    if not isinstance(value, dict):
+        return None
+    never: tuple[_Catchup, int] = ("none", 0)
+    by_session = bool(value.keys() & {"at", "days"})  # a clock alone keeps to no calendar unless the schedule says so
+    catchup, limit = fields.take("catchup", read_catchup, never)
+    schedule = Schedule(
+        cron=fields.take("cron", cron.check, ""),
+        timezone=fields.take("timezone", cron.check_timezone, ""),
+        catchup=catchup,
+        catchup_limit=limit,
+        enabled=fields.take("enabled", flag, True),
+        calendar=fields.take("calendar", _calendar, "") or (_of_workflow(top) if by_session else ""),
+        at=fields.take("at", _session_time, ""),
+        days=fields.take("days", _session_days, ""),
+    )
+    fields.close(LATER_KEYS)
+    _check(top, fields, schedule)
+    return _with_zone(schedule)
+
+
+def read_catchup(value: Json) -> tuple[_Catchup, int]:
+    """What to do with missed instants, and with how many of them: `none`, `last` or `all(n)`."""
+    if value in ("none", "last"):
+        return value, 0
+    match = _CATCHUP_ALL.fullmatch(value) if isinstance(value, str) else None
+    limit = int(match[1]) if match else 0
+    if not 1 <= limit <= MOST_CATCHUP:
+        raise ValueError(f"must be none, last, or all(n) with n from 1 to {MOST_CATCHUP:,}, not {value!r}")
+    return "all", limit
+
+
+def _check(top: Fields, fields: Fields, schedule: Schedule) -> None:
+    """What keys need of each other. Those that are faulty themselves are missed by nobody."""
+    given = fields.data.keys()
+    if not given & {"cron", "at"}:
+        fields.fault("is missing; write cron, or at beside a calendar: {at: close+30m, calendar: XSHG}", "cron")
+    if given >= {"cron", "at"}:
+        fields.fault("stands beside cron; one of the two says when", "at")
+    for key in ("at", "days"):
+        if key in given and not schedule.calendar and "calendar" not in given and "calendar" not in top.data:
+            fields.fault("needs a calendar beside it, such as calendar: XSHG", key)
+    if "at" in given and "timezone" in given:
+        fields.fault("is that of the calendar, where `at` says when", "timezone")
+    if schedule.at and schedule.calendar:
+        _check_anchor(fields, schedule)
+
+
+def _check_anchor(fields: Fields, schedule: Schedule) -> None:
+    from qflowd.calendars.bundled import calendar
+    from qflowd.calendars.session_times import parse_session_time
+
+    found, anchor = calendar(schedule.calendar), parse_session_time(schedule.at).anchor
+    if found.kind == "workday":
+        fields.fault(f"{found.name} has days without hours; use cron beside calendar: {found.name}", "at")
+    elif anchor.startswith("night") and not found.has_nights:
+        fields.fault(f"{found.name} has no night sessions, so it would never fire", "at")
+
+
+def _with_zone(schedule: Schedule) -> Schedule:
+    """With the zone that nobody wrote: that of the exchange."""
+    if schedule.timezone:
+        return schedule
+    zone = "UTC"
+    if schedule.calendar:
+        from qflowd.calendars.bundled import calendar
+
+        zone = calendar(schedule.calendar).timezone
+    return replace(schedule, timezone=zone)
+
+
+# What is imported below costs those nothing who have no calendars.
+
+
+def _calendar(value: Json) -> str:
+    if fault := fault_in_calendar(name := text(value)):
+        raise ValueError(fault)
+    return name
+
+
+def _of_workflow(top: Fields) -> str:
+    """The workflow's own calendar; one that nobody has is a fault of its key, not of the schedule's."""
+    name = top.data.get("calendar")
+    return name if isinstance(name, str) and name and not fault_in_calendar(name) else ""
+
+
+def _session_time(value: Json) -> str:
+    from qflowd.calendars.session_times import parse_session_time
+
+    parse_session_time(value)
+    return text(value)
+
+
+def _session_days(value: Json) -> str:
+    from qflowd.calendars.session_days import parse_session_days
+
+    parse_session_days(value)
+    return text(value)
