@@ -124,6 +124,11 @@ class Calendar:
                 return day
         return today if today in self.days else None
 
+    def evening_of_nights(self, instant: datetime) -> datetime | None:
+        """When nights begin in the evening of an instant's day, whether one is held or not; None without nights."""
+        midnight = datetime.combine(self.local(instant), time(), zone(self.timezone))
+        return midnight + timedelta(minutes=self.nights.earliest) if self.has_nights else None
+
     def is_open(self, instant: datetime) -> bool:
         """Whether there is trading at an instant; not in breaks, nor at the end of a part. Raises: as `trade_date`."""
         day = self.trade_date(instant)

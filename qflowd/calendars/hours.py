@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -44,6 +44,16 @@ def _minutes(text: str) -> int:
     if not (len(hour) == len(minute) == 2 and (hour + minute).isdecimal() and hour < "24" and minute < "60"):
         raise ValueError(f"{text!r} is not a time of day; write hours as 09:30-11:30 13:00-15:00")
     return 60 * int(hour) + int(minute)
+
+
+def part_around(parts: Parts, at: time) -> tuple[timedelta, timedelta] | None:
+    """How long the part has lasted in which a time of day lies, and how long it still will, both ends included."""
+    minute = at.hour * 60 + at.minute + (at.second + at.microsecond / 1e6) / 60
+    for begin, end in parts:
+        for now in (minute, minute + DAY):
+            if begin <= now <= end:
+                return timedelta(minutes=now - begin), timedelta(minutes=end - now)
+    return None
 
 
 class HoursByDay:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from qflowd.calendars.bundled import calendar
 from qflowd.calendars.calendar import Calendar
+from qflowd.calendars.hours import parse_hours, part_around
 from qflowd.calendars.session_days import parse_session_days
 from qflowd.calendars.session_times import FARTHEST, parse_session_time
 from qflowd.model import cron
@@ -30,7 +31,9 @@ class Fire(NamedTuple):
 
 def times_in(row: Any) -> Schedule:
     """When a stored schedule fires, without what else a file says of it."""
-    return Schedule(row.cron, row.timezone, calendar=row.calendar, at=row.session_time, days=row.session_days)
+    return Schedule(
+        row.cron, row.timezone, calendar=row.calendar, at=row.session_time, days=row.session_days, window=row.day_window
+    )
 
 
 def in_words(schedule: Schedule) -> str:
@@ -40,7 +43,7 @@ def in_words(schedule: Schedule) -> str:
     else:
         on = f" on sessions of {schedule.calendar}" if schedule.calendar else ""
         times = f"{schedule.cron} {schedule.timezone}{on}"
-    return f"{times}, {schedule.days}" if schedule.days else times
+    return ", ".join(filter(None, (times, schedule.days, schedule.window)))
 
 
 def fires(schedule: Schedule, after: datetime) -> Iterator[Fire]:
@@ -87,15 +90,32 @@ def latest_fires(schedule: Schedule, after: datetime, until: datetime, limit: in
 
 
 def _by_clock(schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    return cron.fires(schedule.cron, schedule.timezone, after)
+    """Instants of a clock."""
+    found = cron.fires(schedule.cron, schedule.timezone, after)
+    return (at for at in found if _window_around(schedule, at) is not None) if schedule.window else found
+
+
+def _window_around(schedule: Schedule, at: datetime) -> tuple[datetime, datetime] | None:
+    """From when to when the window is open in which an instant lies; None if it lies in none."""
+    around = part_around(parse_hours(schedule.window), at.astimezone(zone(schedule.timezone)).time())
+    return None if around is None else (at - around[0], at + around[1])
 
 
 def _on_sessions(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:
     """Instants of a clock that belong to a session. Raises: OutsideCalendar past the horizon."""
     begin = datetime.combine(sessions.first, time(), zone(sessions.timezone)).astimezone(UTC)
     for at in _by_clock(schedule, max(after, begin)):
-        if (day := sessions.trade_date(at)) is not None:
+        if (day := sessions.trade_date(_standing_for(schedule, sessions, at))) is not None:
             yield Fire(at, day)
+
+
+def _standing_for(schedule: Schedule, sessions: Calendar, at: datetime) -> datetime:
+    """The instant whose session counts: all of a window in which nights begin is of that night, or of none."""
+    if (window := _window_around(schedule, at)) is not None:
+        night = sessions.evening_of_nights(window[0])
+        if night is not None and window[0] <= night <= window[1]:
+            return night
+    return at
 
 
 def _by_session(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:

@@ -12,6 +12,7 @@ from qflowd.model import cron
 from qflowd.model.workflow import Json, Schedule
 
 MOST_CATCHUP: Final = 10_000
+MOST_PARTS: Final = 5  # of a window
 LATER_KEYS: Final = frozenset(
     {"business_date", "deadline", "jitter", "misfire_grace", "on", "overlap", "params", "window"}
 )
@@ -41,6 +42,7 @@ def read_schedule(top: Fields) -> Schedule | None:
         calendar=fields.take("calendar", _calendar, "") or (_of_workflow(top) if by_session else ""),
         at=fields.take("at", _session_time, ""),
         days=fields.take("days", _session_days, ""),
+        window=fields.take("window", _window, ""),
     )
     fields.close(LATER_KEYS)
     _check(top, fields, schedule)
@@ -68,6 +70,8 @@ def _check(top: Fields, fields: Fields, schedule: Schedule) -> None:
     for key in ("at", "days"):
         if key in given and not schedule.calendar and "calendar" not in given and "calendar" not in top.data:
             fields.fault("needs a calendar beside it, such as calendar: XSHG", key)
+    if "at" in given and "window" in given:
+        fields.fault("is for cron; `at` says when", "window")
     if "at" in given and "timezone" in given:
         fields.fault("is that of the calendar, where `at` says when", "timezone")
     if schedule.at and schedule.calendar:
@@ -124,3 +128,11 @@ def _session_days(value: Json) -> str:
 
     parse_session_days(value)
     return text(value)
+
+
+def _window(value: Json) -> str:
+    from qflowd.calendars.hours import parse_hours
+
+    if not 1 <= len(parse_hours(written := text(value))) <= MOST_PARTS:
+        raise ValueError(f"takes 1 to {MOST_PARTS} times of day, such as 08:50-15:20 20:50-02:35")
+    return " ".join(written.split())

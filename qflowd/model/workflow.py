@@ -123,7 +123,7 @@ class Schedule(_Record, frozen=True):
     """When a workflow fires by itself: by a `cron` expression, or `at` a time of each session, such as `close+30m`.
 
     `calendar`: the calendar whose sessions it is for; with `cron`, what belongs to none does not fire. `days`: only these
-    sessions, such as `last session of month`.
+    sessions, such as `last session of month`. `window`: of a cron expression only what lies in these times of day.
     `catchup`: what to do with instants missed while no daemon ran: `none`, `last`, or `all` of the
     latest `catchup_limit`.
     """
@@ -136,6 +136,7 @@ class Schedule(_Record, frozen=True):
     calendar: str = ""
     at: str = ""
     days: str = ""
+    window: str = ""
 
 
 Overlap = Literal["parallel", "sequential", "singleton(skip)", "singleton(replace)", "singleton(queue)"]

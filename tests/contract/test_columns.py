@@ -62,7 +62,7 @@ PROMISED = {
     "task_definitions": "name kind job type document hash note updated_by created_at updated_at archived_at format source_text "
     "tenant",
     "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant archived_at"
-    " wait_reason calendar session_time session_days times",
+    " wait_reason calendar session_time session_days times day_window",
     "fires": "workflow schedule fire_at instance_id state error tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",
     "pools": "pool daemon processes threads busy ready_tasks",

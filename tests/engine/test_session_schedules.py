@@ -100,6 +100,40 @@ def fire_next(desk, times):
             BEIJING,
             [("10-09 08:00", "2026-10-09"), ("10-13 08:00", "2026-10-13")],
         ),
+        (  # a recorder's window: before the night it is for the day of the night, in the day session for that day
+            "{cron: '50,20 * * * *', calendar: SHFE.rb, window: 08:50-15:20 20:50-02:35}",
+            datetime(2026, 11, 20, 14, 55, tzinfo=BEIJING),
+            BEIJING,
+            [("11-20 15:20", "2026-11-20"), ("11-20 20:50", "2026-11-23"), ("11-20 21:20", "2026-11-23")],
+        ),
+        (  # over midnight, and over the weekend
+            "{cron: '30 * * * *', calendar: SHFE.au, window: 20:50-02:35}",
+            datetime(2026, 11, 21, 0, 0, tzinfo=BEIJING),
+            BEIJING,
+            [
+                ("11-21 00:30", "2026-11-23"),
+                ("11-21 01:30", "2026-11-23"),
+                ("11-21 02:30", "2026-11-23"),
+                ("11-23 21:30", "2026-11-24"),
+            ],
+        ),
+        (  # no night before the National Day: neither its beginning nor what comes before it
+            "{cron: '55 20,21 * * *', calendar: SHFE.au, window: 20:50-02:35}",
+            datetime(2026, 9, 29, 12, tzinfo=BEIJING),
+            BEIJING,
+            [("09-29 20:55", "2026-09-30"), ("09-29 21:55", "2026-09-30"), ("10-08 20:55", "2026-10-09")],
+        ),
+        (  # a window without a calendar
+            "{cron: '0 */3 * * *', timezone: Asia/Shanghai, window: 22:00-06:00}",
+            FRIDAY,
+            BEIJING,
+            [
+                ("11-21 00:00", "2026-11-21"),
+                ("11-21 03:00", "2026-11-21"),
+                ("11-21 06:00", "2026-11-21"),
+                ("11-22 00:00", "2026-11-22"),
+            ],
+        ),
         (  # a make-up Saturday is a working day
             "{cron: '0 9 * * *', calendar: CN}",
             datetime(2026, 2, 13, 12, tzinfo=BEIJING),
@@ -176,6 +210,9 @@ def test_the_view_says_when_in_words(desk):
 @pytest.mark.parametrize(
     ("schedule", "fault"),
     [
+        ("{at: close, calendar: XSHG, window: 09:00-12:00}", "schedule.window: is for cron; `at` says when"),
+        ("{cron: '0 1 * * *', window: 9-12}", "schedule.window: '9' is not a time of day; write hours as 09:30-11:30"),
+        ("{cron: '0 1 * * *', window: 20:50-02:35 01:00-03:00}", "a part begins before the one before it has ended"),
         ("{at: close+30m, calendar: XSGH}", "schedule.calendar: there is no calendar 'XSGH'; did you mean XSHG"),
         ("{at: close+30m}", "schedule.at: needs a calendar beside it, such as calendar: XSHG"),
         ("{cron: '0 1 * * *', days: last session of month}", "schedule.days: needs a calendar beside it"),

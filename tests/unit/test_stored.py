@@ -45,7 +45,7 @@ def test_what_a_text_with_aliases_grows_to_is_bounded():
     [
         '{"key": "w", "tasks": [{"key": "a", "job": "j", "tolerate_all": 1}]}',
         '{"key": "w", "saga": true, "tasks": [{"key": "a", "job": "j"}]}',
-        '{"key": "w", "schedule": {"cron": "@daily", "window": "20:50-02:35"}, "tasks": [{"key": "a", "job": "j"}]}',
+        '{"key": "w", "schedule": {"cron": "@daily", "jitter": "5m"}, "tasks": [{"key": "a", "job": "j"}]}',
         '{"key": "w", "tasks": [{"key": "a"}]}',
         '{"key": "w", "tasks": [{"key": "a", "job": "j", "settings": {"timeout": "soon"}}]}',
         '{"key": "w", "tasks": {}}',

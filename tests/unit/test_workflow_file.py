@@ -129,7 +129,7 @@ def test_every_fault_of_a_file_is_reported_at_once_with_line_and_key():
     text = """\
 workflow: daily bars
 titel: Daily bars
-schedule: {cron: "0 17 * *", timezone: Asia/Shanhai, catchup: all, calendar: XSHG, window: "20:50-02:35"}
+schedule: {cron: "0 17 * *", timezone: Asia/Shanhai, catchup: all, calendar: XSHG, jitter: 5m}
 params: {day: {type: strng}, n: 3, m: {default: "{{ params.day }}"}, r: {$ref: "http://localhost/x"}}
 defaults: {retries: -3, timeout: 10 min, polo: io}
 saga: maybe
@@ -147,7 +147,7 @@ tasks:
         ("f.yaml:3: schedule.cron:", "4 fields"),
         ("f.yaml:3: schedule.timezone:", "Asia/Shanghai"),
         ("f.yaml:3: schedule.catchup:", "all(n)"),
-        ("f.yaml:3: schedule.window:", "not supported yet"),
+        ("f.yaml:3: schedule.jitter:", "not supported yet"),
         ("f.yaml:4: params.day:", "JSON Schema"),
         ("f.yaml:4: params.n:", "JSON Schema"),
         ("f.yaml:4: params.m.default:", "params cannot be used here"),

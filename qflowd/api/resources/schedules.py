@@ -37,6 +37,7 @@ class ScheduleItem(Item):
     calendar: str
     session_time: str
     session_days: str
+    day_window: str
     times: str
     catchup: str
     enabled: bool

@@ -132,6 +132,7 @@ def fire_schedule(tx: Tx, row: Any, due: Due) -> int:
         calendar=row.calendar,
         session_time=row.session_time,
         session_days=row.session_days,
+        day_window=row.day_window,
         was_at=row.next_fire_at,
         next_fire_at=due.next_at,
         last_fire_at=due.fires[-1].at if due.fires else None,
@@ -202,6 +203,7 @@ def save_schedule(
             calendar=schedule.calendar,
             session_time=schedule.at,
             session_days=schedule.days,
+            day_window=schedule.window,
             next_fire_at=next_at or timetable.next_fire(schedule, tx.now),
         )
     elif is_enabled and not was_enabled:
@@ -216,7 +218,7 @@ def _schedule_of(row: Any) -> Schedule:
 
 def _times_of(schedule: Schedule) -> tuple[str, ...]:
     """What decides when it fires."""
-    return schedule.cron, schedule.timezone, schedule.calendar, schedule.at, schedule.days
+    return schedule.cron, schedule.timezone, schedule.calendar, schedule.at, schedule.days, schedule.window
 
 
 @verb("enable", needs=one_workflow, not_possible=NO_SCHEDULE)

@@ -503,7 +503,8 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
             THEN {concat: 'what comes next is past the horizon of calendar ', s.calendar, '; update qflowd'} END AS wait_reason,
     s.calendar, s.session_time, s.session_days,
     {concat: CASE WHEN s.session_time = '' THEN s.cron ELSE s.session_time END,
-        CASE WHEN s.session_days = '' THEN '' ELSE {concat: ', ', s.session_days} END} AS times
+        CASE WHEN s.session_days = '' THEN '' ELSE {concat: ', ', s.session_days} END,
+        CASE WHEN s.day_window = '' THEN '' ELSE {concat: ', ', s.day_window} END} AS times, s.day_window
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 ;
