@@ -13,6 +13,7 @@ from qflowd.cli.printing import coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.client import Client, InstanceInfo
+from qflowd.client.views import MOST_FIRES
 from qflowd.model.errors import NotFound
 from qflowd.model.near_names import did_you_mean
 
@@ -46,6 +47,7 @@ LISTINGS: Final = {
 INSTANCES: Final = (
     "id> | name | state | DONE>:progress | DATE:business_date | CREATED (UTC):created_at | TOOK>:duration_s | note"
 )
+NEXT_FIRES: Final = "FIRES (UTC):fire_at | FOR:business_date | schedule"
 FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | state | NOTE:error"
 
 
@@ -137,6 +139,21 @@ def fires(*, workflow: str, limit: int, as_json: bool) -> None:
             hint = hint_at_workflow(client, workflow) or did_you_mean(workflow, known)
             raise NotFound(f"there is no schedule of {workflow!r}{hint}")
     print_list(rows, FIRES, f"the schedule of {workflow} has not fired yet", as_json=as_json)
+
+
+@schedules.command("next")
+@click.argument("workflow")
+@click.option("-n", "--limit", type=click.IntRange(1, MOST_FIRES), default=5, show_default=True)
+@json_option
+def next_fires(*, workflow: str, limit: int, as_json: bool) -> None:
+    """List when the schedule of WORKFLOW fires next, and for which business date."""
+    with open_client() as client:
+        rows = client.next_fires(workflow, limit)
+        known = {} if rows else {row["workflow"]: row["wait_reason"] for row in client.schedules()}
+        if not rows and workflow not in known:
+            hint = hint_at_workflow(client, workflow) or did_you_mean(workflow, known)
+            raise NotFound(f"there is no schedule of {workflow!r}{hint}")
+    print_list(rows, NEXT_FIRES, f"the schedule of {workflow} does not fire: {known.get(workflow)}", as_json=as_json)
 
 
 def _archived(result: dict[str, Any]) -> str:

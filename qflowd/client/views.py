@@ -2,8 +2,13 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from itertools import islice
+from operator import itemgetter
+from types import SimpleNamespace
 from typing import Any, Final
 
+from qflowd.calendars import timetable
 from qflowd.client.failures import find_failures
 from qflowd.client.records import FailureInfo, InstanceInfo, from_json, records_of
 from qflowd.client.requests import whole
@@ -13,6 +18,7 @@ from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import fault_in_key
 from qflowd.model.states import InstanceState
 
+MOST_FIRES: Final = 1000  # that are worked out at once
 PAGE: Final = 500  # instances read at once
 # The first and the last code of what `instances()` may be asked for.
 STATES: Final = {"OPEN": (0, InstanceState.SUCCESS - 1)} | {
@@ -106,6 +112,22 @@ class Views:
         """The latest rows of the view `fires`: when the schedule of a workflow fired, and what came of it."""
         batch = whole(limit, "limit", most=rows_at_once("list_fires"))
         return self._list("list_fires", workflow=workflow, batch=batch)
+
+    def next_fires(self, workflow: str, limit: int = 5) -> list[dict[str, Any]]:
+        """When the schedule of a workflow fires next, and for which day; what is due and has not fired is among them.
+
+        Returns: `schedule`, `fire_at`, `business_date`, earliest first; none where it is off, or past its calendar's horizon.
+        """
+        most, found = whole(limit, "limit", most=MOST_FIRES), []
+        for row in self.schedules():
+            if row["workflow"] == workflow and row["next_fire_at"] is not None:
+                times, since = (
+                    timetable.times_in(SimpleNamespace(**row)),
+                    row["next_fire_at"] - timedelta(microseconds=1),
+                )
+                coming = islice(timetable.fires(times, since), most)
+                found += [{"schedule": row["name"], "fire_at": at, "business_date": day} for at, day in coming]
+        return sorted(found, key=itemgetter("fire_at"))[:most]
 
     def jobs(self) -> list[dict[str, Any]]:
         """Rows of the view `jobs`."""

@@ -209,6 +209,7 @@ def test_a_name_that_exists_nowhere_is_an_error_with_the_one_that_was_meant(run,
         (("why", 2, "--task", "hallo"), "instance 2 has no task 'hallo'; did you mean hello?"),
         (("logs", 2, "--task", "hallo", "--json"), "instance 2 has no task 'hallo'; did you mean hello?"),
         (("schedules", "fires", "dayli"), "there is no schedule of 'dayli'; did you mean daily?"),
+        (("schedules", "next", "dayli"), "there is no schedule of 'dayli'; did you mean daily?"),
     ]:
         ran = run(*about)
         assert (ran.code, ran.out, ran.err) == (1, "", f"qflowd: {error}\n")
@@ -231,6 +232,22 @@ def test_lists_name_what_there_is(run, filled):
     assert "line 3: SyntaxError: bad" in plugins
     assert "desk" in run("daemons").out
     assert run("pools").out.splitlines()[1].split() == ["default", "desk", "2", "1", "0", "0"]
+
+
+def test_the_next_fires_are_listed_with_their_days_or_why_there_are_none(run, filled, engine):
+    fires = run("schedules", "next", "daily", "-n", 3, "--json").json
+    assert [(fire["schedule"], fire["fire_at"][10:]) for fire in fires] == [("cron", "T17:00:00Z")] * 3
+    assert [fire["business_date"] for fire in fires] == [fire["fire_at"][:10] for fire in fires]
+    lines = run("--timezone", "Asia/Shanghai", "schedules", "next", "daily", "-n", 1).out.splitlines()
+    assert lines[0].split() == ["FIRES", "(Asia/Shanghai)", "FOR", "SCHEDULE"]
+    assert "01:00:00" in lines[1]
+    engine.workflow("off_daily", "{}", cron="0 17 * * *")
+    engine.sql(
+        "UPDATE qflow.schedule SET enabled_override = 0 WHERE definition_id = "
+        "(SELECT d.id FROM qflow.workflow_definition d WHERE d.workflow = 'off_daily')"
+    )
+    ran = run("schedules", "next", "off_daily")
+    assert (ran.code, ran.out, ran.err) == (0, "", "the schedule of off_daily does not fire: it is disabled\n")
 
 
 def test_lists_are_json_too(run, filled):

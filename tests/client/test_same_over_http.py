@@ -122,6 +122,7 @@ LOOKS: Mapping[str, Look] = {
     "Client.task_definitions": lambda c, t: c.task_definitions(),
     "Client.schedules": lambda c, t: c.schedules(),
     "Client.fires": lambda c, t: c.fires("daily"),
+    "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello")],
     "Client.jobs": lambda c, t: c.jobs(),
     "Client.plugins": lambda c, t: c.plugins(),
     "Client.daemons": lambda c, t: c.daemons(),
