@@ -20,7 +20,7 @@ WHERE i.id = :instance_id AND i.tenant = :tenant ORDER BY t.id LIMIT {literal: b
 SELECT t.id, t.node, t.lane, t.state FROM qflow.workflow_instance i
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
 WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
-    AND ({contains: LOWER(t.label), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
+    AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
         WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}})
 ORDER BY t.id LIMIT {literal: batch}
 
@@ -48,7 +48,7 @@ SELECT r.id, r.node, r.lane, r.state, r.place FROM (
     FROM qflow.workflow_instance i
     JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
     WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
-        AND ({contains: LOWER(t.label), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
+        AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
             WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}})) r
 WHERE r.place > :place OR (r.place = :place AND r.id > :after) ORDER BY r.place, r.id LIMIT {literal: batch}
 
@@ -56,7 +56,7 @@ WHERE r.place > :place OR (r.place = :place AND r.id > :after) ORDER BY r.place,
 SELECT COUNT(*) AS tasks FROM qflow.workflow_instance i
 JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id BETWEEN :first AND :last
 WHERE i.id = :instance_id AND i.tenant = :tenant AND (:in_any_state = 1 OR :states LIKE {concat: '%', t.state, '%'}) AND (:node < 0 OR t.node = :node)
-    AND ({contains: LOWER(t.label), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
+    AND ({contains: LOWER(COALESCE(t.label, '')), (SELECT LOWER(:search))} OR t.node {in_few: SELECT n.node FROM qflow.workflow_node n
         WHERE n.version_id = :version_id AND {contains: LOWER(n.task), LOWER(:search)}})
 
 -- name: find_ids_held

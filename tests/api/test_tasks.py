@@ -289,3 +289,10 @@ def test_failures_are_listed_and_grouped(api: ApiServer, rows: Rows) -> None:
     [handled] = pages(api, "/failures?handled=1")
     assert (handled["task_id"], handled["handled_by"], handled["note"]) == (str(id), "ann", "known")
     assert api.get("/failures?handled=1&group=1").data["items"][0]["count"] == 1
+
+
+def test_rows_of_a_job_without_workflow_are_found_by_their_state(api: ApiServer, rows: Rows) -> None:
+    alone = rows.instance(None, "SUCCESS", ("SUCCESS",))
+    for query in ("state=SUCCESS", "failed=first", "state=SUCCESS&total=1"):
+        assert len(pages(api, f"/instances/{alone}/tasks?{query}")) == 1
+    assert api.get(f"/instances/{alone}/tasks?state=SUCCESS&total=1").data["total"] == 1
