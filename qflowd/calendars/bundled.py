@@ -21,8 +21,10 @@ def calendar(name: str) -> Calendar:
     Raises: NotFound, which names what comes near.
     """
     exchange, dot, product = name.partition(".")
-    if exchange not in names() or (dot and product not in products(exchange)):
-        known = [f"{exchange}.{each}" for each in products(exchange)] if dot and exchange in names() else names()
+    if exchange not in names():
+        raise NotFound(there_is_no("calendar", name, names(), "calendars"))
+    if dot and product not in products(exchange):
+        known = [f"{exchange}.{each}" for each in products(exchange)]
         raise NotFound(there_is_no("calendar", name, known, "calendars"))
     file = _file(exchange)
     hours, nights = file.hours, file.nights
@@ -30,15 +32,15 @@ def calendar(name: str) -> Calendar:
         group = next(each for each in file.groups.values() if product in each.products.split())
         hours, nights = group.hours or hours, group.nights
     return Calendar(
-        name,
-        file.kind,
-        f"{file.title}, {product}" if product else file.title,
-        file.timezone,
-        file.source,
-        _days(exchange).within(name, file.first, file.last),
-        HoursByDay(hours),
-        _special(exchange),
-        HoursByDay(nights),
+        name=name,
+        kind=file.kind,
+        title=f"{file.title}, {product}" if product else file.title,
+        timezone=file.timezone,
+        source=file.source,
+        days=_days(exchange).within(name, file.first, file.last),
+        hours=HoursByDay(hours),
+        special=_special(exchange),
+        nights=HoursByDay(nights),
     )
 
 
@@ -64,8 +66,9 @@ def _days(name: str) -> TradingDays:
     file = _file(name)
     if file.days_of:
         return _days(file.days_of)
-    weeks = TradingDays.of_weeks(name, file.first, file.last, file.weekdays)
-    return weeks.changed(unpack(file.closed), unpack(file.open))
+    return TradingDays.of_weeks(
+        name, file.first, file.last, file.weekdays, closed=unpack(file.closed), added=unpack(file.open)
+    )
 
 
 @cache

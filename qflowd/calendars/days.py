@@ -12,7 +12,8 @@ def unpack(packed: Mapping[str, str]) -> Iterator[date]:
     for year, days in packed.items():
         for word in days.split():
             first, _, last = word.partition("-")
-            begin, end = _day(year, first), _day(year, last or first)
+            begin = _day(year, first)
+            end = _day(year, last) if last else begin
             if end < begin:
                 raise ValueError(f"{word} of {year} ends before it begins")
             for number in range((end - begin).days + 1):

@@ -21,19 +21,17 @@ class TradingDays:
         self._days = array("i", days)  # a list would be ten times as large
 
     @classmethod
-    def of_weeks(cls, name: str, first: date, last: date, weekdays: str) -> "TradingDays":
-        """Every week alike; `weekdays`: ISO, such as `12345`."""
+    def of_weeks(
+        cls, name: str, first: date, last: date, weekdays: str, closed: Iterable[date], added: Iterable[date]
+    ) -> "TradingDays":
+        """Every week alike, but for days that are `closed` or `added`. `weekdays`: ISO, such as `12345`."""
         wanted = frozenset(int(day) % WEEK for day in weekdays)
         begin, end = first.toordinal(), last.toordinal()
         starts = (start for start in range(begin, begin + WEEK) if start % WEEK in wanted)
-        weeks = (range(start, end + 1, WEEK) for start in starts)
-        return cls(name, first, last, wanted, sorted(chain.from_iterable(weeks)))
-
-    def changed(self, closed: Iterable[date], added: Iterable[date]) -> "TradingDays":
-        """Without some days, and with others; those outside of the calendar change nothing."""
-        days = set(self._days).difference(day.toordinal() for day in closed)
-        days.update(day.toordinal() for day in added if self.first <= day <= self.last)
-        return TradingDays(self.name, self.first, self.last, self._weekdays, sorted(days))
+        days = set(chain.from_iterable(range(start, end + 1, WEEK) for start in starts))
+        days.difference_update(map(date.toordinal, closed))
+        days.update(day.toordinal() for day in added if first <= day <= last)
+        return cls(name, first, last, wanted, sorted(days))
 
     def within(self, name: str, first: date, last: date) -> "TradingDays":
         """The same days as another calendar has them, which knows fewer."""
@@ -57,11 +55,12 @@ class TradingDays:
 
     def between(self, first: date, last: date) -> list[date]:
         """The sessions from `first` to `last`, both included. Raises: OutsideCalendar."""
-        begin, end = (
-            bisect_left(self._days, self.known(first).toordinal()),
-            bisect_right(self._days, self.known(last).toordinal()),
-        )
-        return [date.fromordinal(number) for number in self._days[begin:end]]
+        return [date.fromordinal(number) for number in self._between(first, last)]
+
+    def nth(self, first: date, last: date, n: int) -> date | None:
+        """The n-th of them, from 1, or from -1 backwards; None if there are fewer. Raises: OutsideCalendar."""
+        numbers = self._between(first, last)
+        return date.fromordinal(numbers[n - 1 if n > 0 else n]) if abs(n) <= len(numbers) else None
 
     def is_weekday(self, day: date) -> bool:
         """Whether there is a session on such a day of the week unless it is a holiday."""
@@ -77,6 +76,10 @@ class TradingDays:
         if not self.first <= day <= self.last:
             raise OutsideCalendar(self.name, str(day), self.first, self.last, is_past=day > self.last)
         return day
+
+    def _between(self, first: date, last: date) -> "array[int]":
+        begin = bisect_left(self._days, self.known(first).toordinal())
+        return self._days[begin : bisect_right(self._days, self.known(last).toordinal())]
 
     def _at(self, place: int, day: date) -> date:
         if not 0 <= place < len(self._days):
