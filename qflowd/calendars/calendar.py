@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from datetime import UTC, date, datetime, time
 
 from qflowd.calendars.calendar_file import CalendarKind
-from qflowd.calendars.hours import DAY, HoursByDay, Part, Parts
+from qflowd.calendars.hours import DAY, HoursByDay, Part, Parts, clock_of
+from qflowd.calendars.periods import Period, span_of
 from qflowd.calendars.trading_days import TradingDays
 from qflowd.calendars.trading_session import Span, TradingSession
 from qflowd.model.errors import InvalidRequest, OutsideCalendar
 from qflowd.model.instants import parse_date
 from qflowd.model.zones import zone
-
-Period = Literal["week", "month", "quarter", "year"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +52,7 @@ class Calendar:
     @property
     def has_nights(self) -> bool:
         """Whether it ever had night sessions."""
-        return self.nights.latest > 0
+        return bool(self.nights.latest)
 
     # -- days
 
@@ -74,26 +72,38 @@ class Calendar:
         """The sessions from `first` to `last`, both included, earliest first. Raises: OutsideCalendar."""
         return self.days.between(_day(first), _day(last))
 
-    def sessions_of(self, period: Period, day: date | str, *, whole: bool = False) -> list[date]:
-        """The sessions of the week (from Monday), month, quarter or year in which a day lies, as far as it knows.
-
-        Args:
-            whole: refuse a period whose end lies past the horizon, rather than to give the part that is known.
+    def sessions_of(self, period: Period, day: date | str) -> list[date]:
+        """The sessions of the week (from Monday), month, quarter or year in which a day lies, as far as they are known.
 
         Raises: OutsideCalendar.
         """
-        first, last = _span(period, self.days.known(_day(day)))
-        return self.days.between(max(first, self.first), last if whole else min(last, self.last))
+        return self.days.between(*self._known_span(period, day))
+
+    def nth_session(self, period: Period, day: date | str, n: int) -> date | None:
+        """The n-th session of the period in which a day lies, counted from its end if `n` is negative; None if it has fewer.
+
+        Raises: OutsideCalendar, also where the answer depends on days past the horizon; InvalidRequest if `n` is 0.
+        """
+        _count(abs(n))
+        first, last = self._known_span(period, day)
+        found = self.days.nth(first, last, n)
+        if n < 0 or found is None:
+            self.days.known(span_of(period, last)[1])
+        return found
 
     def month_end_session(self, day: date | str) -> date:
         """The last session of a day's month.
 
         Raises: OutsideCalendar if the month is not known to its end; InvalidRequest if it has none.
         """
-        first, last = _span("month", self.days.known(_day(day)))
-        if not (found := self.days.between(max(first, self.first), last)):
-            raise InvalidRequest(f"{self.name} has no session from {first} to {last}")
-        return found[-1]
+        if (found := self.nth_session("month", day, -1)) is None:
+            raise InvalidRequest(f"{self.name} has no session in the month of {day}")
+        return found
+
+    def _known_span(self, period: Period, day: date | str) -> tuple[date, date]:
+        """The part of a period that is known. Raises: OutsideCalendar if the day itself is not."""
+        first, last = span_of(period, self.days.known(_day(day)))
+        return max(first, self.first), min(last, self.last)
 
     # -- instants
 
@@ -113,21 +123,21 @@ class Calendar:
         """
         local = self.local(instant)
         today = local.date()
-        minute = local.hour * 60 + local.minute + (local.second + local.microsecond / 1e6) / 60
-        if minute + DAY <= self.nights.latest and (night := self._night_of_evening(today - timedelta(days=1))):
+        clock = clock_of(local)
+        if clock + DAY <= self.nights.latest and (night := self._night_of_evening(today - DAY)):
             (_, end), day = night
-            if minute + DAY <= end:
+            if clock + DAY <= end:
                 return day
-        if minute >= self.nights.earliest and (night := self._night_of_evening(today)):
+        if clock >= self.nights.earliest and (night := self._night_of_evening(today)):
             (begin, _), day = night
-            if minute >= begin:
+            if clock >= begin:
                 return day
         return today if today in self.days else None
 
     def evening_of_nights(self, instant: datetime) -> datetime | None:
         """When nights begin in the evening of an instant's day, whether one is held or not; None without nights."""
         midnight = datetime.combine(self.local(instant), time(), zone(self.timezone))
-        return midnight + timedelta(minutes=self.nights.earliest) if self.has_nights else None
+        return midnight + self.nights.earliest if self.has_nights else None
 
     def is_open(self, instant: datetime) -> bool:
         """Whether there is trading at an instant; not in breaks, nor at the end of a part. Raises: as `trade_date`."""
@@ -169,8 +179,8 @@ class Calendar:
 
     def _instants(self, day: date, part: Part) -> Span:
         midnight = datetime.combine(day, time(), zone(self.timezone))
-        begin, end = ((midnight + timedelta(minutes=minute)).astimezone(UTC) for minute in part)
-        return begin, end
+        begin, end = part
+        return (midnight + begin).astimezone(UTC), (midnight + end).astimezone(UTC)
 
 
 def _day(day: date | str) -> date:
@@ -190,14 +200,3 @@ def _count(n: int) -> int:
     if n < 1:
         raise InvalidRequest(f"n is {n}; it counts sessions from 1")
     return n
-
-
-def _span(period: Period, day: date) -> tuple[date, date]:
-    """The first and the last day of the period around a day."""
-    if period == "week":
-        first = day - timedelta(days=day.weekday())
-        return first, first + timedelta(days=6)
-    months = {"month": 1, "quarter": 3, "year": 12}[period]
-    first = day.replace(month=day.month - (day.month - 1) % months, day=1)
-    after = first.month + months
-    return first, date(first.year + (after > 12), after - 12 * (after > 12), 1) - timedelta(days=1)

@@ -2,14 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-DAY: Final = 24 * 60  # minutes
+DAY: Final = timedelta(days=1)
 
-Part = tuple[int, int]  # from and to, in minutes since midnight; beyond `DAY` on the next day
+Part = tuple[timedelta, timedelta]  # from and to, since midnight; beyond `DAY` on the next day
 Parts = tuple[Part, ...]
 
 
@@ -22,7 +22,7 @@ def parse_hours(text: str) -> Parts:
     parts = []
     for word in text.split():
         first, _, last = word.partition("-")
-        begin, end = _minutes(first), _minutes(last)
+        begin, end = _since_midnight(first), _since_midnight(last)
         parts.append((begin, end if end > begin else end + DAY))
     if any(left[1] > right[0] for left, right in pairwise(parts)):
         raise ValueError(f"{text!r}: a part begins before the one before it has ended")
@@ -34,25 +34,29 @@ def format_hours(parts: Parts) -> str:
     return " ".join(f"{_time(begin)}-{_time(end)}" for begin, end in parts)
 
 
-def _time(minutes: int) -> str:
-    hour, minute = divmod(minutes % DAY, 60)
+def _time(since_midnight: timedelta) -> str:
+    hour, minute = divmod(since_midnight.seconds // 60, 60)
     return f"{hour:02}:{minute:02}"
 
 
-def _minutes(text: str) -> int:
+def _since_midnight(text: str) -> timedelta:
     hour, _, minute = text.partition(":")
     if not (len(hour) == len(minute) == 2 and (hour + minute).isdecimal() and hour < "24" and minute < "60"):
         raise ValueError(f"{text!r} is not a time of day; write hours as 09:30-11:30 13:00-15:00")
-    return 60 * int(hour) + int(minute)
+    return timedelta(hours=int(hour), minutes=int(minute))
 
 
-def part_around(parts: Parts, at: time) -> tuple[timedelta, timedelta] | None:
+def clock_of(local: datetime) -> timedelta:
+    """What clocks show at an instant of their zone, since midnight."""
+    return local.replace(tzinfo=None) - datetime.combine(local, time())
+
+
+def part_around(parts: Parts, clock: timedelta) -> Part | None:
     """How long the part has lasted in which a time of day lies, and how long it still will, both ends included."""
-    minute = at.hour * 60 + at.minute + (at.second + at.microsecond / 1e6) / 60
     for begin, end in parts:
-        for now in (minute, minute + DAY):
+        for now in (clock, clock + DAY):
             if begin <= now <= end:
-                return timedelta(minutes=now - begin), timedelta(minutes=end - now)
+                return now - begin, end - now
     return None
 
 
@@ -60,7 +64,7 @@ class HoursByDay:
     """Hours that hold from some days on; none before the first of them.
 
     Attributes:
-        earliest, latest: minutes in which anything ever begins and ends; out of reach if nothing does.
+        earliest, latest: when anything ever begins and ends, since midnight; out of reach if nothing does.
     """
 
     def __init__(self, since: Mapping[date, str]) -> None:
@@ -68,7 +72,7 @@ class HoursByDay:
         self._parts = [parse_hours(since[day]) for day in self._since]
         every = [part for parts in self._parts for part in parts]
         self.earliest = min((begin for begin, _ in every), default=2 * DAY)
-        self.latest = max((end for _, end in every), default=0)
+        self.latest = max((end for _, end in every), default=timedelta())
 
     def on(self, day: date) -> Parts:
         """The parts of the session of a day."""

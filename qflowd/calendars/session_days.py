@@ -1,10 +1,12 @@
 """Which sessions of a period a schedule is for: `first session of month`, `2nd session of week`, `last session of quarter`."""
 
 import re
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, timedelta
 from typing import Final, NamedTuple, cast
 
-from qflowd.calendars.calendar import Calendar, Period
+from qflowd.calendars.calendar import Calendar
+from qflowd.calendars.periods import Period, span_of
 
 _WORDS: Final = {"first": 1, "last": -1}
 _DAYS: Final = re.compile(
@@ -23,9 +25,14 @@ class SessionDays(NamedTuple):
 
         Raises: OutsideCalendar if the calendar does not know the period to the end that is counted from.
         """
-        sessions = calendar.sessions_of(self.period, day, whole=self.n < 0)
-        place = self.n if self.n < 0 else self.n - 1
-        return -len(sessions) <= place < len(sessions) and sessions[place] == day
+        return calendar.nth_session(self.period, day, self.n) == day
+
+    def since(self, calendar: Calendar, day: date) -> Iterator[date]:
+        """All from a day on, earliest first. Raises: OutsideCalendar past the horizon."""
+        while True:
+            if (found := calendar.nth_session(self.period, day, self.n)) is not None and found >= day:
+                yield found
+            day = span_of(self.period, day)[1] + timedelta(days=1)
 
 
 def parse_session_days(text: object) -> SessionDays:

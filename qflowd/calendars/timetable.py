@@ -11,15 +11,13 @@ from typing import Any, NamedTuple
 
 from qflowd.calendars.bundled import calendar
 from qflowd.calendars.calendar import Calendar
-from qflowd.calendars.hours import parse_hours, part_around
+from qflowd.calendars.hours import DAY, clock_of, parse_hours, part_around
 from qflowd.calendars.session_days import parse_session_days
-from qflowd.calendars.session_times import FARTHEST, parse_session_time
+from qflowd.calendars.session_times import parse_session_time
 from qflowd.model import cron
 from qflowd.model.errors import OutsideCalendar
 from qflowd.model.workflow import Schedule
 from qflowd.model.zones import zone
-
-_LONGEST_SESSION = timedelta(days=2)  # from the evening of a night to the close
 
 
 class Fire(NamedTuple):
@@ -55,10 +53,8 @@ def fires(schedule: Schedule, after: datetime) -> Iterator[Fire]:
         yield from (Fire(at, at.astimezone(zone(schedule.timezone)).date()) for at in _by_clock(schedule, after))
         return
     sessions = calendar(schedule.calendar)
-    days = parse_session_days(schedule.days) if schedule.days else None
-    found = _by_session(schedule, sessions, after) if schedule.at else _on_sessions(schedule, sessions, after)
     try:
-        yield from (fire for fire in found if days is None or days.has(sessions, fire.business_date))
+        yield from (_by_session if schedule.at else _on_sessions)(schedule, sessions, after)
     except OutsideCalendar:
         return
 
@@ -97,15 +93,17 @@ def _by_clock(schedule: Schedule, after: datetime) -> Iterator[datetime]:
 
 def _window_around(schedule: Schedule, at: datetime) -> tuple[datetime, datetime] | None:
     """From when to when the window is open in which an instant lies; None if it lies in none."""
-    around = part_around(parse_hours(schedule.window), at.astimezone(zone(schedule.timezone)).time())
+    around = part_around(parse_hours(schedule.window), clock_of(at.astimezone(zone(schedule.timezone))))
     return None if around is None else (at - around[0], at + around[1])
 
 
 def _on_sessions(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:
     """Instants of a clock that belong to a session. Raises: OutsideCalendar past the horizon."""
+    days = parse_session_days(schedule.days) if schedule.days else None
     begin = datetime.combine(sessions.first, time(), zone(sessions.timezone)).astimezone(UTC)
     for at in _by_clock(schedule, max(after, begin)):
-        if (day := sessions.trade_date(_standing_for(schedule, sessions, at))) is not None:
+        day = sessions.trade_date(_standing_for(schedule, sessions, at))
+        if day is not None and (days is None or days.has(sessions, day)):
             yield Fire(at, day)
 
 
@@ -121,11 +119,20 @@ def _standing_for(schedule: Schedule, sessions: Calendar, at: datetime) -> datet
 def _by_session(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:
     """An instant of each session. Raises: OutsideCalendar past the horizon."""
     moment = parse_session_time(schedule.at)
-    day = (after - FARTHEST - _LONGEST_SESSION).astimezone(zone(sessions.timezone)).date()
-    day = min(max(day, sessions.first), sessions.last)
+    # What is over by then has no instant any more: a session ends on its day, or when its latest hours do.
+    over = max(sessions.hours.latest, DAY)
+    begin = (sessions.local(after - moment.offset) - over).date() + DAY
+    begin = min(max(begin, sessions.first), sessions.last)
+    days = parse_session_days(schedule.days).since(sessions, begin) if schedule.days else _days_since(sessions, begin)
+    for day in days:
+        if (at := moment.of(sessions.session(day))) is not None and at > after:
+            yield Fire(at, day)
+
+
+def _days_since(sessions: Calendar, day: date) -> Iterator[date]:
+    """All from a day on. Raises: OutsideCalendar past the horizon."""
     if not sessions.is_session(day):
         day = sessions.next_session(day)
     while True:
-        if (at := moment.of(sessions.session(day))) is not None and at > after:
-            yield Fire(at, day)
+        yield day
         day = sessions.next_session(day)

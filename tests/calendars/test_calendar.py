@@ -42,6 +42,15 @@ def test_the_sessions_of_a_period_and_the_last_of_a_month() -> None:
     assert shanghai.month_end_session("2026-10-31") == date(2026, 10, 30)
 
 
+def test_the_nth_session_of_a_period_is_counted_from_either_end() -> None:
+    shanghai = qflowd.calendar("XSHG")
+    week = [shanghai.nth_session("week", "2026-09-25", n) for n in (1, 4, 5, -1, -4, -5)]
+    assert week == [date(2026, 9, 21), date(2026, 9, 24), None, date(2026, 9, 24), date(2026, 9, 21), None]
+    assert shanghai.nth_session("quarter", "2026-12-31", 1) == date(2026, 10, 8)
+    with pytest.raises(InvalidRequest, match="n is 0"):
+        shanghai.nth_session("month", "2026-10-01", 0)
+
+
 def test_hours_with_their_break_in_utc() -> None:
     session = qflowd.calendar("XSHG").session("2026-11-20")
     assert session.parts == (
