@@ -15,6 +15,7 @@ from qflowd.calendars.hours import DAY, clock_of, parse_hours, part_around
 from qflowd.calendars.session_days import parse_session_days
 from qflowd.calendars.session_times import parse_session_time
 from qflowd.model import cron
+from qflowd.model.cron_text import expand_alias
 from qflowd.model.errors import OutsideCalendar
 from qflowd.model.workflow import Schedule
 from qflowd.model.zones import zone
@@ -83,6 +84,14 @@ def latest_fires(schedule: Schedule, after: datetime, until: datetime, limit: in
         if len(found) == limit or start == after:
             return list(found)
         span *= 4
+
+
+def is_ever_open(schedule: Schedule) -> bool:
+    """Whether any time of day of the cron expression lies in the window; if none does, looking for one never ends."""
+    *times, _, _, _ = expand_alias(schedule.cron).split()
+    daily, midnight = " ".join([*times, "* * *"]), datetime(2026, 1, 1, tzinfo=UTC)
+    spans = [(midnight + begin, midnight + end) for begin, end in parse_hours(schedule.window)]
+    return any(next(cron.fires(daily, "UTC", begin - timedelta(seconds=1))) <= end for begin, end in spans)
 
 
 def _by_clock(schedule: Schedule, after: datetime) -> Iterator[datetime]:

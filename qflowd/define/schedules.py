@@ -13,9 +13,7 @@ from qflowd.model.workflow import Json, Schedule
 
 MOST_CATCHUP: Final = 10_000
 MOST_PARTS: Final = 5  # of a window
-LATER_KEYS: Final = frozenset(
-    {"business_date", "deadline", "jitter", "misfire_grace", "on", "overlap", "params", "window"}
-)
+LATER_KEYS: Final = frozenset({"business_date", "deadline", "jitter", "misfire_grace", "on", "overlap", "params"})
 
 _Catchup = Literal["none", "last", "all"]
 _CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
@@ -72,10 +70,19 @@ def _check(top: Fields, fields: Fields, schedule: Schedule) -> None:
             fields.fault("needs a calendar beside it, such as calendar: XSHG", key)
     if "at" in given and "window" in given:
         fields.fault("is for cron; `at` says when", "window")
+    elif schedule.cron and schedule.window:
+        _check_window(fields, schedule)
     if "at" in given and "timezone" in given:
         fields.fault("is that of the calendar, where `at` says when", "timezone")
     if schedule.at and schedule.calendar:
         _check_anchor(fields, schedule)
+
+
+def _check_window(fields: Fields, schedule: Schedule) -> None:
+    from qflowd.calendars.timetable import is_ever_open
+
+    if not is_ever_open(schedule):
+        fields.fault(f"holds no time of day of {schedule.cron!r}, so it would never fire", "window")
 
 
 def _check_anchor(fields: Fields, schedule: Schedule) -> None:

@@ -211,6 +211,11 @@ def test_the_view_says_when_in_words(desk):
     ("schedule", "fault"),
     [
         ("{at: close, calendar: XSHG, window: 09:00-12:00}", "schedule.window: is for cron; `at` says when"),
+        (
+            "{cron: '0,30 3-20 1 * mon', window: 20:50-02:35}",
+            "schedule.window: holds no time of day of '0,30 3-20 1 * mon', so it would never fire",
+        ),
+        ("{cron: '@daily', window: 00:30-01:00}", "schedule.window: holds no time of day of '@daily'"),
         ("{cron: '0 1 * * *', window: 9-12}", "schedule.window: '9' is not a time of day; write hours as 09:30-11:30"),
         ("{cron: '0 1 * * *', window: 20:50-02:35 01:00-03:00}", "a part begins before the one before it has ended"),
         ("{at: close+30m, calendar: XSGH}", "schedule.calendar: there is no calendar 'XSGH'; did you mean XSHG"),
