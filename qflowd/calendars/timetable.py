@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 from qflowd.calendars.bundled import calendar
 from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.hours import DAY, clock_of, parse_hours, part_around
-from qflowd.calendars.session_days import parse_session_days
+from qflowd.calendars.session_days import SessionDays, parse_session_days
 from qflowd.calendars.session_times import parse_session_time
 from qflowd.model import cron
 from qflowd.model.cron_text import expand_alias
 from qflowd.model.errors import OutsideCalendar
 from qflowd.model.workflow import Schedule
 from qflowd.model.zones import zone
+
+_MOMENT = timedelta(microseconds=1)
 
 
 class Fire(NamedTuple):
@@ -109,11 +111,32 @@ def _window_around(schedule: Schedule, at: datetime) -> tuple[datetime, datetime
 def _on_sessions(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:
     """Instants of a clock that belong to a session. Raises: OutsideCalendar past the horizon."""
     days = parse_session_days(schedule.days) if schedule.days else None
-    begin = datetime.combine(sessions.first, time(), zone(sessions.timezone)).astimezone(UTC)
-    for at in _by_clock(schedule, max(after, begin)):
-        day = sessions.trade_date(_standing_for(schedule, sessions, at))
-        if day is not None and (days is None or days.has(sessions, day)):
-            yield Fire(at, day)
+    early = DAY if schedule.window else timedelta()
+    after = max(after, _midnight(sessions, sessions.first))
+    while True:
+        for at in _by_clock(schedule, after):
+            day = sessions.trade_date(_standing_for(schedule, sessions, at))
+            if day is not None and (days is None or days.has(sessions, day)):
+                yield Fire(at, day)
+            # By steps of a second it would be millions to the next session of a year.
+            elif (begin := _beginning_after(sessions, days, at, early)) is not None:
+                after = begin - _MOMENT
+                break
+
+
+def _beginning_after(sessions: Calendar, days: SessionDays | None, at: datetime, early: timedelta) -> datetime | None:
+    """Before when nothing after `at`, which belongs to no session, can belong to one; None: the next instant may.
+
+    Instants belong to a session from midnight, and in its night, if it has one; in a window so much `early` and late.
+    """
+    day = next(_days_since(sessions, days, sessions.local(at).date()))
+    night = sessions.session(day).night
+    begin = night[0] - early if night and at < night[1] + early else _midnight(sessions, day)
+    return begin if begin > at else None
+
+
+def _midnight(sessions: Calendar, day: date) -> datetime:
+    return datetime.combine(day, time(), zone(sessions.timezone)).astimezone(UTC)
 
 
 def _standing_for(schedule: Schedule, sessions: Calendar, at: datetime) -> datetime:
@@ -132,14 +155,15 @@ def _by_session(schedule: Schedule, sessions: Calendar, after: datetime) -> Iter
     over = max(sessions.hours.latest, DAY)
     begin = (sessions.local(after - moment.offset) - over).date() + DAY
     begin = min(max(begin, sessions.first), sessions.last)
-    days = parse_session_days(schedule.days).since(sessions, begin) if schedule.days else _days_since(sessions, begin)
-    for day in days:
+    for day in _days_since(sessions, parse_session_days(schedule.days) if schedule.days else None, begin):
         if (at := moment.of(sessions.session(day))) is not None and at > after:
             yield Fire(at, day)
 
 
-def _days_since(sessions: Calendar, day: date) -> Iterator[date]:
-    """All from a day on. Raises: OutsideCalendar past the horizon."""
+def _days_since(sessions: Calendar, days: SessionDays | None, day: date) -> Iterator[date]:
+    """The sessions from a day on. Raises: OutsideCalendar past the horizon."""
+    if days is not None:
+        yield from days.since(sessions, day)
     if not sessions.is_session(day):
         day = sessions.next_session(day)
     while True:
