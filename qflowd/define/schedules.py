@@ -1,6 +1,7 @@
 """`schedule:` of a workflow: a cron expression, or times of the sessions of a calendar."""
 
 import re
+from datetime import UTC, datetime, time
 from typing import Final, Literal
 
 from msgspec.structs import replace
@@ -29,7 +30,8 @@ def read_schedule(top: Fields) -> Schedule | None:
     if not isinstance(value, dict):
         return None
     never: tuple[_Catchup, int] = ("none", 0)
-    by_session = bool(value.keys() & {"at", "days"})  # a clock alone keeps to no calendar unless the schedule says so
+    # A clock alone keeps to no calendar unless the schedule says so.
+    by_session = value.get("at") is not None or value.get("days") is not None
     catchup, limit = fields.take("catchup", read_catchup, never)
     schedule = Schedule(
         cron=fields.take("cron", cron.check, ""),
@@ -60,13 +62,13 @@ def read_catchup(value: Json) -> tuple[_Catchup, int]:
 
 def _check(top: Fields, fields: Fields, schedule: Schedule) -> None:
     """What keys need of each other. Those that are faulty themselves are missed by nobody."""
-    given = fields.data.keys()
+    given = {key for key, value in fields.data.items() if value is not None}
     if not given & {"cron", "at"}:
         fields.fault("is missing; write cron, or at beside a calendar: {at: close+30m, calendar: XSHG}", "cron")
     if given >= {"cron", "at"}:
         fields.fault("stands beside cron; one of the two says when", "at")
     for key in ("at", "days"):
-        if key in given and not schedule.calendar and "calendar" not in given and "calendar" not in top.data:
+        if key in given and not schedule.calendar and "calendar" not in given and not top.data.get("calendar"):
             fields.fault("needs a calendar beside it, such as calendar: XSHG", key)
     if "at" in given and "window" in given:
         fields.fault("is for cron; `at` says when", "window")
@@ -76,6 +78,8 @@ def _check(top: Fields, fields: Fields, schedule: Schedule) -> None:
         fields.fault("is that of the calendar, where `at` says when", "timezone")
     if schedule.at and schedule.calendar:
         _check_anchor(fields, schedule)
+    if schedule.calendar and not schedule.window and not fields.faults:
+        _check_times(fields, schedule)
 
 
 def _check_window(fields: Fields, schedule: Schedule) -> None:
@@ -94,6 +98,21 @@ def _check_anchor(fields: Fields, schedule: Schedule) -> None:
         fields.fault(f"{found.name} has days without hours; use cron beside calendar: {found.name}", "at")
     elif anchor.startswith("night") and not found.has_nights:
         fields.fault(f"{found.name} has no night sessions, so it would never fire", "at")
+
+
+def _check_times(fields: Fields, schedule: Schedule) -> None:
+    """Since its calendar began it must have fired: what never fires is not what anybody means."""
+    from qflowd.calendars import timetable
+    from qflowd.calendars.bundled import calendar
+
+    name = schedule.calendar
+    begin = datetime.combine(calendar(name).first, time(), UTC)
+    if timetable.next_fire(_with_zone(schedule), begin) is not None:
+        return
+    if schedule.days and timetable.next_fire(_with_zone(replace(schedule, days="")), begin) is not None:
+        fields.fault(f"{schedule.days!r} never fires: {name} has no such session at these times", "days")
+    else:
+        fields.fault(f"{schedule.cron!r} never fires: none of its times is on a session of {name}", "cron")
 
 
 def _with_zone(schedule: Schedule) -> Schedule:

@@ -191,6 +191,18 @@ def test_a_daemon_that_begins_plans_by_what_it_knows_of_the_calendar(desk):
         assert desk.schedule().next_fire_at == expected
 
 
+def test_a_schedule_by_a_calendar_that_this_release_does_not_have_delays_no_other(desk):
+    desk.clock.time = FRIDAY.astimezone(UTC)
+    desk.define("{at: close, calendar: XSHG}", key="shanghai")
+    desk.define("{at: close, calendar: XHKG}", key="hong_kong")
+    desk.sql("UPDATE qflow.schedule SET calendar = 'XMARS' WHERE calendar = 'XHKG'")
+    desk.tick(datetime(2026, 11, 20, 7, tzinfo=UTC))
+    desk.tick(datetime(2026, 11, 20, 8, tzinfo=UTC))
+    assert [row[0] for row in desk.sql("SELECT workflow FROM qflow.submissions")] == ["shanghai"]
+    [[error]] = desk.sql("SELECT error FROM qflow.workflow_definition WHERE error IS NOT NULL")
+    assert error == "schedule 'close' by calendar XMARS: there is no calendar 'XMARS'; did you mean XNAS?"
+
+
 def store_next_fire(desk, at):
     [[number]] = desk.sql("SELECT definition_id FROM qflow.schedule")
     desk.store.transact(lambda tx: tx.run("set_next_fire", definition_id=number, name="cron", next_fire_at=at))
@@ -221,6 +233,8 @@ def test_the_view_says_when_in_words(desk):
         ("{at: close+30m, calendar: XSGH}", "schedule.calendar: there is no calendar 'XSGH'; did you mean XSHG"),
         ("{at: close+30m}", "schedule.at: needs a calendar beside it, such as calendar: XSHG"),
         ("{cron: '0 1 * * *', days: last session of month}", "schedule.days: needs a calendar beside it"),
+        ("{at: close+30m, calendar: null}", "schedule.at: needs a calendar beside it, such as calendar: XSHG"),
+        ("{at: null, calendar: XSHG}", "schedule.cron: is missing; write cron, or at beside a calendar"),
         ("{calendar: XSHG}", "schedule.cron: is missing; write cron, or at beside a calendar"),
         ("{cron: '0 1 * * *', at: close, calendar: XSHG}", "schedule.at: stands beside cron; one of the two says when"),
         ("{at: shut+30m, calendar: XSHG}", "'shut+30m' is not a time of a session; write it like close+30m"),
@@ -234,6 +248,14 @@ def test_the_view_says_when_in_words(desk):
             "names no sessions; write it like first session of month",
         ),
         ("{at: close, calendar: XSHG, days: mondays}", "'mondays' names no sessions; write it like"),
+        (
+            "{cron: '0 9 * * sun', calendar: XSHG}",
+            "schedule.cron: '0 9 * * sun' never fires: none of its times is on a session of XSHG",
+        ),
+        (
+            "{at: close, calendar: XSHG, days: 9th session of week}",
+            "schedule.days: '9th session of week' never fires: XSHG has no such session at these times",
+        ),
     ],
 )
 def test_a_fault_in_a_schedule_by_session_is_named(desk, schedule, fault):

@@ -7,6 +7,7 @@ from now on: what it did not fire then was not missed.
 """
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,6 +17,7 @@ from qflowd.calendars import timetable
 from qflowd.calendars.timetable import Fire, times_in
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_workflow, verb
 from qflowd.engine.service import Topics
+from qflowd.model.errors import NotFound
 from qflowd.model.instruments import ScheduleFired
 from qflowd.model.workflow import Schedule
 from qflowd.store.inbox import SUBMISSION
@@ -86,10 +88,14 @@ class Schedules:
         """Fire one schedule; returns after how many seconds it must be looked at again. It never delays others."""
         try:
             due = due_fires(_schedule_of(row), row.next_fire_at, now)
+        except NotFound as error:
+            self._show(row, f"schedule {row.session_time or row.cron!r} by calendar {row.calendar}: {error}")
+            return IDLE_S
         except Exception as error:  # noqa: BLE001 - whatever time zone data or croniter say, others must fire
             self._show(
                 row,
-                f"schedule {row.session_time or row.cron!r} in {row.timezone}: no next instant can be computed: {error!r}",
+                f"schedule {row.session_time or row.cron!r} in {row.timezone}: no next instant can be computed: {error!r}; "
+                "is the time zone data of this host complete?",
             )
             return IDLE_S
         try:
@@ -117,7 +123,7 @@ class Schedules:
         if error is None:
             del self._broken[key]
         else:
-            log.error("workflow %s: %s; is the time zone data of this host complete?", row.workflow, error)
+            log.error("workflow %s: %s", row.workflow, error)
             self._broken[key] = error
 
 
@@ -162,8 +168,10 @@ def replan(tx: Tx) -> None:
     """Let schedules by a calendar that are not due fire by what this release knows of it; call it when a daemon begins."""
     for row in tx.run("list_schedules_by_calendar"):
         if row.next_fire_at is None or row.next_fire_at > tx.now:
-            next_at = timetable.next_fire(_schedule_of(row), tx.now)
-            tx.run("set_next_fire", definition_id=row.definition_id, name=row.name, next_fire_at=next_at)
+            # A calendar that only another release has stays as that one left it.
+            with suppress(NotFound):
+                next_at = timetable.next_fire(_schedule_of(row), tx.now)
+                tx.run("set_next_fire", definition_id=row.definition_id, name=row.name, next_fire_at=next_at)
 
 
 def reset_next_fire(tx: Tx, definition_id: int, now: datetime) -> None:
