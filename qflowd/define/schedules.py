@@ -74,8 +74,6 @@ def _check(top: Fields, fields: Fields, schedule: Schedule) -> None:
         fields.fault("is for cron; `at` says when", "window")
     elif schedule.cron and schedule.window:
         _check_window(fields, schedule)
-    if "at" in given and "timezone" in given:
-        fields.fault("is that of the calendar, where `at` says when", "timezone")
     if schedule.at and schedule.calendar:
         _check_anchor(fields, schedule)
     if schedule.calendar and not schedule.window and not fields.faults:
@@ -98,6 +96,8 @@ def _check_anchor(fields: Fields, schedule: Schedule) -> None:
         fields.fault(f"{found.name} has days without hours; use cron beside calendar: {found.name}", "at")
     elif anchor.startswith("night") and not found.has_nights:
         fields.fault(f"{found.name} has no night sessions, so it would never fire", "at")
+    if schedule.timezone not in ("", found.timezone):
+        fields.fault(f"is that of the calendar, {found.timezone}, where `at` says when", "timezone")
 
 
 def _check_times(fields: Fields, schedule: Schedule) -> None:

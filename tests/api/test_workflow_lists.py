@@ -251,3 +251,14 @@ def test_a_plan_shows_order_params_and_fires_without_running(api: ApiServer, lab
     asked = api.get("/workflows/closes/plan?business_date=2026-11-20").data
     assert asked["tasks"][0]["params"] == {"day": "2026-11-19"}
     assert api.get("/workflows/planned/plan?version=9").status == 404
+
+
+def test_a_schedule_by_a_calendar_that_nobody_has_leaves_the_others_their_fires(api: ApiServer, lab: Lab) -> None:
+    lab.workflow("known", {"x": []}, schedule={"cron": "0 5 * * *"})
+    definition = lab.workflow("unknown", {"x": []}, schedule={"at": "close", "calendar": "XSHG"})
+    lab.sql(f"UPDATE qflow.schedule SET calendar = 'XMARS' WHERE definition_id = {definition}")
+    found = api.get("/schedules")
+    assert found.status == 200
+    assert [row["calendar"] for row in found.data["schedules"] if row["workflow"] == "unknown"] == ["XMARS"]
+    assert {"known"} <= {fire["workflow"] for fire in found.data["fires"]}
+    assert "there is no calendar 'XMARS'" in api.get("/workflows/unknown/schedules/cron/fires").message

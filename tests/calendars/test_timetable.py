@@ -34,7 +34,9 @@ def test_each_instant_of_the_clock_that_belongs_to_a_session_fires(name: str, zo
 
 @pytest.mark.parametrize("start", ["12:05", "20:50"])
 def test_a_window_that_begins_before_the_night_is_of_its_session_after_a_skipped_time(start: str) -> None:
-    night = Schedule("50 * * * *", "Asia/Shanghai", calendar="SHFE.ag", days="first session of week", window=f"{start}-02:35")
+    night = Schedule(
+        "50 * * * *", "Asia/Shanghai", calendar="SHFE.ag", days="first session of week", window=f"{start}-02:35"
+    )
     first = next(timetable.fires(night, datetime(2026, 11, 16, 8, tzinfo=UTC)))
     hour, minute = (12, 50) if start == "12:05" else (20, 50)
     assert first.at == datetime(2026, 11, 20, hour - 8, minute, tzinfo=UTC)

@@ -6,7 +6,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import qflowd
+from qflowd.define.builders import TaskBuilder, WorkflowBuilder
+from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions.schedules import IDLE_S, replan
+from qflowd.engine.definitions.workflow_store import canonical
 from qflowd.model.errors import InvalidWorkflow
 from tests.support.desk import Desk
 
@@ -157,6 +160,12 @@ def test_a_schedule_by_session_takes_the_calendar_of_its_workflow_and_a_clock_do
     assert (desk.schedule().calendar, desk.schedule().timezone) == ("", "UTC")
 
 
+def test_a_workflow_that_a_program_makes_is_stored_with_its_schedule_by_session():
+    workflow = WorkflowBuilder("w").with_sessions("XSHG", "close").with_task(TaskBuilder("a", "work")).build()
+    assert (workflow.schedule.at, workflow.schedule.calendar) == ("close", "XSHG")
+    assert parse(canonical(workflow), "json", "w").schedule == workflow.schedule
+
+
 def test_what_was_missed_is_what_the_calendar_has(desk):
     desk.clock.time = FRIDAY.astimezone(UTC)
     desk.define("{at: close+30m, calendar: XSHG, catchup: all(2)}")
@@ -242,7 +251,7 @@ def test_the_view_says_when_in_words(desk):
         ("{at: close+25h, calendar: XSHG}", "'close+25h' leaves the session: an offset is less than 24h"),
         ("{at: night_open, calendar: CFFEX}", "schedule.at: CFFEX has no night sessions, so it would never fire"),
         ("{at: close, calendar: CN}", "schedule.at: CN has days without hours; use cron beside calendar: CN"),
-        ("{at: close, calendar: XSHG, timezone: UTC}", "schedule.timezone: is that of the calendar"),
+        ("{at: close, calendar: XSHG, timezone: UTC}", "schedule.timezone: is that of the calendar, Asia/Shanghai"),
         (
             "{at: close, calendar: XSHG, days: 0th session of week}",
             "names no sessions; write it like first session of month",
