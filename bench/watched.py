@@ -18,8 +18,6 @@ TOPICS = ("overview", "notifications", "instances", f"instance:{WATCHED}")
 AGAIN = ("/instances/{id}/tasks?limit=200", "/instances/{id}/timeline?bins=200")
 AGAIN_S = 5.0  # as the page does it
 LONGER = 10  # than other runs, which end before the stream has looked more than once or twice
-
-
 NOBODY, STREAM, PAGE = range(3)  # who looks: nobody, a stream that is read, a page that asks again as well
 
 

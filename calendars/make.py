@@ -142,7 +142,7 @@ XNAS = Exchange(
     days_of="XNYS",
 )
 
-_TOKYO_MORNING = "09:00-11:00"
+TOKYO_MORNING = "09:00-11:00"
 XTKS = Exchange(
     "Tokyo Stock Exchange",
     "Asia/Tokyo",
@@ -160,11 +160,11 @@ XTKS = Exchange(
     opened=("1998-05-06",),  # the substitute of a Sunday was the Monday, 4 May, until the law changed in 2007
     special={
         # The first and the last session of a year had no afternoon until 2009-01-05 (Rakuten Securities, 2009-12-30).
-        **dict.fromkeys(("1997-01-06", "1997-12-30", "1998-01-05", "1998-12-30", "1999-01-04"), _TOKYO_MORNING),
-        **dict.fromkeys(("1999-12-30", "2000-01-04", "2000-12-29", "2001-01-04", "2001-12-28"), _TOKYO_MORNING),
-        **dict.fromkeys(("2002-01-04", "2002-12-30", "2003-01-06", "2003-12-30", "2004-01-05"), _TOKYO_MORNING),
-        **dict.fromkeys(("2004-12-30", "2005-01-04", "2005-12-30", "2006-01-04", "2006-12-29"), _TOKYO_MORNING),
-        **dict.fromkeys(("2007-01-04", "2007-12-28", "2008-01-04", "2008-12-30", "2009-01-05"), _TOKYO_MORNING),
+        **dict.fromkeys(("1997-01-06", "1997-12-30", "1998-01-05", "1998-12-30", "1999-01-04"), TOKYO_MORNING),
+        **dict.fromkeys(("1999-12-30", "2000-01-04", "2000-12-29", "2001-01-04", "2001-12-28"), TOKYO_MORNING),
+        **dict.fromkeys(("2002-01-04", "2002-12-30", "2003-01-06", "2003-12-30", "2004-01-05"), TOKYO_MORNING),
+        **dict.fromkeys(("2004-12-30", "2005-01-04", "2005-12-30", "2006-01-04", "2006-12-29"), TOKYO_MORNING),
+        **dict.fromkeys(("2007-01-04", "2007-12-28", "2008-01-04", "2008-12-30", "2009-01-05"), TOKYO_MORNING),
         "2005-11-01": "13:30-15:00",  # computers: Yomiuri, 2005-11-01
         "2006-01-18": "09:00-11:00 12:30-14:40",  # computers: ITmedia of that day
     },

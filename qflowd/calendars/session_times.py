@@ -7,21 +7,25 @@ from typing import Final, NamedTuple
 from qflowd.calendars.trading_session import TradingSession
 from qflowd.model.durations import parse_period
 
-ANCHORS: Final = ("open", "close", "night_open", "night_close")
-FARTHEST: Final = timedelta(hours=24)  # beyond, it is the day of another session
-_TIME: Final = re.compile(rf"\s*({'|'.join(ANCHORS)})\s*(?:([+-])\s*([0-9a-z. ]+))?\s*")
+_FARTHEST: Final = timedelta(hours=24)  # beyond, it is the day of another session
+_TIME: Final = re.compile(r"\s*((?:night_)?(?:open|close))\s*(?:([+-])\s*([0-9a-z. ]+))?\s*")
 
 
 class SessionTime(NamedTuple):
-    """An instant of each session: so long after its `anchor`, or before it."""
+    """An instant of each session: its `anchor`, and an `offset` from it, negative before it."""
 
     anchor: str
     offset: timedelta
 
     def of(self, session: TradingSession) -> datetime | None:
         """The instant in UTC; None where a session has no such anchor: no night, or no hours at all."""
-        night = session.night or (None, None)
-        at = dict(zip(ANCHORS, (session.open_at, session.close_at, *night), strict=True))[self.anchor]
+        night_open, night_close = session.night or (None, None)
+        at = {
+            "open": session.open_at,
+            "close": session.close_at,
+            "night_open": night_open,
+            "night_close": night_close,
+        }[self.anchor]
         return None if at is None else at + self.offset
 
 
@@ -35,6 +39,6 @@ def parse_session_time(text: object) -> SessionTime:
         raise ValueError(f"{text!r} is not a time of a session; write it like close+30m, open-10m or night_open-15m")
     anchor, sign, duration = found.groups()
     offset = timedelta(seconds=parse_period(duration)) if duration else timedelta()
-    if offset >= FARTHEST:
+    if offset >= _FARTHEST:
         raise ValueError(f"{text!r} leaves the session: an offset is less than 24h")
     return SessionTime(anchor, -offset if sign == "-" else offset)

@@ -10,7 +10,7 @@ from qflowd.model.errors import InvalidRequest, OutsideCalendar
 
 @dataclass(frozen=True, slots=True)
 class MarketState:
-    """How things are at an instant: `session` is None if it belongs to none; `changes_at` if that is past the horizon."""
+    """`session`: None if the instant belongs to none. `changes_at`: when it opens or closes; None past the horizon."""
 
     calendar: str
     at: datetime
@@ -29,14 +29,11 @@ def market_state(calendar: Calendar, at: datetime) -> MarketState:
             f"{calendar.name} has days without hours, so it is neither open nor closed; "
             f"`qflowd calendars next {calendar.name}` lists the next ones"
         )
-    day, is_open = calendar.trade_date(at), calendar.is_open(at)
-    changes_at = _close(calendar, day, at) if day and is_open else _next_open(calendar, day, at)
-    return MarketState(calendar.name, at, is_open, day, changes_at)
-
-
-def _close(calendar: Calendar, day: date, at: datetime) -> datetime:
-    session = calendar.session(day)
-    return next(end for begin, end in session.spans if begin <= at < end)
+    day = calendar.trade_date(at)
+    spans = calendar.session(day).spans if day else ()
+    closes_at = next((end for begin, end in spans if begin <= at < end), None)
+    is_open = closes_at is not None
+    return MarketState(calendar.name, at, is_open, day, closes_at or _next_open(calendar, day, at))
 
 
 def _next_open(calendar: Calendar, day: date | None, at: datetime) -> datetime | None:

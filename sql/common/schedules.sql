@@ -6,7 +6,7 @@ SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, COA
 FROM qflow.schedule WHERE definition_id = :definition_id ORDER BY name
 
 -- name: list_schedules_by_calendar
-SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, next_fire_at, calendar, session_time, session_days, day_window
+SELECT definition_id, name, cron, timezone, next_fire_at, calendar, session_time, session_days, day_window
 FROM qflow.schedule WHERE calendar <> '' ORDER BY definition_id, name
 
 -- name: list_zones

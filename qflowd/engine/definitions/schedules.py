@@ -170,14 +170,14 @@ def replan(tx: Tx) -> None:
         if row.next_fire_at is None or row.next_fire_at > tx.now:
             # A calendar that only another release has stays as that one left it.
             with suppress(NotFound):
-                next_at = timetable.next_fire(_schedule_of(row), tx.now)
+                next_at = timetable.next_fire(times_in(row), tx.now)
                 tx.run("set_next_fire", definition_id=row.definition_id, name=row.name, next_fire_at=next_at)
 
 
 def reset_next_fire(tx: Tx, definition_id: int, now: datetime) -> None:
     """Let the schedules of a workflow continue from `now`: call it when they are switched on again."""
     for row in tx.run("list_schedules_of", definition_id=definition_id):
-        next_at = timetable.next_fire(_schedule_of(row), now)
+        next_at = timetable.next_fire(times_in(row), now)
         tx.run("set_next_fire", definition_id=definition_id, name=row.name, next_fire_at=next_at)
 
 
@@ -195,9 +195,7 @@ def save_schedule(
             tx.run("delete_schedules", definition_id=definition_id)
     elif row is None or _schedule_of(row) != schedule:
         # One that was on continues where it stood if its times are the same; else it begins now.
-        continues = (
-            was_enabled and row is not None and row.is_on and _times_of(_schedule_of(row)) == _times_of(schedule)
-        )
+        continues = was_enabled and row is not None and row.is_on and times_in(row) == _times_of(schedule)
         next_at = row.next_fire_at if continues else None
         tx.run(
             "save_schedule",
@@ -220,13 +218,12 @@ def save_schedule(
 
 def _schedule_of(row: Any) -> Schedule:
     """What a file says of the schedule in a row."""
-    more = {"catchup": row.catchup, "catchup_limit": row.catchup_limit, "enabled": bool(row.enabled)}
-    return replace(times_in(row), **more)
+    return replace(times_in(row), catchup=row.catchup, catchup_limit=row.catchup_limit, enabled=bool(row.enabled))
 
 
-def _times_of(schedule: Schedule) -> tuple[str, ...]:
-    """What decides when it fires."""
-    return schedule.cron, schedule.timezone, schedule.calendar, schedule.at, schedule.days, schedule.window
+def _times_of(schedule: Schedule) -> Schedule:
+    """When it fires, without what else a file says of it, as `times_in` has it of a row."""
+    return replace(schedule, catchup="none", catchup_limit=0, enabled=True)
 
 
 @verb("enable", needs=one_workflow, not_possible=NO_SCHEDULE)
