@@ -117,7 +117,7 @@ class Calendar:
         """The session that an instant belongs to, by the clocks of the zone.
 
         From the beginning of a night session on it is the session that follows it, else that of the day. None on days
-        without a session, and in an evening that has no night though nights are held at that time.
+        without a session, and on an evening that has no night though nights are held at that time.
 
         Raises: OutsideCalendar; InvalidRequest for an instant without a time zone.
         """
@@ -135,7 +135,7 @@ class Calendar:
         return today if today in self.days else None
 
     def evening_of_nights(self, instant: datetime) -> datetime | None:
-        """When nights begin in the evening of an instant's day, whether one is held or not; None without nights."""
+        """When nights begin on the evening of an instant's day, whether one is held or not; None without nights."""
         midnight = datetime.combine(self.local(instant), time(), zone(self.timezone))
         return midnight + self.nights.earliest if self.has_nights else None
 

@@ -45,9 +45,7 @@ def test_the_commands_of_the_page_print_what_it_shows(tmp_path: Path) -> None:
 
 
 def test_the_table_names_all_calendars_that_ship() -> None:
-    rows = [
-        line.split("|")[1] for line in TEXT.partition("## Which there are")[2].splitlines() if line.startswith("| `")
-    ]
+    rows = [line.split("|")[1] for line in TEXT.partition("## What ships")[2].splitlines() if line.startswith("| `")]
     named = [name for row in rows for name in re.findall(r"`([A-Z]+)`", row)]
     assert sorted(named) == list(bundled.names())
     [nights] = re.findall(r"^\| (.*) \| .*, with their nights \|$", TEXT, re.MULTILINE)
