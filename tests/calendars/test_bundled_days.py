@@ -201,10 +201,9 @@ def test_files_begin_and_end_where_the_library_does_or_what_is_published() -> No
 @pytest.mark.parametrize("name", SPANS)
 def test_each_day_is_as_the_library_has_it_or_differs_for_a_reason(name: str) -> None:
     known = [difference for difference in KNOWN if difference.calendar == name]
-    met, unknown, compared = set(), [], 0
+    met, unknown = set(), []
     for day in days_of(name):
         library, file = by_library(name).get(day, ""), by_file(name).get(day, "")
-        compared += 1
         if library == file:
             continue
         reasons = [difference for difference in known if difference.covers(day, library, file)]
@@ -215,7 +214,6 @@ def test_each_day_is_as_the_library_has_it_or_differs_for_a_reason(name: str) ->
             )
     assert unknown == []
     assert [difference for difference in known if difference not in met] == []
-    assert compared == (date.fromisoformat(SPANS[name][1]) - date.fromisoformat(SPANS[name][0])).days + 1
 
 
 def test_half_days_at_the_turn_of_the_year_in_tokyo_are_its_first_and_last_sessions() -> None:
@@ -234,8 +232,6 @@ def test_each_work_day_in_china_is_as_the_library_has_it() -> None:
     days = [calendar.first + timedelta(number) for number in range((calendar.last - calendar.first).days + 1)]
     assert len(days) == 8401
     assert [day for day in days if calendar.is_session(day) != chinese_calendar.is_workday(day)] == []
-    assert calendar.kind == "workday"
-    assert calendar.session(date(2026, 2, 14)).parts == (), "a Saturday before the Spring Festival"
 
 
 @pytest.mark.parametrize(

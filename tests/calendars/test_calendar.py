@@ -7,12 +7,7 @@ import pytest
 
 import qflowd
 from qflowd import InvalidRequest, NotFound, OutsideCalendar
-
-BEIJING = ZoneInfo("Asia/Shanghai")
-
-
-def beijing(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=BEIJING)
+from tests.support.clock import BEIJING, beijing
 
 
 def test_sessions_are_counted_from_the_first_to_the_last_day_both_included() -> None:

@@ -1,22 +1,17 @@
 """Nights and hours of China's futures exchanges, whose files `calendars/FUTURES.md` explains: instants known from notices."""
 
 from collections import Counter
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import pytest
 
 import qflowd
 from qflowd import NotFound, resources
 from qflowd.calendars import bundled, calendar_file
+from tests.support.clock import BEIJING, beijing
 
-BEIJING = ZoneInfo("Asia/Shanghai")
 EXCHANGES = ("SHFE", "INE", "DCE", "CZCE", "CFFEX", "GFEX")
 LATE = date(2019, 12, 26)  # the trade date whose night began late
-
-
-def beijing(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=BEIJING)
 
 
 def night_of(name: str, day: str) -> str:

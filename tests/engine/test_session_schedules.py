@@ -11,9 +11,10 @@ from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions.schedules import IDLE_S, replan
 from qflowd.engine.definitions.workflow_store import canonical
 from qflowd.model.errors import InvalidWorkflow
+from tests.support.clock import BEIJING
 from tests.support.desk import Desk
 
-BEIJING, NEW_YORK, HONG_KONG = map(ZoneInfo, ("Asia/Shanghai", "America/New_York", "Asia/Hong_Kong"))
+NEW_YORK, HONG_KONG = map(ZoneInfo, ("America/New_York", "Asia/Hong_Kong"))
 FRIDAY = datetime(2026, 11, 20, 12, tzinfo=BEIJING)
 
 
@@ -176,7 +177,7 @@ def test_what_was_missed_is_what_the_calendar_has(desk):
 
 def test_past_the_horizon_a_schedule_holds_and_says_so(desk):
     shanghai = qflowd.calendar("XSHG")
-    last = shanghai.prev_session(shanghai.last) if not shanghai.is_session(shanghai.last) else shanghai.last
+    last = shanghai.sessions_of("month", shanghai.last)[-1]
     close = shanghai.session(last).close_at
     desk.clock.time = close - timedelta(minutes=1)
     desk.define("{at: close, calendar: XSHG}")

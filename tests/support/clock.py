@@ -1,10 +1,17 @@
-"""The clock that tests of the engine set."""
+"""The clock that tests of the engine set, and instants on it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
+BEIJING = ZoneInfo("Asia/Shanghai")
+
+
+def beijing(text: str) -> datetime:
+    """The instant at which clocks in China show it."""
+    return datetime.fromisoformat(text).replace(tzinfo=BEIJING)
 
 
 class SetClock:
