@@ -67,6 +67,16 @@ def next_fire(schedule: Schedule, after: datetime) -> datetime | None:
     return next((fire.at for fire in fires(schedule, after)), None)
 
 
+def check_known(schedule: Schedule, at: datetime) -> None:
+    """That an instant at which it fires, as whoever planned it knew, is not past what is known here.
+
+    Raises: OutsideCalendar; NotFound for a calendar that this release does not have.
+    """
+    if schedule.calendar and next_fire(schedule, at - _MOMENT) is None:
+        sessions = calendar(schedule.calendar)
+        sessions.is_session(sessions.local(at).date())
+
+
 def next_fires(schedule: Schedule, after: datetime, count: int) -> list[datetime]:
     """The `count` first instants later than `after`, or as many as are known."""
     return [fire.at for fire in islice(fires(schedule, after), count)]

@@ -6,7 +6,7 @@ SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, COA
 FROM qflow.schedule WHERE definition_id = :definition_id ORDER BY name
 
 -- name: list_schedules_by_calendar
-SELECT definition_id, name, cron, timezone, next_fire_at, calendar, session_time, session_days, day_window
+SELECT definition_id, name, cron, timezone, calendar, session_time, session_days, day_window
 FROM qflow.schedule WHERE calendar <> '' ORDER BY definition_id, name
 
 -- name: list_zones
@@ -27,6 +27,13 @@ DELETE FROM qflow.schedule WHERE definition_id = :definition_id
 
 -- name: set_next_fire
 UPDATE qflow.schedule SET next_fire_at = :next_fire_at WHERE definition_id = :definition_id AND name = :name
+
+-- name: replan_schedule
+-- Neither what is due, nor what has other times than those that were read.
+UPDATE qflow.schedule SET next_fire_at = :next_fire_at
+WHERE definition_id = :definition_id AND name = :name AND cron = :cron AND timezone = :timezone
+    AND calendar = :calendar AND session_time = :session_time AND session_days = :session_days AND day_window = :day_window
+    AND (next_fire_at IS NULL OR next_fire_at > :now)
 
 -- name: list_due_schedules
 SELECT s.definition_id, s.name, s.cron, s.timezone, s.catchup, s.catchup_limit, s.enabled, s.next_fire_at, s.calendar,

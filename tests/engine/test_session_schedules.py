@@ -1,6 +1,6 @@
 """Schedules by the sessions of a calendar, on a set clock: when they fire, for which day, and where they stop."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -208,9 +208,44 @@ def test_a_schedule_by_a_calendar_that_this_release_does_not_have_delays_no_othe
     desk.sql("UPDATE qflow.schedule SET calendar = 'XMARS' WHERE calendar = 'XHKG'")
     desk.tick(datetime(2026, 11, 20, 7, tzinfo=UTC))
     desk.tick(datetime(2026, 11, 20, 8, tzinfo=UTC))
+    assert error_of(desk, "hong_kong") is None  # a daemon that has it may be about to fire
+    desk.tick(datetime(2026, 11, 20, 8, 2, tzinfo=UTC))
     assert [row[0] for row in desk.sql("SELECT workflow FROM qflow.submissions")] == ["shanghai"]
-    [[error]] = desk.sql("SELECT error FROM qflow.workflow_definition WHERE error IS NOT NULL")
-    assert error == "schedule 'close' by calendar XMARS: there is no calendar 'XMARS'; did you mean XNAS?"
+    assert (
+        error_of(desk, "hong_kong")
+        == "schedule 'close' by calendar XMARS: there is no calendar 'XMARS'; did you mean XNAS?"
+    )
+
+
+def test_what_a_newer_release_has_planned_is_left_to_it(desk):
+    last = datetime.combine(qflowd.calendar("XSHG").last, time(23), BEIJING)
+    beyond = last + timedelta(days=4)
+    desk.clock.time = last.astimezone(UTC)
+    desk.define("{at: close, calendar: XSHG, catchup: all(5)}")
+    store_next_fire(desk, beyond)
+    desk.tick()
+    assert desk.schedule().next_fire_at == beyond
+    assert desk.tick(beyond) < IDLE_S
+    assert error_of(desk) is None  # a daemon that knows it may fire it at this moment
+    assert desk.tick(beyond + timedelta(minutes=2)) == IDLE_S
+    assert (desk.fires(), desk.schedule().next_fire_at) == ([], beyond)
+    assert "past that horizon" in error_of(desk)
+
+
+def error_of(desk, key="daily"):
+    [[error]] = desk.sql(f"SELECT error FROM qflow.workflows WHERE workflow = '{key}'")
+    return error
+
+
+@pytest.mark.parametrize("column", ["session_time", "session_days", "timezone"])
+def test_a_schedule_in_words_that_this_release_does_not_know_delays_no_other(desk, column):
+    desk.clock.time = FRIDAY.astimezone(UTC)
+    desk.define("{at: open, calendar: XSHG, days: last session of month}")
+    desk.sql(f"UPDATE qflow.schedule SET {column} = 'XNEW', cron = '' WHERE calendar = 'XSHG'")
+    desk.define("{at: close, calendar: XHKG}", key="good")
+    close = FRIDAY.replace(hour=16)
+    desk.tick(close)
+    assert desk.fires() == [close]
 
 
 def store_next_fire(desk, at):

@@ -7,7 +7,6 @@ from now on: what it did not fire then was not missed.
 """
 
 import logging
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,7 +16,7 @@ from qflowd.calendars import timetable
 from qflowd.calendars.timetable import Fire, times_in
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_workflow, verb
 from qflowd.engine.service import Topics
-from qflowd.model.errors import NotFound
+from qflowd.model.errors import NotFound, OutsideCalendar
 from qflowd.model.instruments import ScheduleFired
 from qflowd.model.workflow import Schedule
 from qflowd.store.inbox import SUBMISSION
@@ -44,13 +43,16 @@ class Due(NamedTuple):
 def due_fires(schedule: Schedule, since: datetime, now: datetime, most: int = MOST_FIRES) -> Due:
     """What is due of the instants from `since`, the first that was not handled yet, to `now`.
 
-    Raises: whatever croniter or zoneinfo make of an expression or zone that they do not know any more.
+    Raises: OutsideCalendar if this release does not know of `since`, NotFound if it does not have the calendar; whatever
+        croniter or zoneinfo make of an expression or zone that they do not know any more.
     """
     before, punctual = since - _MOMENT, now - timedelta(seconds=GRACE_S) - _MOMENT
     on_time = timetable.latest_fires(schedule, max(before, punctual), now, most)
     wanted = {"none": 0, "last": 0 if on_time else 1, "all": schedule.catchup_limit}[schedule.catchup]
     missed = timetable.latest_fires(schedule, before, punctual, wanted) if wanted else []
     fires = (*missed, *on_time)
+    if not fires:
+        timetable.check_known(schedule, since)
     if len(fires) > most:
         return Due(fires[:most], fires[most].at)
     # From the instant, not from now: a clock that is set back does not repeat it.
@@ -66,7 +68,8 @@ class Schedules:
     def __init__(self, store: Store, topics: Topics) -> None:
         self._store = store
         self._topics = topics
-        self._broken: dict[tuple[int, str], str] = {}  # schedule -> why this daemon cannot compute it
+        # Schedule -> why this daemon cannot compute it; "": that is not shown yet, as another daemon may know more.
+        self._broken: dict[tuple[int, str], str] = {}
         self._is_planned = False
 
     def tick(self) -> float:
@@ -88,7 +91,10 @@ class Schedules:
         """Fire one schedule; returns after how many seconds it must be looked at again. It never delays others."""
         try:
             due = due_fires(_schedule_of(row), row.next_fire_at, now)
-        except NotFound as error:
+        except (NotFound, OutsideCalendar) as error:
+            if now - row.next_fire_at <= timedelta(seconds=GRACE_S):
+                self._broken.setdefault((row.definition_id, row.name), "")
+                return AFTER_FAULT_S
             self._show(row, f"schedule {row.session_time or row.cron!r} by calendar {row.calendar}: {error}")
             return IDLE_S
         except Exception as error:  # noqa: BLE001 - whatever time zone data or croniter say, others must fire
@@ -133,12 +139,7 @@ def fire_schedule(tx: Tx, row: Any, due: Due) -> int:
     moved = tx.count(
         "advance_schedule",
         **key,
-        cron=row.cron,
-        timezone=row.timezone,
-        calendar=row.calendar,
-        session_time=row.session_time,
-        session_days=row.session_days,
-        day_window=row.day_window,
+        **_columns_of_times(row),
         was_at=row.next_fire_at,
         next_fire_at=due.next_at,
         last_fire_at=due.fires[-1].at if due.fires else None,
@@ -165,13 +166,20 @@ def _submit(tx: Tx, key: dict[str, Any], row: Any, fire: Fire) -> bool:
 
 
 def replan(tx: Tx) -> None:
-    """Let schedules by a calendar that are not due fire by what this release knows of it; call it when a daemon begins."""
+    """Let schedules by a calendar that are not due fire by what this release knows of it; call it when a daemon begins.
+
+    What it does not know itself stays as another release has planned it.
+    """
     for row in tx.run("list_schedules_by_calendar"):
-        if row.next_fire_at is None or row.next_fire_at > tx.now:
-            # A calendar that only another release has stays as that one left it.
-            with suppress(NotFound):
-                next_at = timetable.next_fire(times_in(row), tx.now)
-                tx.run("set_next_fire", definition_id=row.definition_id, name=row.name, next_fire_at=next_at)
+        times = times_in(row)
+        try:
+            next_at = timetable.next_fire(times, tx.now)
+        except Exception as error:  # noqa: BLE001 - whatever another release has written, others must fire
+            log.warning("schedule %s is left as it is planned: %s", timetable.in_words(times), error)
+            continue
+        if next_at is not None:
+            key = {"definition_id": row.definition_id, "name": row.name}
+            tx.run("replan_schedule", **key, **_columns_of_times(row), next_fire_at=next_at, now=tx.now)
 
 
 def reset_next_fire(tx: Tx, definition_id: int, now: datetime) -> None:
@@ -214,6 +222,12 @@ def save_schedule(
         )
     elif is_enabled and not was_enabled:
         reset_next_fire(tx, definition_id, tx.now)
+
+
+def _columns_of_times(row: Any) -> dict[str, Any]:
+    """What decides when a stored schedule fires."""
+    columns = ("cron", "timezone", "calendar", "session_time", "session_days", "day_window")
+    return {column: getattr(row, column) for column in columns}
 
 
 def _schedule_of(row: Any) -> Schedule:
