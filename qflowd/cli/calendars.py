@@ -1,12 +1,13 @@
 """`qflowd calendars`: which days have sessions, from when to when, and which session an instant belongs to."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import click
 
 from qflowd.calendars import bundled
 from qflowd.calendars.calendar import Calendar
+from qflowd.calendars.coming import last_ended, sessions_after
 from qflowd.calendars.horizon import SOON, days_left, ends_soon
 from qflowd.calendars.hours import format_hours
 from qflowd.calendars.trading_session import TradingSession
@@ -100,9 +101,8 @@ def next_(*, name: str, count: int, after: str | None, as_json: bool) -> int:
     1 if fewer are known.
     """
     calendar = bundled.calendar(name)
-    day = _last_ended(calendar, datetime.now(UTC)) if after is None else _date(after)
-    known = [each for each in calendar.sessions(day, calendar.last) if each > day]
-    sessions = [calendar.session(each) for each in known[:count]]
+    day = last_ended(calendar, datetime.now(UTC)) if after is None else _date(after)
+    sessions = sessions_after(calendar, day, count)
     if as_json:
         print_json([_session(session) for session in sessions])
     else:
@@ -120,15 +120,6 @@ def _date(text: str) -> date:
         return parse_date(text)
     except ValueError as error:
         raise InvalidRequest(f"--after: {error}") from None
-
-
-def _last_ended(calendar: Calendar, now: datetime) -> date:
-    """Today if its session has ended or it has none, else yesterday."""
-    today = calendar.local(now).date()
-    if not calendar.is_session(today):
-        return today
-    close_at = calendar.session(today).close_at
-    return today if close_at and close_at <= now else today - timedelta(days=1)
 
 
 def _in_local_time(calendar: Calendar, session: TradingSession) -> dict[str, Any]:

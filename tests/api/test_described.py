@@ -137,6 +137,7 @@ def things(house: House) -> Mapping[str, Any]:
         "submissions": {"id": number},
         "limits": {"key": "vendor:x"},
         "jobs": {"name": "hello"},
+        "calendars": {"name": "SHFE.rb"},
         "plugins": {"name": "hello"},
         "principals": {"id": 2},
         "task-types": {"id": "hellos"},

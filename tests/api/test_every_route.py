@@ -26,7 +26,7 @@ from tests.support.stand_in import StandIn
 
 ROUTES = [route for route in endpoints() if route.role > Role.NONE]
 # Shared by all tenants, so that there is nothing to hide.
-SHARED = ("/jobs/", "/plugins/", "/limits/")
+SHARED = ("/jobs/", "/plugins/", "/limits/", "/calendars/")
 # Statements of the API that are not of one tenant, and why.
 OF_ALL_TENANTS: Mapping[str, str] = {
     "count_open_instances": "of a definition that was found by its tenant",
