@@ -26,6 +26,8 @@ PAGES = [
     ("limits", "vendor", "vendor"),
     ("types", "No type yet", "还没有任务类型"),
     ("definitions", "No definition yet", "还没有任务定义"),
+    ("calendars?name=SHFE", "session without a night before it", "前一晚无夜盘"),
+    ("calendars?name=CN&year=2026", "Next work days", "接下来的工作日"),
     ("audit", "LOGIN", "登录 LOGIN"),
     ("access", "No token yet", "还没有令牌"),
     ("access?tab=people", "admin", "所有租户的一切"),

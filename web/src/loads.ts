@@ -23,6 +23,7 @@ export const loads = {
   '/limits': { code: () => import('./pages/limits/Limits') },
   '/types': { code: () => import('./pages/definitions/Types') },
   '/definitions': { code: () => import('./pages/definitions/Definitions') },
+  '/calendars': { code: () => import('./pages/calendars/Calendars'), first: () => [['/calendars']] },
   '/audit': { code: () => import('./pages/audit/Audit') },
   '/access': { code: () => import('./pages/access/Access') },
   '/reference': { code: () => import('./pages/api/Api') },

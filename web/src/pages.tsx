@@ -1,5 +1,5 @@
 // The table of pages: a page is one line here, one in `loads.ts`, and one folder in `pages/`.
-import { Boxes, CalendarClock, CircleAlert, Code, Gauge, KeyRound, LayoutDashboard, ListChecks, Plug, Puzzle, ScrollText, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
+import { Boxes, CalendarClock, CalendarDays, CircleAlert, Code, Gauge, KeyRound, LayoutDashboard, ListChecks, Plug, Puzzle, ScrollText, Server, Settings as Cog, Workflow as Flow, type LucideIcon } from 'lucide-react'
 import type { Me } from './api/types'
 import type { loads } from './loads'
 import type { Words } from './words/en'
@@ -25,6 +25,7 @@ export const pages: PageLine[] = [
   { path: '/limits', bar: { word: 'limits', icon: Gauge, go: 'l' } },
   { path: '/types', bar: { word: 'types', icon: Boxes, go: 'y', below: true } },
   { path: '/definitions', bar: { word: 'definitions', icon: Puzzle, go: 'n', below: true } },
+  { path: '/calendars', bar: { word: 'calendars', icon: CalendarDays, go: 'k', below: true } },
   { path: '/audit', bar: { word: 'audit', icon: ScrollText, go: 'u', below: true, need: 'admin' } },
   { path: '/access', bar: { word: 'access', icon: KeyRound, go: 'c', below: true } },
   { path: '/reference', bar: { word: 'api', icon: Code, go: 'a', below: true } },

@@ -3,7 +3,7 @@ export const en = {
   app: 'qflowd',
   nav: {
     today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', schedules: 'Schedules', jobs: 'Jobs & plugins', daemons: 'Daemons',
-    limits: 'Limits', types: 'Types', definitions: 'Definitions', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
+    limits: 'Limits', types: 'Types', definitions: 'Definitions', calendars: 'Calendars', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
     fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
   },
   top: { search: 'Search workflows, tasks, runs', zone: 'Time zone', language: 'Language', theme: 'Theme', person: 'You', signOut: 'Sign out', tenant: 'Tenant', ownTenant: 'Your own tenant', help: 'Keys and signs' },
@@ -55,6 +55,7 @@ export const en = {
       ['Graph', [[['←', '→', '↑', '↓'], 'walk along the edges'], [['f'], 'fit all in'], [['+', '-'], 'closer, further'], [['u'], 'show all tasks, fold them']]],
       ['Gantt chart', [[['←', '→'], 'earlier, later'], [['+', '-'], 'closer, further'], [['0'], 'all of the time'], [['c'], 'critical path']]],
       ['Log', [[['G'], 'to the end'], [['g', 'g'], 'to the beginning'], [['n', 'N'], 'next, previous hit'], [['e'], 'next error'], [['w'], 'wrap lines'], [['y'], 'copy']]],
+      ['Calendars', [[['[', ']'], 'earlier, later year'], [['←', '→', '↑', '↓'], 'walk over the days']]],
       ['Editor', [[['a'], 'a task after this one'], [['Del'], 'remove the task'], [['Ctrl Z', 'Ctrl Y'], 'undo, redo'], [['Ctrl ⏎'], 'publish']]],
       ['Failures', [[['r'], 'retry'], [['h'], 'mark as handled'], [['m'], 'mute']]],
     ] as [string, [string[], string][]][],

@@ -35,7 +35,7 @@ export function Detail({ of: one, onClose }: { of: ScheduleItem; onClose: () => 
           <dt>{w.workflow}</dt><dd><Link href={`/workflows/${encodeURIComponent(one.workflow)}`}>{one.workflow}</Link></dd>
           <dt>{w.state}</dt><dd className="row">{one.next_fire_at === null ? <Tag tone="held">{w.off}</Tag> : <Chip state="ACTIVE" title={w.active} />}{one.wait_reason && <span>{one.wait_reason}</span>}</dd>
           <dt>{w.cron}</dt><dd><code>{one.times}</code></dd>
-          {one.calendar && <><dt>{w.calendar}</dt><dd>{one.calendar}</dd></>}
+          {one.calendar && <><dt>{w.calendar}</dt><dd><Link href={`/calendars?name=${encodeURIComponent(one.calendar)}`}>{one.calendar}</Link></dd></>}
           <dt>{w.zone}</dt><dd>{one.timezone}</dd>
           <dt>{w.catchup}</dt><dd>{catchupWord(one.catchup, w)}</dd>
           <dt>{w.source}</dt><dd>{w.sources[one.source] ?? one.source}</dd>

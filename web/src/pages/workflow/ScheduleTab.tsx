@@ -1,4 +1,5 @@
 // When it runs by itself.
+import { Link } from 'wouter'
 import { Chip, Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
 import { Table } from '../../ui/Table'
@@ -15,7 +16,7 @@ export default function ScheduleTab({ of: x }: { of: WorkflowDetail }) {
       label={w.schedule} rows={x.schedules} keyOf={(s) => s.name}
       columns={[
         { head: w.name, cell: (s) => <span className="row"><strong>{s.name}</strong>{!s.enabled && <Tag tone="held">{w.off}</Tag>}</span> },
-        { head: w.cron, cell: (s) => <span className="row"><code>{s.times}</code>{s.calendar && <Tag>{s.calendar}</Tag>}</span> },
+        { head: w.cron, cell: (s) => <span className="row"><code>{s.times}</code>{s.calendar && <Link href={`/calendars?name=${encodeURIComponent(s.calendar)}`}><Tag>{s.calendar}</Tag></Link>}</span> },
         { head: w.zone, cell: (s) => s.timezone, wide: true },
         { head: w.nextFire, cell: (s) => (s.next_fire_at ? <><Time at={s.next_fire_at} as="full" /> <span className="muted">(<Time at={s.next_fire_at} />)</span></> : <span className="muted">–</span>) },
         { head: w.lastFire, cell: (s) => <Time at={s.last_fire_at} />, wide: true },

@@ -1,0 +1,164 @@
+"""The trading calendars: a year as a grid, told by signs and words; what comes next in two zones; how long it is known."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import qflowd
+from qflowd.calendars.horizon import days_left
+from tests.browser.conftest import Site
+from tests.support.browser import violations
+from tests.support.daemon import until
+
+BY_SESSION = """
+workflow: by_session
+calendar: SHFE.ag
+schedule: {at: close+30m}
+tasks:
+  report: {job: report}
+"""
+
+
+def test_a_year_tells_what_each_day_is_by_a_sign_and_words(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "calendars?name=XHKG&year=2024")
+        expect(page.get_by_role("grid", name="XHKG 2024")).to_be_visible()
+        expect(page.get_by_role("main")).to_contain_text("246 sessions in 2024")
+        signs = page.get_by_role("list", name="Signs").get_by_role("listitem")
+        told = ["● 243 session", "◐ 3 half day", "✕ 16 closed on a weekday", "· 104 weekend"]
+        expect(signs).to_have_text([re.compile(f"^{re.escape(each)}") for each in told])
+        kinds = {"2024-02-08 Thu, session": "●", "2024-02-09 Fri, half day": "◐", "2024-02-12 Mon, closed": "✕"}
+        for name, sign in kinds.items():
+            expect(page.get_by_role("gridcell", name=re.compile(f"^{name}"))).to_have_text(sign)
+        page.get_by_role("gridcell", name=re.compile("^2024-02-09")).hover()
+        expect(page.locator(".year-told")).to_contain_text("half day, or other hours than usual")
+        expect(page.locator(".year-told")).to_contain_text("09:30–12:00 Asia/Hong_Kong")
+
+
+def test_an_evening_without_a_night_is_told_and_each_product_has_its_own(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "calendars?name=SHFE&year=2026")
+        page.get_by_label("Product").select_option("ag")
+        expect(page).to_have_url(f"{site.url}calendars?name=SHFE.ag&year=2026")
+        cell = page.get_by_role("gridcell", name=re.compile("^2026-10-08"))
+        expect(cell).to_have_text("○")
+        expect(cell).to_have_accessible_name(re.compile("without a night before it"))
+        cell.hover()
+        expect(page.locator(".year-told")).to_contain_text("09:00–10:15 10:30–11:30 13:30–15:00")
+        expect(page.locator(".year-told")).not_to_contain_text("Night")
+        page.get_by_role("gridcell", name=re.compile("^2026-11-23")).hover()
+        expect(page.locator(".year-told")).to_contain_text("Night 11-20 21:00–02:30")
+        page.get_by_role("button", name=re.compile("^CN")).click()
+        expect(page).to_have_url(f"{site.url}calendars?name=CN&year=2026")
+        expect(page.get_by_role("gridcell", name=re.compile("^2026-02-14"))).to_have_text("+")
+        expect(page.get_by_role("gridcell", name=re.compile("^2026-02-13 Fri, work day"))).to_have_text("●")
+        expect(page.get_by_label("Product")).to_have_count(0)
+
+
+def test_what_comes_next_has_the_hours_of_the_exchange_and_mine(site: Site) -> None:
+    calendar = qflowd.calendar("XNYS")
+    with site.look() as page:
+        site.open(page, "calendars?name=XNYS")
+        table = page.get_by_role("table", name="Next sessions")
+        expect(table.locator("tbody tr")).to_have_count(5)
+        expect(table).to_contain_text("Hours (America/New_York)")
+        expect(table).to_contain_text("For me (Asia/Shanghai)")
+        first = table.locator("tbody tr").first.locator("td")
+        session = calendar.session(first.first.inner_text()[:10])
+        assert session.open_at is not None
+        assert session.close_at is not None
+        theirs = [f"{calendar.local(at):%H:%M}" for at in (session.open_at, session.close_at)]
+        expect(first.nth(1)).to_have_text("–".join(theirs))
+        mine = qflowd.calendar("XSHG").local(session.open_at)
+        expect(first.nth(2)).to_contain_text(f"{mine:%m-%d %H:%M}–")
+        left = days_left(calendar, datetime.now(UTC))
+        expect(page.get_by_role("main")).to_contain_text(
+            re.compile(rf"{left}(?: days from today| more days are known)")
+        )
+        page.evaluate("localStorage.setItem('qflowd.settings', JSON.stringify({zone: 'America/New_York'}))")
+        page.reload()
+        expect(first.nth(1)).to_have_text("–".join(theirs))
+        expect(table).not_to_contain_text("For me")
+
+
+def test_days_are_walked_and_years_turned_by_keys(site: Site) -> None:
+    with site.look() as page:
+        site.open(page)
+        page.keyboard.press("g")
+        page.keyboard.press("k")
+        expect(page).to_have_url(f"{site.url}calendars")
+        site.open(page, "calendars?name=XTKS&year=2025")
+        grid = page.get_by_role("grid", name="XTKS 2025")
+        grid.locator("[tabindex='0']").focus()
+        for key, day in (("ArrowDown", "02-01"), ("ArrowLeft", "01-31"), ("ArrowDown", "02-28"), ("Home", "02-01")):
+            page.keyboard.press(key)
+            expect(grid.locator(f"[data-day='2025-{day}']")).to_be_focused()
+        expect(page.locator(".year-told")).to_contain_text("2025-02-01 Sat")
+        page.keyboard.press("[")
+        expect(page).to_have_url(f"{site.url}calendars?name=XTKS&year=2024")
+        expect(page.get_by_role("grid", name="XTKS 2024")).to_be_visible()
+        page.get_by_role("button", name="Later year").click()
+        expect(page.get_by_role("grid", name="XTKS 2025")).to_be_visible()
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{site.url}calendars?name=XTKS&year=2026")
+
+
+def test_a_year_that_is_not_known_is_said_and_the_list_leads_on(site: Site) -> None:
+    with site.look() as page:
+        page.expected |= {"400", "404"}  # type: ignore[attr-defined]
+        site.open(page, "calendars?name=XSHG&year=2049")
+        expect(page.get_by_role("alert")).to_contain_text("calendar XSHG is known from")
+        page.get_by_role("button", name=re.compile("^XSHG")).click()
+        expect(page).to_have_url(f"{site.url}calendars?name=XSHG")
+        expect(page.get_by_role("grid")).to_be_visible()
+        site.open(page, "calendars?name=XSHQ")
+        expect(page.get_by_role("alert")).to_contain_text("did you mean XSHG?")
+
+
+def test_a_schedule_leads_to_its_calendar(site: Site) -> None:
+    (site.daemon.folder / "workflows" / "by_session.yaml").write_text(BY_SESSION, "utf-8")
+    until(lambda: [row for row in site.client.workflows() if row["workflow"] == "by_session"], 30)
+    with site.look() as page:
+        site.open(page, "schedules")
+        page.get_by_role("button", name="by_session").click()
+        _follow(site, page)
+        site.open(page, "workflows/by_session?tab=schedule")
+        _follow(site, page)
+
+
+def _follow(site: Site, page: Page) -> None:
+    page.get_by_role("link", name="SHFE.ag").click()
+    expect(page).to_have_url(f"{site.url}calendars?name=SHFE.ag")
+    expect(page.get_by_role("grid", name=re.compile("^SHFE.ag"))).to_be_visible()
+
+
+@pytest.mark.parametrize(("lang", "theme"), [("en", "light"), ("zh", "dark")])
+@pytest.mark.parametrize("name", ["SHFE", "XNYS", "CN"])
+def test_on_a_phone_months_stand_side_by_side_and_nothing_sticks_out(
+    site: Site, name: str, lang: str, theme: str
+) -> None:
+    with site.look(lang=lang, theme=theme) as page:
+        page.set_viewport_size({"width": 390, "height": 800})
+        site.open(page, f"calendars?name={name}&year=2026")
+        grid = page.get_by_role("grid", name=f"{name} 2026")
+        grid.wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("[...document.querySelectorAll('.table-box')].every(x => x.scrollWidth <= x.clientWidth)")
+        january, february = (_place(page, f"2026-{month}-01") for month in ("01", "02"))
+        assert january["y"] == february["y"]
+        assert january["x"] < february["x"]
+        grid.locator("[tabindex='0']").focus()
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowDown")
+        expect(grid.locator(":focus")).to_have_attribute("data-day", re.compile("-02$"))
+        assert violations(page) == []
+
+
+def _place(page: Page, day: str) -> dict[str, float]:
+    box = page.locator(f"[data-day='{day}']").bounding_box()
+    assert box is not None
+    return dict(box)
