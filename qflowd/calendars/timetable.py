@@ -165,15 +165,18 @@ def _by_session(schedule: Schedule, sessions: Calendar, after: datetime) -> Iter
     over = max(sessions.hours.latest, DAY)
     begin = (sessions.local(after - moment.offset) - over).date() + DAY
     begin = min(max(begin, sessions.first), sessions.last)
-    for day in _days_since(sessions, parse_session_days(schedule.days) if schedule.days else None, begin):
+    days = parse_session_days(schedule.days) if schedule.days else None
+    for day in _days_since(sessions, days, begin):
         if (at := moment.of(sessions.session(day))) is not None and at > after:
             yield Fire(at, day)
 
 
 def _days_since(sessions: Calendar, days: SessionDays | None, day: date) -> Iterator[date]:
     """The sessions from a day on. Raises: OutsideCalendar past the horizon."""
-    if days is not None:
-        yield from days.since(sessions, day)
+    return _all_since(sessions, day) if days is None else days.since(sessions, day)
+
+
+def _all_since(sessions: Calendar, day: date) -> Iterator[date]:
     if not sessions.is_session(day):
         day = sessions.next_session(day)
     while True:

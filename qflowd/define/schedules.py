@@ -1,4 +1,7 @@
-"""`schedule:` of a workflow: a cron expression, or times of the sessions of a calendar."""
+"""`schedule:` of a workflow: a cron expression, or times of the sessions of a calendar.
+
+Calendars are imported when a schedule asks for one: other workflows do not pay for them.
+"""
 
 import re
 from datetime import UTC, datetime, time
@@ -125,9 +128,6 @@ def _with_zone(schedule: Schedule) -> Schedule:
 
         zone = calendar(schedule.calendar).timezone
     return replace(schedule, timezone=zone)
-
-
-# What is imported below costs those nothing who have no calendars.
 
 
 def _calendar(value: Json) -> str:
