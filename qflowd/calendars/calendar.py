@@ -108,10 +108,17 @@ class Calendar:
     # -- instants
 
     def local(self, instant: datetime) -> datetime:
-        """An instant by the clocks of the calendar's zone. Raises: InvalidRequest for one without a time zone."""
+        """An instant by the clocks of the calendar's zone.
+
+        Raises: InvalidRequest for one without a time zone; OutsideCalendar if there it is before year 1 or after 9999.
+        """
         if instant.tzinfo is None:
             raise InvalidRequest(f"{instant} has no time zone; write one, such as datetime.now(UTC)")
-        return instant.astimezone(zone(self.timezone))
+        try:
+            return instant.astimezone(zone(self.timezone))
+        except OverflowError:
+            is_past = instant.year > self.last.year
+            raise OutsideCalendar(self.name, str(instant), self.first, self.last, is_past=is_past) from None
 
     def trade_date(self, instant: datetime) -> date | None:
         """The session that an instant belongs to, by the clocks of the zone.

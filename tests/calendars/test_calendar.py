@@ -154,3 +154,15 @@ def test_work_days_have_no_hours() -> None:
     assert not qflowd.calendar("XSHG").is_session(make_up)
     session = china.session(make_up)
     assert (session.parts, session.open_at, session.close_at) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "instant", "fault"),
+    [
+        ("XSHG", datetime(9999, 12, 31, 23, tzinfo=UTC), "is past that horizon"),
+        ("XNYS", datetime(1, 1, 1, tzinfo=UTC), "begins on 1990-01-01"),
+    ],
+)
+def test_an_instant_that_local_clocks_cannot_show_is_outside(name: str, instant: datetime, fault: str) -> None:
+    with pytest.raises(OutsideCalendar, match=fault):
+        qflowd.calendar(name).trade_date(instant)
