@@ -107,9 +107,24 @@ def is_ever_open(schedule: Schedule) -> bool:
 
 
 def _by_clock(schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    """Instants of a clock."""
-    found = cron.fires(schedule.cron, schedule.timezone, after)
-    return (at for at in found if _window_around(schedule, at) is not None) if schedule.window else found
+    """Instants of a clock, those in its window if it has one."""
+    while True:
+        for at in cron.fires(schedule.cron, schedule.timezone, after):
+            if not schedule.window or _window_around(schedule, at) is not None:
+                yield at
+            elif (opening := _opening_after(schedule, at)) > at:
+                after = opening - _MOMENT
+                break
+
+
+def _opening_after(schedule: Schedule, at: datetime) -> datetime:
+    """Before when no window opens after an instant that lies in none."""
+    local = at.astimezone(zone(schedule.timezone))
+    waits = [(begin - clock_of(local)) % DAY for begin, _ in parse_hours(schedule.window)]
+    # Where clocks change, a time of day may mean two instants, and come again after it has passed.
+    once = [(local + wait).replace(fold=fold).astimezone(UTC) for wait in waits for fold in (0, 1)]
+    again = [(local + wait - DAY).replace(fold=1).astimezone(UTC) for wait in waits]
+    return min(*once, *(opening for opening in again if opening > at))
 
 
 def _window_around(schedule: Schedule, at: datetime) -> tuple[datetime, datetime] | None:

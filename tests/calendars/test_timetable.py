@@ -1,7 +1,10 @@
 """When schedules fire by the clock on days of a calendar: what is skipped at one go belongs to no session."""
 
-from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+from itertools import takewhile
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -43,8 +46,49 @@ def test_a_window_that_begins_before_the_night_is_of_its_session_after_a_skipped
     assert str(first.business_date) == "2026-11-23"
 
 
-def test_a_clock_of_every_second_comes_to_the_last_session_of_a_year_without_counting_them() -> None:
-    schedule = Schedule("* * * * * *", "Asia/Shanghai", calendar="XSHG", days="last session of year")
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        Schedule("* * * * * *", "Asia/Shanghai", calendar="XSHG", days="last session of year"),
+        Schedule("* * * * * *", "Asia/Shanghai", calendar="XSHG", days="last session of year", window="00:00-01:00"),
+    ],
+)
+def test_a_clock_of_every_second_comes_to_the_last_session_of_a_year_without_counting_them(schedule: Schedule) -> None:
+    with steps_of_the_clock() as asked:
+        first = next(timetable.fires(schedule, datetime(2026, 1, 5, tzinfo=UTC)))
+    assert first.at == datetime(2026, 12, 30, 16, tzinfo=UTC)
+    assert len(asked) < 10
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("America/New_York", "2026-03-07"),
+        ("America/New_York", "2026-10-31"),
+        ("Europe/London", "2026-03-28"),
+        ("Europe/London", "2026-10-24"),
+    ],
+)
+@pytest.mark.parametrize("window", ["09:30-11:30 13:00-15:00", "20:50-02:35", "01:30-01:45", "02:30-03:15"])
+def test_what_lies_outside_of_a_window_is_left_out_at_one_go_also_when_clocks_change(
+    window: str, zone: str, day: str
+) -> None:
+    schedule, begin = Schedule("*/5 * * * *", zone, window=window), datetime.fromisoformat(f"{day}T00:00Z")
+    parts = [tuple(time.fromisoformat(end) for end in part.split("-")) for part in window.split()]
+    expected = []
+    for at in takewhile(lambda at: at <= begin + timedelta(days=3), cron.fires("*/5 * * * *", zone, begin)):
+        now = at.astimezone(ZoneInfo(zone)).time()
+        if any(a <= now <= b if a <= b else now >= a or now <= b for a, b in parts):
+            expected.append(at)
+    assert expected
+    with steps_of_the_clock() as asked:
+        assert timetable.fires_until(schedule, begin, begin + timedelta(days=3), 1000) == expected
+    assert len(asked) < 864 / 2
+
+
+@contextmanager
+def steps_of_the_clock() -> Iterator[list[datetime]]:
+    """The instants that were asked of the clock."""
     asked = []
     walk = cron.fires
 
@@ -55,6 +99,4 @@ def test_a_clock_of_every_second_comes_to_the_last_session_of_a_year_without_cou
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cron, "fires", counted)
-        [first] = islice(timetable.fires(schedule, datetime(2026, 1, 5, tzinfo=UTC)), 1)
-    assert first.at == datetime(2026, 12, 30, 16, tzinfo=UTC)
-    assert len(asked) < 10
+        yield asked
