@@ -47,11 +47,11 @@ class TradingDays:
 
     def next(self, day: date, n: int) -> date:
         """The n-th session after a day. Raises: OutsideCalendar."""
-        return self._at(bisect_right(self._days, self.known(day).toordinal()) + n - 1, day)
+        return self._at(bisect_right(self._days, self.known(day).toordinal()) + n - 1, day, n)
 
     def previous(self, day: date, n: int) -> date:
         """The n-th session before a day. Raises: OutsideCalendar."""
-        return self._at(bisect_left(self._days, self.known(day).toordinal()) - n, day)
+        return self._at(bisect_left(self._days, self.known(day).toordinal()) - n, day, n)
 
     def between(self, first: date, last: date) -> list[date]:
         """The sessions from `first` to `last`, both included. Raises: OutsideCalendar."""
@@ -81,8 +81,8 @@ class TradingDays:
         begin = bisect_left(self._days, self.known(first).toordinal())
         return self._days[begin : bisect_right(self._days, self.known(last).toordinal())]
 
-    def _at(self, place: int, day: date) -> date:
+    def _at(self, place: int, day: date, n: int) -> date:
         if not 0 <= place < len(self._days):
-            what = f"a session {'before' if place < 0 else 'after'} {day}"
+            what = f"{'a session' if n == 1 else f'session {n}'} {'before' if place < 0 else 'after'} {day}"
             raise OutsideCalendar(self.name, what, self.first, self.last, is_past=place >= 0)
         return date.fromordinal(self._days[place])

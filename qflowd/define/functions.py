@@ -147,7 +147,7 @@ def _local(instant: Json, zone: Json) -> Json:
     return parse_instant(instant).astimezone(there).isoformat()
 
 
-def _format(value: Json, pattern: Json) -> str:
+def _format(value: Json, pattern: Json = None) -> str:
     text = date_text("format", value).strip()
     if not isinstance(pattern, str) or len(pattern) > LONGEST_PATTERN:
         raise TypeError(f'format needs a pattern like "%Y%m%d" of at most {LONGEST_PATTERN} characters')

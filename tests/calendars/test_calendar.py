@@ -125,6 +125,10 @@ def test_what_lies_outside_is_refused_and_never_guessed() -> None:
     ):
         with pytest.raises(OutsideCalendar, match=r"calendar XSHG (is known to|begins on) "):
             ask()
+    with pytest.raises(
+        OutsideCalendar, match="begins on 1990-12-19, and session 99999 before 2026-11-30 lies before that"
+    ):
+        shanghai.prev_session("2026-11-30", 99999)
 
 
 def test_a_calendar_that_nobody_has_is_named_with_what_comes_near() -> None:

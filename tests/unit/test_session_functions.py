@@ -117,6 +117,7 @@ def test_format_writes_days_and_instants(text: str, value: str) -> None:
         ("format(fire_at, '%s')", "format of an instant does not have %s; it has"),
         ("format(business_date, '%-d')", "does not have %-"),
         ("format(business_date, '50%')", "does not have %;"),
+        ("format(business_date)", 'format needs a pattern like "%Y%m%d"'),
         ("format(business_date, 5)", 'format needs a pattern like "%Y%m%d"'),
         ("format(business_date, sessions('2020-01-01', '2026-01-01'))", 'format needs a pattern like "%Y%m%d"'),
         ("format('soon', '%Y')", "'soon' is not an instant"),
