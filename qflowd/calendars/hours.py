@@ -26,6 +26,8 @@ def parse_hours(text: str) -> Parts:
         parts.append((begin, end if end > begin else end + DAY))
     if any(left[1] > right[0] for left, right in pairwise(parts)):
         raise ValueError(f"{text!r}: a part begins before the one before it has ended")
+    if parts and parts[-1][1] - DAY > parts[0][0]:
+        raise ValueError(f"{text!r}: the last part runs into the first of the next day")
     return tuple(parts)
 
 

@@ -275,6 +275,7 @@ def test_the_view_says_when_in_words(desk):
         ("{cron: '@daily', window: 00:30-01:00}", "schedule.window: holds no time of day of '@daily'"),
         ("{cron: '0 1 * * *', window: 9-12}", "schedule.window: '9' is not a time of day; write hours as 09:30-11:30"),
         ("{cron: '0 1 * * *', window: 20:50-02:35 01:00-03:00}", "a part begins before the one before it has ended"),
+        ("{cron: '0 9 * * *', window: 08:50-15:20 20:50-10:00}", "the last part runs into the first of the next day"),
         ("{at: close+30m, calendar: XSGH}", "schedule.calendar: there is no calendar 'XSGH'; did you mean XSHG"),
         ("{at: close+30m}", "schedule.at: needs a calendar beside it, such as calendar: XSHG"),
         ("{cron: '0 1 * * *', days: last session of month}", "schedule.days: needs a calendar beside it"),
