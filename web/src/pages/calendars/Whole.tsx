@@ -10,7 +10,7 @@ import { Panel } from '../../ui/Panel'
 import { Table } from '../../ui/Table'
 import { useWords } from '../../words'
 import { words } from './words'
-import { dayWord, hoursOf, spanOf, wholeOf, yearOf, type CalendarYear, type Session } from './year'
+import { dayWord, hoursOf, spanOf, wholeOf, yearOf, type CalendarYear, type TradingSessionItem } from './year'
 import { Year } from './Year'
 
 export function Whole({ of, products }: { of: CalendarYear; products: string[] }) {
@@ -79,10 +79,10 @@ function Next({ of }: { of: CalendarYear }) {
     <Table
       label={hasHours ? w.next : w.nextWork} rows={of.next} keyOf={(each) => each.day}
       columns={[
-        { head: hasHours ? w.session : w.work, cell: (each: Session) => <span className="calendar-lines"><strong>{dayWord(each.day, lang)}</strong>{each.is_half && <Tag tone="held">{w.half}</Tag>}</span> },
-        ...(hasNights ? [{ head: w.nightIn(of.timezone), cell: (each: Session) => (each.night ? <Lines of={[spanOf(each.night, of.timezone)]} /> : <span className="muted">{w.noNight}</span>) }] : []),
-        ...(hasHours ? [{ head: w.hoursIn(of.timezone), cell: (each: Session) => <Lines of={hoursOf(each, of.timezone)} /> }] : []),
-        ...(elsewhere ? [{ head: `${w.here} (${zoneName(zone)})`, cell: (each: Session) => <Lines of={wholeOf(each, zone)} /> }] : []),
+        { head: hasHours ? w.session : w.work, cell: (each: TradingSessionItem) => <span className="calendar-lines"><strong>{dayWord(each.day, lang)}</strong>{each.is_half && <Tag tone="held">{w.half}</Tag>}</span> },
+        ...(hasNights ? [{ head: w.nightIn(of.timezone), cell: (each: TradingSessionItem) => (each.night ? <Lines of={[spanOf(each.night, of.timezone)]} /> : <span className="muted">{w.noNight}</span>) }] : []),
+        ...(hasHours ? [{ head: w.hoursIn(of.timezone), cell: (each: TradingSessionItem) => <Lines of={hoursOf(each, of.timezone)} /> }] : []),
+        ...(elsewhere ? [{ head: `${w.here} (${zoneName(zone)})`, cell: (each: TradingSessionItem) => <Lines of={wholeOf(each, zone)} /> }] : []),
       ]}
     />
   )

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { countsOf, dayWord, hoursOf, monthsOf, spanOf, walk, wholeOf, yearWithin, type CalendarYear, type Session } from './year'
+import { countsOf, dayWord, hoursOf, monthsOf, spanOf, walk, wholeOf, yearWithin, type CalendarYear, type TradingSessionItem } from './year'
 
-const session = (day: string, more: Partial<Session> = {}): Session => ({
+const session = (day: string, more: Partial<TradingSessionItem> = {}): TradingSessionItem => ({
   day, open_at: `${day}T01:30:00Z`, close_at: `${day}T07:00:00Z`, breaks: [[`${day}T03:30:00Z`, `${day}T05:00:00Z`]], night: null, is_half: false, ...more,
 })
 const year = (more: Partial<CalendarYear>): CalendarYear => ({

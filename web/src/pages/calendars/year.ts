@@ -3,7 +3,7 @@ import { clock } from '../../format'
 
 export type Span = [from: string, to: string]
 
-export interface Session {
+export interface TradingSessionItem {
   day: string
   open_at: string | null
   close_at: string | null
@@ -27,9 +27,9 @@ export interface CalendarItem {
 
 export interface CalendarYear extends CalendarItem {
   year: number
-  sessions: Session[]
+  sessions: TradingSessionItem[]
   closed: string[]
-  next: Session[]
+  next: TradingSessionItem[]
 }
 
 /** What a day is, with its sign: the same kinds as `qflowd calendars show` has, in the order of the legend. */
@@ -39,7 +39,7 @@ export type Kind = keyof typeof signs
 export interface Day {
   day: string
   kind: Kind
-  session?: Session
+  session?: TradingSessionItem
 }
 
 const DAY_MS = 86_400_000
@@ -49,7 +49,7 @@ export function monthsOf(year: CalendarYear): Day[][] {
   const sessions = new Map(year.sessions.map((each) => [each.day, each]))
   const closed = new Set(year.closed)
   const hasNights = year.sessions.some((each) => each.night)
-  const kindOf = (day: string, session: Session | undefined): Kind => {
+  const kindOf = (day: string, session: TradingSessionItem | undefined): Kind => {
     if (day < year.first || day > year.last) return 'unknown'
     if (!session) return closed.has(day) ? 'closed' : 'weekend'
     if (session.is_half) return 'half'
@@ -91,7 +91,7 @@ export function walk(day: string, key: string, turned: boolean): string {
 }
 
 /** The times of trading of a day session, without its breaks, by the clocks of a zone: `09:30–11:30`. */
-export function hoursOf(session: Session, zone: string): string[] {
+export function hoursOf(session: TradingSessionItem, zone: string): string[] {
   if (!session.open_at || !session.close_at) return []
   const edges = [session.open_at, ...session.breaks.flat(), session.close_at]
   return edges.flatMap((from, i) => (i % 2 === 0 ? [`${at(from, zone)}–${at(edges[i + 1]!, zone)}`] : []))
@@ -103,7 +103,7 @@ const at = (instant: string, zone: string) => clock(instant, zone, Date.parse(in
 export const spanOf = ([from, to]: Span, zone: string) => `${clock(from, zone, 0)}–${at(to, zone)}`
 
 /** Night and day of a session, from the first trade to the last, each with the day on which it begins. */
-export const wholeOf = (session: Session, zone: string) =>
+export const wholeOf = (session: TradingSessionItem, zone: string) =>
   [session.night, session.open_at && session.close_at ? ([session.open_at, session.close_at] as Span) : null].flatMap((span) => (span ? [spanOf(span, zone)] : []))
 
 /** Making one takes long, and a year has hundreds of days. */
