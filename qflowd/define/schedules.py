@@ -10,7 +10,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from qflowd.define.fields import Fields
-from qflowd.define.readers import flag, text
+from qflowd.define.readers import flag, short_text, text
 from qflowd.define.session_functions import fault_in_calendar
 from qflowd.model import cron
 from qflowd.model.workflow import Json, Schedule
@@ -18,6 +18,8 @@ from qflowd.model.workflow import Json, Schedule
 MOST_CATCHUP: Final = 10_000
 MOST_PARTS: Final = 5  # of a window
 LATER_KEYS: Final = frozenset({"business_date", "deadline", "jitter", "misfire_grace", "on", "overlap", "params"})
+
+_short: Final = short_text(64)  # as the columns are
 
 _Catchup = Literal["none", "last", "all"]
 _CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
@@ -146,14 +148,14 @@ def _session_time(value: Json) -> str:
     from qflowd.calendars.session_times import parse_session_time
 
     parse_session_time(value)
-    return text(value)
+    return _short("".join(text(value).split()))
 
 
 def _session_days(value: Json) -> str:
     from qflowd.calendars.session_days import parse_session_days
 
     parse_session_days(value)
-    return text(value)
+    return _short(" ".join(text(value).split()))
 
 
 def _window(value: Json) -> str:
@@ -161,4 +163,4 @@ def _window(value: Json) -> str:
 
     if not 1 <= len(parse_hours(written := text(value))) <= MOST_PARTS:
         raise ValueError(f"takes 1 to {MOST_PARTS} times of day, such as 08:50-15:20 20:50-02:35")
-    return " ".join(written.split())
+    return _short(" ".join(written.split()))

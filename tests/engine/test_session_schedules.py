@@ -167,6 +167,13 @@ def test_a_workflow_that_a_program_makes_is_stored_with_its_schedule_by_session(
     assert parse(canonical(workflow), "json", "w").schedule == workflow.schedule
 
 
+def test_blanks_are_not_stored(desk):
+    desk.clock.time = FRIDAY.astimezone(UTC)
+    blanks = " " * 80
+    desk.define(f"{{at: 'close{blanks}+ 30m', calendar: XSHG, days: 'last{blanks}session of month'}}")
+    assert desk.schedule().times == "close+30m, last session of month"
+
+
 def test_what_was_missed_is_what_the_calendar_has(desk):
     desk.clock.time = FRIDAY.astimezone(UTC)
     desk.define("{at: close+30m, calendar: XSHG, catchup: all(2)}")
@@ -285,6 +292,7 @@ def test_the_view_says_when_in_words(desk):
         ("{cron: '0 1 * * *', at: close, calendar: XSHG}", "schedule.at: stands beside cron; one of the two says when"),
         ("{at: shut+30m, calendar: XSHG}", "'shut+30m' is not a time of a session; write it like close+30m"),
         ("{at: close+30, calendar: XSHG}", '30 has no unit; write "30m" for minutes'),
+        (f"{{at: close+{'0' * 60}30m, calendar: XSHG}}", "at most 64 are allowed"),
         ("{at: close+25h, calendar: XSHG}", "'close+25h' leaves the session: an offset is less than 24h"),
         ("{at: night_open, calendar: CFFEX}", "schedule.at: CFFEX has no night sessions, so it would never fire"),
         ("{at: close, calendar: CN}", "schedule.at: CN has days without hours; use cron beside calendar: CN"),
