@@ -104,8 +104,10 @@ def test_the_next_begins_when_the_daemon_that_ran_the_one_before_it_is_lost(hous
 def _lose_the_holder(house: House) -> None:
     for name in "ab":
         house.daemon(name, lease="60s").start()
-    numbers = house.submit("orders", count=2, params='{"account": "A"}')
+    numbers = house.submit("orders", params='{"account": "A"}')
     until(lambda: house.ledger.notes("tick"), 10)
+    numbers += house.submit("orders", params='{"account": "A"}')
+    until(lambda: house.one(UNANSWERED) == 0, 10)
     holder = house.one(f"SELECT daemon FROM qflow.tasks WHERE instance_id = {numbers[0]} AND task = 'send'")
     assert house.one(f"SELECT wait_reason FROM qflow.instances WHERE id = {numbers[1]}") == (
         f"queued behind instance {numbers[0]} of workflow orders, which is RUNNING"
