@@ -7,10 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qflowd.calendars.bundled import calendar
     from qflowd.client import connect
     from qflowd.daemon.embedded import Engine
     from qflowd.define.builders import TaskBuilder, WorkflowBuilder
+    from qflowd.jobs.calendars import calendar
     from qflowd.jobs.context import context
     from qflowd.jobs.decorators import job, on
     from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, RetryLater, Skip
@@ -35,7 +35,7 @@ _HOMES = {
     "Engine": "qflowd.daemon.embedded",
     "TaskBuilder": "qflowd.define.builders",
     "WorkflowBuilder": "qflowd.define.builders",
-    "calendar": "qflowd.calendars.bundled",
+    "calendar": "qflowd.jobs.calendars",
     "connect": "qflowd.client",
     "context": "qflowd.jobs.context",
     "job": "qflowd.jobs.decorators",

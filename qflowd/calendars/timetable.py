@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from qflowd.calendars.bundled import calendar
 from qflowd.calendars.calendar import Calendar
+from qflowd.calendars.calendar_book import BUNDLED, Calendars
 from qflowd.calendars.hours import DAY, clock_of, parse_hours, part_around
 from qflowd.calendars.session_days import SessionDays, parse_session_days
 from qflowd.calendars.session_times import parse_session_time
@@ -47,55 +47,81 @@ def in_words(schedule: Schedule) -> str:
     return ", ".join(filter(None, (times, schedule.days, schedule.window)))
 
 
-def fires(schedule: Schedule, after: datetime) -> Iterator[Fire]:
+def fires(schedule: Schedule, after: datetime, calendars: Calendars = BUNDLED) -> Iterator[Fire]:
     """All that come after an instant, earliest first; they end where the calendar does.
+
+    `calendars`: those of the schedule's tenant, here and below.
 
     Raises: NotFound for a calendar that this release does not have.
     """
     if not schedule.calendar:
         yield from (Fire(at, at.astimezone(zone(schedule.timezone)).date()) for at in _by_clock(schedule, after))
         return
-    sessions = calendar(schedule.calendar)
+    sessions = calendars.calendar(schedule.calendar)
     try:
         yield from (_by_session if schedule.at else _on_sessions)(schedule, sessions, after)
     except OutsideCalendar:
         return
 
 
-def next_fire(schedule: Schedule, after: datetime) -> datetime | None:
+def next_fire(schedule: Schedule, after: datetime, calendars: Calendars = BUNDLED) -> datetime | None:
     """The first instant later than `after`; None past the horizon of the calendar."""
-    return next((fire.at for fire in fires(schedule, after)), None)
+    return next((fire.at for fire in fires(schedule, after, calendars)), None)
 
 
-def check_known(schedule: Schedule, at: datetime) -> None:
+def check_known(schedule: Schedule, at: datetime, calendars: Calendars = BUNDLED) -> None:
     """That an instant at which it fires, as whoever planned it knew, is not past what is known here.
 
     Raises: OutsideCalendar; NotFound for a calendar that this release does not have.
     """
-    if schedule.calendar and next_fire(schedule, at - _MOMENT) is None:
-        sessions = calendar(schedule.calendar)
+    if schedule.calendar and next_fire(schedule, at - _MOMENT, calendars) is None:
+        sessions = calendars.calendar(schedule.calendar)
         sessions.is_session(sessions.local(at).date())
 
 
-def next_fires(schedule: Schedule, after: datetime, count: int) -> list[datetime]:
+def next_fires(schedule: Schedule, after: datetime, count: int, calendars: Calendars = BUNDLED) -> list[datetime]:
     """The `count` first instants later than `after`, or as many as are known."""
-    return [fire.at for fire in islice(fires(schedule, after), count)]
+    return [fire.at for fire in islice(fires(schedule, after, calendars), count)]
 
 
-def fires_until(schedule: Schedule, after: datetime, until: datetime, limit: int) -> list[datetime]:
+def fires_until(
+    schedule: Schedule, after: datetime, until: datetime, limit: int, calendars: Calendars = BUNDLED
+) -> list[datetime]:
     """The earliest `limit` instants in (after, until]."""
-    return [fire.at for fire in islice(takewhile(lambda fire: fire.at <= until, fires(schedule, after)), limit)]
+    known = takewhile(lambda fire: fire.at <= until, fires(schedule, after, calendars))
+    return [fire.at for fire in islice(known, limit)]
 
 
-def latest_fires(schedule: Schedule, after: datetime, until: datetime, limit: int) -> list[Fire]:
+def latest_fires(
+    schedule: Schedule, after: datetime, until: datetime, limit: int, calendars: Calendars = BUNDLED
+) -> list[Fire]:
     """The latest `limit` of the instants in (after, until], earliest first."""
     span = timedelta(minutes=1)
     while True:  # looks back ever further, until there are enough
         start = max(after, until - span)
-        found = deque(takewhile(lambda fire: fire.at <= until, fires(schedule, start)), limit)
+        found = deque(takewhile(lambda fire: fire.at <= until, fires(schedule, start, calendars)), limit)
         if len(found) == limit or start == after:
             return list(found)
         span *= 4
+
+
+def moved_fire(
+    schedule: Schedule, next_at: datetime, now: datetime, before: Calendars, after: Calendars
+) -> datetime | None:
+    """When a schedule fires next that was to fire at `next_at`, later than `now`, now that its calendar has changed.
+
+    Not later than `now` where the session's own time is over already: what is to be done then is the schedule's to say.
+
+    Args:
+        before, after: what is known of calendars.
+    """
+    if schedule.at:
+        waited = next((fire.business_date for fire in fires(schedule, next_at - _MOMENT, before)), None)
+        for fire in fires(schedule, now - DAY, after):
+            if fire.at > now or (waited is not None and fire.business_date >= waited):
+                return fire.at
+        return None
+    return next_fire(schedule, now, after)
 
 
 def is_ever_open(schedule: Schedule) -> bool:

@@ -39,6 +39,12 @@ class TradingDays:
         begin, end = bisect_left(self._days, first.toordinal()), bisect_right(self._days, last.toordinal())
         return TradingDays(name, first, last, self._weekdays, self._days[begin:end])
 
+    def changed(self, *, removed: Iterable[date], added: Iterable[date]) -> "TradingDays":
+        """Without some days, and with others, as far as they are known."""
+        days = set(self._days).difference(map(date.toordinal, removed))
+        days.update(day.toordinal() for day in added if self.first <= day <= self.last)
+        return TradingDays(self.name, self.first, self.last, self._weekdays, sorted(days))
+
     def __contains__(self, day: date) -> bool:
         """Raises: OutsideCalendar."""
         number = self.known(day).toordinal()

@@ -1,8 +1,8 @@
 """Values and conditions with `{{ … }}` inside, compiled once and rendered over the facts of an instance.
 
 A lone expression keeps its type; among other text it becomes text. A scope is a mapping with `params`,
-`business_date`, `fire_at`, `instance`, `calendar` (the workflow's, by name), and `tasks`: task key -> {"output": …}, which
-may be lazy.
+`business_date`, `fire_at`, `instance`, `calendar` (the workflow's, by name), `calendars` (who knows them; else those that
+ship), and `tasks`: task key -> {"output": …}, which may be lazy.
 """
 
 import ast

@@ -23,7 +23,9 @@ LONGEST: Final = 4000  # characters of one expression
 DEEPEST: Final = 60  # nodes inside nodes
 
 FACTS: Final = frozenset({"params", "item", "index", "instance", "business_date", "fire_at"})
-OWN_CALENDAR: Final = "calendar"  # name of the workflow's in a scope; not a fact, so a task may be called so
+# In a scope, and no facts, so a task may be called so: name of the workflow's calendar, and who knows calendars by name.
+OWN_CALENDAR: Final = "calendar"
+CALENDARS: Final = "calendars"
 _CALLED: Final = sorted([*FUNCTIONS, *SESSION_FUNCTIONS])
 _CONSTANTS: Final[dict[str, Json]] = {"true": True, "false": False, "null": None}
 _COMPARISONS: Final[dict[type, Callable[[Any, Any], Any]]] = {
@@ -184,7 +186,9 @@ class _Compiler(ast.NodeVisitor):
             self._uses.calendars.add("")
         if not function.least <= len(arguments) <= function.most:
             self._refuse(node, f"; write {function.signature}")
-        return lambda scope: ask_calendar(name, calendar(scope), [value(scope) for value in arguments])
+        return lambda scope: ask_calendar(
+            name, calendar(scope), [value(scope) for value in arguments], scope.get(CALENDARS)
+        )
 
     def visit_BinOp(self, node: ast.BinOp) -> Evaluate:
         operation = _ARITHMETIC.get(type(node.op))

@@ -16,6 +16,7 @@ from qflowd.model.workflow import Json
 
 if TYPE_CHECKING:
     from qflowd.calendars.calendar import Calendar
+    from qflowd.calendars.calendar_book import Calendars
 
 LONGEST_NAME: Final = 100  # of a calendar
 NAMES_NONE: Final = (
@@ -32,8 +33,10 @@ class SessionFunction(NamedTuple):
     value: Callable[..., Json]
 
 
-def ask_calendar(name: str, calendar: Json, arguments: Sequence[Json]) -> Json:
+def ask_calendar(name: str, calendar: Json, arguments: Sequence[Json], calendars: "Calendars | None" = None) -> Json:
     """The value of a function by a calendar's name; empty: nobody has named one.
+
+    `calendars`: those of a tenant; None: those that ship.
 
     Raises: TypeError; ValueError, also for a calendar that nobody has, and for days that it does not know.
     """
@@ -42,7 +45,7 @@ def ask_calendar(name: str, calendar: Json, arguments: Sequence[Json]) -> Json:
     if not calendar:
         raise ValueError(NAMES_NONE)
     try:
-        return SESSION_FUNCTIONS[name].value(_named(calendar), *arguments)
+        return SESSION_FUNCTIONS[name].value(_named(calendar, calendars), *arguments)
     except QflowdError as error:
         raise ValueError(str(error)) from None
 
@@ -56,11 +59,11 @@ def fault_in_calendar(name: str) -> str | None:
     return None
 
 
-def _named(name: str) -> "Calendar":
+def _named(name: str, calendars: "Calendars | None" = None) -> "Calendar":
     """Raises: NotFound."""
-    from qflowd.calendars.bundled import calendar  # most workflows need none
+    from qflowd.calendars.calendar_book import BUNDLED  # most workflows need none
 
-    return calendar(name)
+    return (calendars or BUNDLED).calendar(name)
 
 
 def _prev_session(calendar: "Calendar", day: Json, n: Json = 1) -> str:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from qflowd.define import stored
 from qflowd.engine.bounded_cache import BoundedCache
+from qflowd.engine.calendars.calendar_books import CalendarBooks
 from qflowd.engine.limits.limit_settings import make_limits
 from qflowd.engine.plans.plan import Plan, compile_plan, single_job
 from qflowd.model.errors import NotFound
@@ -26,9 +27,10 @@ class LaneKey(NamedTuple):
 
 
 class Plans:
-    """Compiled versions by their id; versions never change."""
+    """Compiled versions by their id; versions never change. `calendars`: what their expressions ask."""
 
     def __init__(self) -> None:
+        self.calendars = CalendarBooks()
         # With the length of its document; what is made of it takes some ten times as much.
         self._by_version: BoundedCache[int, tuple[Plan, int]] = BoundedCache(LARGEST_PLANS, lambda cached: cached[1])
         self._by_job: dict[str, Plan] = {}

@@ -43,6 +43,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     params: dict[str, Any] = {}
     business_date: date | None = None
     calendar: str = ""  # of its workflow; empty: none
+    calendars: str = ""  # the tenant's, as text of a CalendarBook
     tenant: str = DEFAULT_TENANT
     upstream: bytes | dict[str, int | list[int]] = b"{}"
     saved: bytes = b"null"
@@ -126,10 +127,17 @@ class Context:
 
     @property
     def calendar(self) -> "Calendar | None":
-        """The calendar of the workflow; None where it has none."""
-        from qflowd.calendars.bundled import calendar  # most jobs ask for none
+        """The calendar of the workflow, as it was when the attempt began; None where it has none."""
+        return self.known_calendar(self._facts.calendar) if self._facts.calendar else None
 
-        return calendar(self._facts.calendar) if self._facts.calendar else None
+    def known_calendar(self, name: str) -> "Calendar":
+        """A calendar by its name, with what the tenant says of its days; `qflowd.calendar(name)` asks for it.
+
+        Raises: NotFound, which names what comes near.
+        """
+        from qflowd.calendars.calendar_book import CalendarBook  # most jobs ask for none
+
+        return CalendarBook.of_text(self._facts.calendars).calendar(name)
 
     @property
     def params(self) -> dict[str, Any]:

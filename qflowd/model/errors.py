@@ -141,6 +141,10 @@ class SchemaOutdated(QflowdError):
     """The schema is older than this qflowd; run `qflowd migrate`."""
 
 
+class SchemaMissing(SchemaOutdated):
+    """There is no schema at all yet, so nobody has stored anything."""
+
+
 class SchemaTooNew(QflowdError):
     """The schema was made by a newer qflowd; upgrade this one."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qflowd import resources
-from qflowd.model.errors import SchemaOutdated, SchemaTooNew, StoreUnavailable
+from qflowd.model.errors import SchemaMissing, SchemaOutdated, SchemaTooNew, StoreUnavailable
 from qflowd.store.dialects.base import Connection, Dialect, Disconnected, Forbidden, Retryable
 from qflowd.store.tx import Store
 
@@ -116,7 +116,7 @@ def check(store: Store) -> None:
 def _check(connection: Connection, dialect: Dialect) -> None:
     name = dialect.describe()
     if not dialect.has_schema(connection):
-        raise SchemaOutdated(f"{name} holds no qflowd schema; run `qflowd migrate` (or `qflowd run`)")
+        raise SchemaMissing(f"{name} holds no qflowd schema; run `qflowd migrate` (or `qflowd run`)")
     if missing := _missing(connection, dialect):
         raise SchemaOutdated(f"{name} lacks {len(missing)} steps of schema {newest()}: run `qflowd migrate`")
     dialect.check_tables(connection)

@@ -41,6 +41,7 @@ class TaskContext(Context):
             params=_decode(chunk.params_of(task)),
             business_date=date.fromisoformat(instance.business_date) if instance.business_date else None,
             calendar=instance.calendar,
+            calendars=chunk.calendars,
             tenant=instance.tenant,
             upstream=upstream.encode() if isinstance(upstream, str) else upstream,
             saved=task.saved.encode() if task.saved else b"null",

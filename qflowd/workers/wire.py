@@ -65,7 +65,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
     `instances`: facts by instance id, for `context()`; may be incomplete. `database`: its id. `shared_params`, `upstreams`:
     what tasks have in common, by number. An upstream is the object of the parents' outputs by task key, or, where they
     are large, for each key a number that equal outputs share: they are sent when a task asks for them (`Asked`). The
-    outputs of a map are asked for by pages: `[number]`.
+    outputs of a map are asked for by pages: `[number]`. `calendars`: text of the tenant's calendar book.
     """
 
     job: str
@@ -80,6 +80,7 @@ class Chunk(msgspec.Struct, frozen=True, array_like=True):
     database: str = ""
     shared_params: dict[int, str] = {}
     upstreams: dict[int, str | dict[str, int | list[int]]] = {}
+    calendars: str = ""
 
     def params_of(self, task: Assignment) -> str:
         """The parameters of one of its tasks."""

@@ -6,8 +6,9 @@ SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, COA
 FROM qflow.schedule WHERE definition_id = :definition_id ORDER BY name
 
 -- name: list_schedules_by_calendar
-SELECT definition_id, name, cron, timezone, calendar, session_time, session_days, day_window
-FROM qflow.schedule WHERE calendar <> '' ORDER BY definition_id, name
+SELECT s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window, d.tenant
+FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
+WHERE s.calendar <> '' ORDER BY s.definition_id, s.name
 
 -- name: list_zones
 SELECT DISTINCT timezone FROM qflow.schedule ORDER BY timezone

@@ -22,3 +22,4 @@ GRANT SELECT ON qflow.daemons TO qflow_client;
 GRANT SELECT ON qflow.audit_entries TO qflow_client;
 GRANT SELECT ON qflow.quotas TO qflow_client;
 GRANT SELECT ON qflow.usage_days TO qflow_client;
+GRANT SELECT ON qflow.calendar_overrides TO qflow_client;

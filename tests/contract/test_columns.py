@@ -34,6 +34,7 @@ VIEWS = (
     "audit_entries",
     "quotas",
     "usage_days",
+    "calendar_overrides",
 )
 
 OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch")  # columns of inboxes that no client writes
@@ -69,6 +70,7 @@ PROMISED = {
     "limits": "name slots used source waiting updated_at rates frees_at resumes_at pause_reason set_by note paused_at paused_by"
     " breaker breaker_state tripped_at retries_at trip_reason",
     "daemons": "id name host pid version state pools started_at seen_at memory_mb lease_s",
+    "calendar_overrides": "calendar day kind hours reason set_by set_at tenant",
 }
 
 

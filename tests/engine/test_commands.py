@@ -43,10 +43,12 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "handle",
         "mute",
         "open_breaker",
+        "override_day",
         "pause",
         "pause_limit",
         "priority",
         "rerun",
+        "restore_day",
         "resume",
         "resume_limit",
         "retry",
@@ -65,6 +67,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
     facts = {"id": 7, "state": "SUCCESS", "workflow": "daily", "version": 3}
     facts |= {"task": "bars", "task_state": "RUNNING", "instead": "", "kind": "definition", "name": "bars"}
     facts |= {"limit": "vendor:x", "source": "config", "what": "it", "others": "", "error_class": "ValueError"}
+    facts |= {"calendar": "XSHG", "day": "2026-11-20"}
     assert all("{" not in verb.not_possible.format(**facts) for verb in VERBS.values())
 
 

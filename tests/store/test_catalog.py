@@ -65,7 +65,7 @@ TEXTS = {
     *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
     *("after_name", "after_token", "password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
-    *("calendar", "session_time", "session_days", "day_window"),
+    *("calendar", "session_time", "session_days", "day_window", "hours", "set_by"),
     *("states", "tag", "levels", "search", "pool", "error_class"),
 }
 TEXT_IN = {

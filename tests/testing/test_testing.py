@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import qflowd
 from qflowd import Defer, Fail, InvalidRequest, Rejected, RetryAfter, Skip, TaskBuilder, WorkflowBuilder, context, job
+from qflowd.define.workflow_file import parse
 from qflowd.testing import Clock, Harness, run_job, run_workflow
 
 START = "2026-11-20T09:30:00Z"
@@ -270,3 +272,19 @@ def test_a_task_may_fail_at_once_where_others_of_its_workflow_wait_for_a_person(
     file = tmp_path / "w.yaml"
     file.write_text("workflow: w\ndefaults: {retry: manual}\ntasks: {t: {job: broken, retry: automatic}}\n", "utf-8")
     assert run_workflow(file, [broken]).state == "FAILED"
+
+
+def test_a_job_asks_the_calendar_as_its_tenant_has_it() -> None:
+    def ask() -> list[bool]:
+        own = context().calendar
+        assert own is not None
+        return [own.is_session("2026-11-24"), qflowd.calendar("XHKG").is_session("2026-11-24")]
+
+    workflow = parse("workflow: w\ncalendar: XSHG\ntasks: {ask: {job: ask}}\n", "yaml", "w")
+    with Harness(jobs={"ask": ask}, workflows=[workflow]) as harness:
+        for calendar, expected in (("XSHG", [False, True]), ("XHKG", [False, False])):
+            harness.client.override_day(calendar, "2026-11-24", "closed", "typhoon", timeout=0)
+            harness.settle()
+            run = harness.finish(harness.client.submit("w"))
+            assert run.output == expected, run.error
+    assert qflowd.calendar("XSHG").is_session("2026-11-24")

@@ -25,7 +25,7 @@ def admission_again(tx: Tx, instance_id: int, plans: Plans, jobs: RegisteredJobs
     request = replace(read_request(row._asdict(), tx.now), hold=False, priority=priority)
     [instance] = tx.run("load_instances", rows=[(instance_id,)])
     plan, limits = plans.of_instance(tx, instance), limits_of(instance)
-    return admission_of(tx, request, plan, jobs, instance.default_pool, limits)
+    return admission_of(tx, request, plan, jobs, plans.calendars, instance.default_pool, limits)
 
 
 def begin(tx: Tx, admission: Admission, lanes: LaneIds) -> bool:

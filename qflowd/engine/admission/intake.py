@@ -15,6 +15,7 @@ from qflowd.engine.admission.shortages import check_limits
 from qflowd.engine.admission.stray_ids import largest_id
 from qflowd.engine.admission.walls import Wall, Walls, note_accepted
 from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
+from qflowd.engine.calendars.calendar_books import CalendarBooks
 from qflowd.engine.child_workflows.child_cycles import refuse_cycle
 from qflowd.engine.commands.pause_workflow import begin_paused
 from qflowd.engine.concurrency.overlap import IDEMPOTENCY, refuse_skipped, take_turns
@@ -200,7 +201,9 @@ class Intake:
         refuse_cycle(tx, self.plans, request, plan)
         definition = definitions.get((request.tenant, request.workflow))
         limits = None if wall is None else wall.limits
-        admission = admission_of(tx, request, plan, self.jobs, definition and definition.default_pool, limits)
+        admission = admission_of(
+            tx, request, plan, self.jobs, self.plans.calendars, definition and definition.default_pool, limits
+        )
         if wall is None:
             return admission
         wall.check(admission, partial(self.jobs.get, tx))
@@ -267,6 +270,7 @@ def admission_of(
     request: Request,
     plan: Plan,
     known: RegisteredJobs,
+    calendars: CalendarBooks,
     default_pool: str | None,
     limits: Limits | None = None,
 ) -> Admission:
@@ -278,7 +282,9 @@ def admission_of(
     """
     jobs = {job: known.get(tx, job) for job in {group.job for group in plan.task_groups if group.job}}
     fire = tx.one("fire_of_submission", id=request.id) if request.trigger_type == "cron" else None
-    admission = admit_request(request, plan, jobs, default_pool, (fire.name, fire.fire_at) if fire else None, limits)
+    calendars.refresh(tx)
+    about = (fire.name, fire.fire_at) if fire else None
+    admission = admit_request(request, plan, jobs, default_pool, about, limits, calendars.of(request.tenant))
     check_limits(tx, admission)
     return admission
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 
 # Each of these adds its verbs to the registry.
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.calendars import override_days  # noqa: F401
 from qflowd.engine.commands import (  # noqa: F401
     bulk,
     cancel,
@@ -77,6 +78,7 @@ class Commands:
         self._store = store
         self._lanes = lanes
         self._topics = topics
+        topics.subscribe("calendar", plans.calendars.expire)
         self._place, self._pause_s = Place(LEAST_ID), IDLE_S
         self._caches = Caches(plans, lanes, jobs, Instances(plans, jobs))
         self._command: Command | None = None  # which is being carried out

@@ -204,7 +204,8 @@ def _key(admission: Admission) -> str:
     key = str(plan.definition_id)
     if plan.turn is None:
         return key
-    scope = instance_scope(request, plan.workflow, admission.fire_at) | {"params": admission.params}
+    scope = instance_scope(request, plan.workflow, admission.fire_at, admission.calendars)
+    scope["params"] = admission.params
     try:
         value = plan.turn.render(scope)
     except ExpressionFailed as error:

@@ -6,10 +6,11 @@ The rules, the answers and the refusals are those of the commands, which are the
 from typing import Any
 
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.commands.carry_out import carry_out
-from qflowd.engine.commands.control import VERBS, Caches, Command, Reply
 
 # Each of these adds its verbs to the registry.
+from qflowd.engine.calendars import override_days  # noqa: F401
+from qflowd.engine.commands.carry_out import carry_out
+from qflowd.engine.commands.control import VERBS, Caches, Command, Reply
 from qflowd.engine.definitions import archive, canary, drafts, schedules, task_definitions, versions  # noqa: F401
 from qflowd.engine.definitions.workflow_store import PoolOf
 from qflowd.engine.plans.instances import Instances

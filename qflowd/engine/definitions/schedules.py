@@ -13,8 +13,11 @@ from typing import Any, ClassVar, NamedTuple
 from msgspec.structs import replace
 
 from qflowd.calendars import timetable
+from qflowd.calendars.calendar_book import BUNDLED, Calendars
 from qflowd.calendars.timetable import Fire, times_in
+from qflowd.engine.calendars.calendar_books import CalendarBooks, hold_calendars, load_book
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, one_workflow, verb
+from qflowd.engine.definitions.replanning import columns_of_times, replan
 from qflowd.engine.service import Topics
 from qflowd.model.errors import NotFound, OutsideCalendar
 from qflowd.model.instruments import ScheduleFired
@@ -40,23 +43,25 @@ class Due(NamedTuple):
     next_at: datetime | None
 
 
-def due_fires(schedule: Schedule, since: datetime, now: datetime, most: int = MOST_FIRES) -> Due:
+def due_fires(
+    schedule: Schedule, since: datetime, now: datetime, calendars: Calendars = BUNDLED, most: int = MOST_FIRES
+) -> Due:
     """What is due of the instants from `since`, the first that was not handled yet, to `now`.
 
     Raises: OutsideCalendar if this release does not know of `since`, NotFound if it does not have the calendar; whatever
         croniter or zoneinfo make of an expression or zone that they do not know any more.
     """
     before, punctual = since - _MOMENT, now - timedelta(seconds=GRACE_S) - _MOMENT
-    on_time = timetable.latest_fires(schedule, max(before, punctual), now, most)
+    on_time = timetable.latest_fires(schedule, max(before, punctual), now, most, calendars)
     wanted = {"none": 0, "last": 0 if on_time else 1, "all": schedule.catchup_limit}[schedule.catchup]
-    missed = timetable.latest_fires(schedule, before, punctual, wanted) if wanted else []
+    missed = timetable.latest_fires(schedule, before, punctual, wanted, calendars) if wanted else []
     fires = (*missed, *on_time)
     if not fires:
-        timetable.check_known(schedule, since)
+        timetable.check_known(schedule, since, calendars)
     if len(fires) > most:
         return Due(fires[:most], fires[most].at)
     # From the instant, not from now: a clock that is set back does not repeat it.
-    return Due(fires, timetable.next_fire(schedule, fires[-1].at if fires else now))
+    return Due(fires, timetable.next_fire(schedule, fires[-1].at if fires else now, calendars))
 
 
 class Schedules:
@@ -68,6 +73,7 @@ class Schedules:
     def __init__(self, store: Store, topics: Topics) -> None:
         self._store = store
         self._topics = topics
+        self._books = CalendarBooks()
         # Schedule -> why this daemon cannot compute it; "": that is not shown yet, as another daemon may know more.
         self._broken: dict[tuple[int, str], str] = {}
         self._is_planned = False
@@ -78,7 +84,7 @@ class Schedules:
             self._is_planned = True
         # What is broken stays due, and must not crowd out the rest.
         most = BATCH + len(self._broken)
-        rows, now = self._store.read(lambda tx: (tx.run("list_due_schedules", now=tx.now, batch=most), tx.now))
+        rows, now = self._store.read(lambda tx: (self._list_due(tx, most), tx.now))
         pauses = [self._fire(row, now) for row in rows]
         if len(rows) == most:
             return 0
@@ -87,10 +93,17 @@ class Schedules:
             pauses.append(max(0.0, (next_at - self._store.clock.now()).total_seconds()))
         return min([IDLE_S, *pauses])
 
+    def _list_due(self, tx: Tx, most: int) -> list[Any]:
+        rows = tx.run("list_due_schedules", now=tx.now, batch=most)
+        if any(row.calendar for row in rows):
+            self._books.learn(tx)
+        return rows
+
     def _fire(self, row: Any, now: datetime) -> float:
         """Fire one schedule; returns after how many seconds it must be looked at again. It never delays others."""
+        book = self._books.book(row.tenant)
         try:
-            due = due_fires(_schedule_of(row), row.next_fire_at, now)
+            due = due_fires(_schedule_of(row), row.next_fire_at, now, book)
         except (NotFound, OutsideCalendar) as error:
             if now - row.next_fire_at <= timedelta(seconds=GRACE_S):
                 self._broken.setdefault((row.definition_id, row.name), "")
@@ -105,10 +118,12 @@ class Schedules:
             )
             return IDLE_S
         try:
-            fired = self._store.transact(lambda tx: fire_schedule(tx, row, due), name="fire_schedule")
+            fired = self._store.transact(lambda tx: fire_schedule(tx, row, due, book.revision), name="fire_schedule")
         except DataRefused:
             log.exception("schedule of workflow %s cannot be fired", row.workflow)
             return AFTER_FAULT_S
+        if fired is None:
+            return 0
         if fired:
             late_s = (now - due.fires[-1].at).total_seconds()
             self._store.instruments.emit(ScheduleFired(row.workflow, fired, late_s))
@@ -133,13 +148,18 @@ class Schedules:
             self._broken[key] = error
 
 
-def fire_schedule(tx: Tx, row: Any, due: Due) -> int:
-    """Submit what is due of the schedule in `row`, unless another daemon was faster. Returns the number of submissions."""
+def fire_schedule(tx: Tx, row: Any, due: Due, revision: int = 0) -> int | None:
+    """Submit what is due of the schedule in `row`, unless another daemon was faster. Returns the number of submissions.
+
+    None: its calendar is not that of `revision` any more, so it has to be looked at again.
+    """
+    if row.calendar and hold_calendars(tx, row.tenant) != revision:
+        return None
     key = {"definition_id": row.definition_id, "name": row.name}
     moved = tx.count(
         "advance_schedule",
         **key,
-        **_columns_of_times(row),
+        **columns_of_times(row),
         was_at=row.next_fire_at,
         next_fire_at=due.next_at,
         last_fire_at=due.fires[-1].at if due.fires else None,
@@ -165,27 +185,10 @@ def _submit(tx: Tx, key: dict[str, Any], row: Any, fire: Fire) -> bool:
     return True
 
 
-def replan(tx: Tx) -> None:
-    """Let schedules by a calendar that are not due fire by what this release knows of it; call it when a daemon begins.
-
-    What it does not know itself stays as another release has planned it.
-    """
-    for row in tx.run("list_schedules_by_calendar"):
-        times = times_in(row)
-        try:
-            next_at = timetable.next_fire(times, tx.now)
-        except Exception as error:  # noqa: BLE001 - whatever another release has written, others must fire
-            log.warning("schedule %s is left as it is planned: %s", timetable.in_words(times), error)
-            continue
-        if next_at is not None:
-            key = {"definition_id": row.definition_id, "name": row.name}
-            tx.run("replan_schedule", **key, **_columns_of_times(row), next_fire_at=next_at, now=tx.now)
-
-
 def reset_next_fire(tx: Tx, definition_id: int, now: datetime) -> None:
     """Let the schedules of a workflow continue from `now`: call it when they are switched on again."""
     for row in tx.run("list_schedules_of", definition_id=definition_id):
-        next_at = timetable.next_fire(times_in(row), now)
+        next_at = timetable.next_fire(times_in(row), now, _held_calendars(tx, definition_id, row.calendar))
         tx.run("set_next_fire", definition_id=definition_id, name=row.name, next_fire_at=next_at)
 
 
@@ -218,16 +221,20 @@ def save_schedule(
             session_time=schedule.at,
             session_days=schedule.days,
             day_window=schedule.window,
-            next_fire_at=next_at or timetable.next_fire(schedule, tx.now),
+            next_fire_at=next_at
+            or timetable.next_fire(schedule, tx.now, _held_calendars(tx, definition_id, schedule.calendar)),
         )
     elif is_enabled and not was_enabled:
         reset_next_fire(tx, definition_id, tx.now)
 
 
-def _columns_of_times(row: Any) -> dict[str, Any]:
-    """What decides when a stored schedule fires."""
-    columns = ("cron", "timezone", "calendar", "session_time", "session_days", "day_window")
-    return {column: getattr(row, column) for column in columns}
+def _held_calendars(tx: Tx, definition_id: int, calendar: str) -> Calendars:
+    """The calendars of a workflow's tenant, kept as they are until the transaction ends, for a schedule that goes by one."""
+    if not calendar:
+        return BUNDLED
+    tenant = tx.one("find_tenant_of_definition", id=definition_id).tenant
+    hold_calendars(tx, tenant)
+    return load_book(tx, tenant)
 
 
 def _schedule_of(row: Any) -> Schedule:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from qflowd.calendars.calendar_book import BUNDLED, Calendars
 from qflowd.define.expressions import Template
-from qflowd.define.language import OWN_CALENDAR
+from qflowd.define.language import CALENDARS, OWN_CALENDAR
 from qflowd.define.rows import Override
 from qflowd.define.schema import schema_of_some
 from qflowd.engine.caches import LaneKey
@@ -56,6 +57,7 @@ class Admission:
     is_queued: bool = False
     limits: Limits | None = None  # that all its tasks take a slot of: its tenant's
     is_metered: bool = False  # its tenant has walls, so it is counted
+    calendars: Calendars = BUNDLED  # its tenant's
 
     @property
     def waits(self) -> bool:
@@ -80,20 +82,24 @@ def admit_request(
     default_pool: str | None = None,
     fire: tuple[str, datetime] | None = None,
     limits: Limits | None = None,
+    calendars: Calendars = BUNDLED,
 ) -> Admission:
     """Check what is asked against the plan and fill in defaults.
 
     `default_pool`: of the workflow's domain. `fire`: the schedule that has submitted it, and its instant. `limits`: of all
-    tasks of its tenant.
+    tasks of its tenant. `calendars`: its tenant's.
 
     Raises: Refused if params do not fit, or an override.
     """
     _check_overrides(request.overrides, plan, jobs)
     schedule, fire_at = fire or (None, None)
-    params = _params(request, plan, jobs, fire_at)
-    scope = instance_scope(request, plan.workflow, fire_at) | {"params": params}
+    about = instance_scope(request, plan.workflow, fire_at, calendars)
+    params = _params(request, plan, jobs, about)
+    scope = about | {"params": params}
     cohorts = _cohorts(request, plan, jobs, Settings(pool=default_pool, limits=limits), scope)
-    return Admission(request, plan, params, cohorts, default_pool, schedule, fire_at, limits=limits)
+    return Admission(
+        request, plan, params, cohorts, default_pool, schedule, fire_at, limits=limits, calendars=calendars
+    )
 
 
 def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mapping[str, Job | None]) -> None:
@@ -167,7 +173,7 @@ def _split(ordinals: Sequence[int], overrides: Mapping[int, Override]) -> Iterat
         yield ordinals, NO_OVERRIDE
 
 
-def instance_scope(row: Any, workflow: Workflow, fire_at: datetime | None) -> dict[str, Json]:
+def instance_scope(row: Any, workflow: Workflow, fire_at: datetime | None, calendars: Calendars) -> dict[str, Any]:
     """What expressions may ask of an instance. `row`: of `load_instances`, or the Request that will be one."""
     return {
         "instance": {
@@ -180,13 +186,14 @@ def instance_scope(row: Any, workflow: Workflow, fire_at: datetime | None) -> di
         "business_date": None if row.business_date is None else str(row.business_date),
         "fire_at": None if fire_at is None else format_instant(fire_at),
         OWN_CALENDAR: workflow.calendar,
+        CALENDARS: calendars,
     }
 
 
-def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], fire_at: datetime | None) -> dict[str, Json]:
+def _params(request: Request, plan: Plan, jobs: Mapping[str, Job | None], about: Mapping[str, Any]) -> dict[str, Json]:
     params = request.params
     if missing := plan.defaults.keys() - params.keys():
-        scope = instance_scope(request, plan.workflow, fire_at) | {"params": params}
+        scope = {**about, "params": params}
         params = {name: _default(name, plan.defaults[name], scope) for name in missing} | params
     schema = plan.schema(jobs.get(request.target))
     coerced = schema.coerce(params)

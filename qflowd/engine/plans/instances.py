@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 from qflowd.define.rows import Override, read_overrides
 from qflowd.engine.bounded_cache import BoundedCache
 from qflowd.engine.caches import Plans, RegisteredJobs
+from qflowd.engine.calendars.calendar_books import CalendarBooks
 from qflowd.engine.plans.expand import Admission, instance_scope
 from qflowd.engine.plans.items import Items
 from qflowd.engine.plans.plan import Plan
@@ -55,7 +56,7 @@ class LoadedInstance:
     plan: Plan
     tenant: str
     params: Mapping[str, Json]
-    scope: dict[str, Json]  # what expressions may ask, except outputs of tasks
+    scope: dict[str, Any]  # what expressions may ask, except outputs of tasks
     facts: InstanceFacts
     overrides: Mapping[str, Override]
     weight: int  # in memory, about
@@ -87,6 +88,11 @@ class Instances:
         # Lists of maps, by the id that their first item has.
         self.items: BoundedCache[int, Items] = BoundedCache(REMEMBERED_ITEMS, lambda items: items.weight)
 
+    @property
+    def calendars(self) -> CalendarBooks:
+        """What expressions ask."""
+        return self._plans.calendars
+
     def __getitem__(self, instance_id: int) -> LoadedInstance:
         """An instance that `load` was called for. Raises: Unreadable."""
         instance = self._loaded.get(instance_id)
@@ -112,6 +118,7 @@ class Instances:
 
     def load(self, tx: Tx, task_ids: Iterable[int]) -> None:
         """Load the instances of these tasks. Asking for one that cannot be read raises Unreadable with the reason."""
+        self.calendars.refresh(tx)
         wanted = {number // ORDINALS for number in task_ids}
         missing = [number for number in wanted if number not in self._loaded]
         if missing:
@@ -146,7 +153,7 @@ class Instances:
         for admission in admissions:
             request, params = admission.request, admission.params
             size = len(jsontext.dump(params)) + len(request.overrides_text or "")
-            instance = _instance(request, admission.fire_at, admission.plan, params, request.overrides, size)
+            instance = self._instance(request, admission.fire_at, admission.plan, params, request.overrides, size)
             instance.default_pool, instance.limits = admission.default_pool, admission.limits
             instances.append((request.id, instance))
         self._loaded.remember(instances)
@@ -169,32 +176,34 @@ class Instances:
     def _read(self, tx: Tx, row: Any) -> LoadedInstance:
         overrides = read_overrides(row.overrides) if row.overrides else {}
         plan, size = self._plans.of_instance(tx, row), len(row.params) + len(row.overrides or "")
-        instance = _instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
+        instance = self._instance(row, row.fire_at, plan, json.loads(row.params), overrides, size)
         instance.default_pool, instance.limits = row.default_pool, limits_of(row)
         return instance
+
+    def _instance(
+        self,
+        row: Any,
+        fire_at: datetime | None,
+        plan: Plan,
+        params: Mapping[str, Json],
+        overrides: Mapping[str, Override],
+        size: int,
+    ) -> LoadedInstance:
+        """`row`: of `load_instances`, or the Request that will be one. `size`: characters of params and overrides."""
+        scope = instance_scope(row, plan.workflow, fire_at, self.calendars.of(row.tenant))
+        facts = InstanceFacts(
+            workflow=plan.workflow.key if plan.version_id is not None else "",
+            tenant=row.tenant,
+            business_date=None if row.business_date is None else str(row.business_date),
+            calendar=plan.workflow.calendar,
+        )
+        is_child = row.trigger_type == CHILD_TRIGGER
+        scope |= {"params": params}
+        return LoadedInstance(
+            row.id, plan, row.tenant, params, scope, facts, overrides, OVERHEAD + size, is_child=is_child
+        )
 
 
 def limits_of(row: Any) -> Limits | None:
     """Of an instance (a row of `load_instances`): what all its tasks take a slot of."""
     return None if row.running_quota is None else ((limit_of(row.tenant), 1),)
-
-
-def _instance(
-    row: Any,
-    fire_at: datetime | None,
-    plan: Plan,
-    params: Mapping[str, Json],
-    overrides: Mapping[str, Override],
-    size: int,
-) -> LoadedInstance:
-    """`row`: of `load_instances`, or the Request that will be one. `size`: characters of params and overrides."""
-    scope = instance_scope(row, plan.workflow, fire_at)
-    facts = InstanceFacts(
-        workflow=plan.workflow.key if plan.version_id is not None else "",
-        tenant=row.tenant,
-        business_date=None if row.business_date is None else str(row.business_date),
-        calendar=plan.workflow.calendar,
-    )
-    is_child = row.trigger_type == CHILD_TRIGGER
-    scope |= {"params": params}
-    return LoadedInstance(row.id, plan, row.tenant, params, scope, facts, overrides, OVERHEAD + size, is_child=is_child)

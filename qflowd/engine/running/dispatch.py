@@ -232,6 +232,7 @@ class Dispatch:
             database=self._database_id,
             shared_params={task.params: group.shared[task.params] for task in tasks if isinstance(task.params, int)},
             upstreams={n: group.upstreams[n] for task in tasks if (n := task.upstream) is not None},
+            calendars=self.instances.calendars.book(lane.key.tenant).text,
         )
 
 

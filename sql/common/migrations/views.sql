@@ -583,3 +583,9 @@ FROM qflow.quota q
 {replace_view} qflow.usage_days AS
 SELECT u.tenant, u.day, u.workflow, u.instances, u.tasks, u.failed, u.task_s, u.cpu_s, u.log_mb
 FROM qflow.usage_day u
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.calendar_overrides}
+;
+{replace_view} qflow.calendar_overrides AS
+SELECT o.calendar, o.day, o.kind, NULLIF(o.hours, '') AS hours, o.reason, o.set_by, {instant: o.set_at} AS set_at, o.tenant
+FROM qflow.calendar_override o

@@ -1,0 +1,67 @@
+"""Replanning: schedules by a calendar get another next fire when what is known of the calendar has changed."""
+
+import logging
+from collections.abc import Container
+from datetime import datetime
+from typing import Any
+
+from qflowd.calendars import timetable
+from qflowd.calendars.calendar_book import Calendars
+from qflowd.calendars.timetable import times_in
+from qflowd.engine.calendars.calendar_books import hold_calendars, load_book
+from qflowd.store.tx import Tx
+
+log = logging.getLogger("qflowd")
+TIMES = ("cron", "timezone", "calendar", "session_time", "session_days", "day_window")
+
+
+def replan(tx: Tx) -> None:
+    """Let schedules by a calendar that are not due fire by what this release knows of it; call it when a daemon begins.
+
+    What it does not know itself stays as another release has planned it.
+    """
+    rows = tx.run("list_schedules_by_calendar")
+    tenants = sorted({row.tenant for row in rows})
+    for tenant in tenants:
+        hold_calendars(tx, tenant)
+    books = {tenant: load_book(tx, tenant) for tenant in tenants}
+    for row in rows:
+        times = times_in(row)
+        try:
+            next_at = timetable.next_fire(times, tx.now, books[row.tenant])
+        except Exception as error:  # noqa: BLE001 - whatever another release has written, others must fire
+            log.warning("schedule %s is left as it is planned: %s", timetable.in_words(times), error)
+            continue
+        if next_at is not None:
+            _plan(tx, row, next_at)
+
+
+def move_fires(tx: Tx, tenant: str, calendars: Container[str], before: Calendars, after: Calendars) -> int:
+    """Plan the schedules of a tenant by these calendars anew, now that they are as `after` says.
+
+    What is due stays so: it is looked at again when it fires. Returns: how many fire next at another instant.
+    """
+    moved = 0
+    for row in tx.run("list_schedules_of_tenant_by_calendar", tenant=tenant):
+        if row.calendar not in calendars or (row.next_fire_at is not None and row.next_fire_at <= tx.now):
+            continue
+        next_at = _next(row, tx.now, before, after)
+        moved += next_at != row.next_fire_at and _plan(tx, row, next_at)
+    return moved
+
+
+def columns_of_times(row: Any) -> dict[str, Any]:
+    """What decides when a stored schedule fires."""
+    return {column: getattr(row, column) for column in TIMES}
+
+
+def _next(row: Any, now: datetime, before: Calendars, after: Calendars) -> datetime | None:
+    times = times_in(row)
+    if row.next_fire_at is None:
+        return timetable.next_fire(times, now, after)
+    return timetable.moved_fire(times, row.next_fire_at, now, before, after)
+
+
+def _plan(tx: Tx, row: Any, next_at: datetime | None) -> int:
+    key = {"definition_id": row.definition_id, "name": row.name}
+    return tx.count("replan_schedule", **key, **columns_of_times(row), next_fire_at=next_at, now=tx.now)

@@ -1,0 +1,45 @@
+-- Calendars as rows: what a tenant says of single days. `calendar_revision` is locked first, and before schedules.
+
+-- name: list_calendar_revisions
+SELECT tenant, revision FROM qflow.calendar_revision
+
+-- name: find_calendar_revision
+SELECT revision FROM qflow.calendar_revision WHERE tenant = :tenant
+
+-- name: add_calendar_revision
+-- What is not there cannot be locked.
+INSERT INTO qflow.calendar_revision (tenant, revision) VALUES (:tenant, 0) {ignored: calendar_revision.tenant}
+
+-- name: hold_calendar_revision
+SELECT revision FROM qflow.calendar_revision WHERE tenant = :tenant {only: postgres FOR SHARE}{only: mysql LOCK IN SHARE MODE}
+
+-- name: raise_calendar_revision
+UPDATE qflow.calendar_revision SET revision = revision + 1 WHERE tenant = :tenant
+
+-- name: load_calendar_overrides
+SELECT o.tenant, o.calendar, o.day, o.kind, o.hours
+FROM {rows: tenant text} r JOIN qflow.calendar_override o ON o.tenant = r.tenant ORDER BY o.tenant, o.calendar, o.day
+
+-- name: find_calendar_overrides
+-- Of one day: those of an exchange, and of its products.
+SELECT o.calendar, o.kind, o.hours, o.reason, o.set_by, {instant: o.set_at} AS set_at
+FROM qflow.calendar_override o WHERE o.tenant = :tenant AND o.day = CAST(:day AS {date_cast}) ORDER BY o.calendar
+
+-- name: list_calendar_overrides
+SELECT calendar, day, kind, hours, reason, set_by, set_at FROM qflow.calendar_overrides
+WHERE tenant = :tenant ORDER BY calendar, day
+
+-- name: insert_calendar_override
+INSERT INTO qflow.calendar_override (tenant, calendar, day, kind, hours, reason, set_by, set_at)
+VALUES (:tenant, :calendar, CAST(:day AS {date_cast}), :kind, :hours, :reason, :set_by, :now)
+
+-- name: delete_calendar_override
+DELETE FROM qflow.calendar_override WHERE tenant = :tenant AND calendar = :calendar AND day = CAST(:day AS {date_cast})
+
+-- name: list_schedules_of_tenant_by_calendar
+SELECT s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window, s.next_fire_at
+FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
+WHERE d.tenant = :tenant AND s.calendar <> '' ORDER BY s.definition_id, s.name
+
+-- name: find_tenant_of_definition
+SELECT tenant FROM qflow.workflow_definition WHERE id = :id
