@@ -2,10 +2,10 @@
 
 import calendar as months
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -85,3 +85,14 @@ def _print_hours(calendar: Calendar, days: Sequence[date]) -> None:
     for day in days:
         if calendar.session(day).is_half:
             click.echo(f"{_sign('half')}      {format_hours(calendar.special[day])}  on {day} {day:%a}")
+
+
+def print_overrides(year: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What people say of days of the year: rows of `calendar_overrides`."""
+    rows = [row for row in rows if row["day"].year == year]
+    if rows:
+        click.echo()
+    for row in rows:
+        hours = f" {row['hours']}" if row["hours"] else ""
+        by = f", by {row['set_by']}" if row["set_by"] else ""
+        click.echo(f"overridden  {row['day']:%Y-%m-%d %a}  {row['kind']}{hours}: {row['reason']}{by}")

@@ -5,13 +5,14 @@ from typing import Any, Final
 
 import click
 
-from qflowd.calendars import bundled
 from qflowd.calendars.calendar import Calendar
+from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.calendars.coming import last_ended, sessions_after
 from qflowd.calendars.horizon import SOON, days_left, ends_soon
 from qflowd.calendars.hours import format_hours
 from qflowd.calendars.trading_session import TradingSession
-from qflowd.cli.calendar_year import print_year
+from qflowd.cli.calendar_changes import known_calendars, known_overrides, override, overrides, restore
+from qflowd.cli.calendar_year import print_overrides, print_year
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.exits import ERROR, OK, say
 from qflowd.cli.market_state import market_state, sentence
@@ -33,13 +34,14 @@ NAME: Final = click.argument("name")
 def calendars(context: click.Context, *, as_json: bool) -> None:
     """See `help` above."""
     if context.invoked_subcommand is None:
-        rows = [_row(bundled.calendar(name), datetime.now(UTC)) for name in bundled.names()]
+        book, now = known_calendars(), datetime.now(UTC)
+        rows = [_row(book, book.calendar(name), now) for name in book.names()]
         print_list(rows if as_json else list(map(_in_words, rows)), COLUMNS, as_json=as_json)
         if not as_json and any(row["ends_soon"] for row in rows):
             echo(f"! known for at most {SOON} more days: update qflowd before then", err=True)
 
 
-def _row(calendar: Calendar, now: datetime) -> dict[str, Any]:
+def _row(book: CalendarBook, calendar: Calendar, now: datetime) -> dict[str, Any]:
     """What a calendar is, with the hours that hold today."""
     today = calendar.local(now).date()
     return {
@@ -53,7 +55,7 @@ def _row(calendar: Calendar, now: datetime) -> dict[str, Any]:
         "ends_soon": ends_soon(calendar, now),
         "hours": format_hours(calendar.hours.on(today)) or None,
         "night": format_hours(calendar.nights.on(today)) or None,
-        "products": bundled.products(calendar.name),
+        "products": book.products(calendar.name),
         "source": calendar.source,
     }
 
@@ -73,7 +75,8 @@ def show(*, name: str, year: int | None, as_json: bool) -> None:
 
     NAME is that of a calendar, such as XSHG, or of a product of a futures exchange, such as SHFE.rb.
     """
-    calendar = bundled.calendar(name)
+    book = known_calendars()
+    calendar = book.calendar(name)
     day = date(year, 1, 1) if year else calendar.local(datetime.now(UTC)).date()
     if day.year == calendar.first.year:  # of which it may know only the rest
         day = max(day, calendar.first)
@@ -81,7 +84,8 @@ def show(*, name: str, year: int | None, as_json: bool) -> None:
     if as_json:
         print_json([_session(calendar.session(each)) for each in days])
     else:
-        print_year(calendar, day.year, days, bundled.products(name) if name in bundled.names() else [])
+        print_year(calendar, day.year, days, book.products(name))
+        print_overrides(day.year, known_overrides(name))
 
 
 def _session(session: TradingSession) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def next_(*, name: str, count: int, after: str | None, as_json: bool) -> int:
     Times are those of the exchange; `qflowd --timezone ZONE calendars next NAME` shows them in ZONE as well. Exit code
     1 if fewer are known.
     """
-    calendar = bundled.calendar(name)
+    calendar = known_calendars().calendar(name)
     day = last_ended(calendar, datetime.now(UTC)) if after is None else _date(after)
     sessions = sessions_after(calendar, day, count)
     if as_json:
@@ -157,7 +161,7 @@ def is_open(*, name: str, at: str | None, as_json: bool) -> int:
     Exit code 0: open; 1: closed; 2: it cannot be told.
     """
     try:
-        calendar = bundled.calendar(name)
+        calendar = known_calendars().calendar(name)
         state = market_state(calendar, datetime.now(UTC) if at is None else parse_instant(at))
     except (NotFound, OutsideCalendar, ValueError) as error:
         raise InvalidRequest(str(error)) from None  # exit code 1 is an answer
@@ -166,3 +170,7 @@ def is_open(*, name: str, at: str | None, as_json: bool) -> int:
     else:
         click.echo(sentence(calendar, state, asked_zone() or zone(calendar.timezone)))
     return OK if state.is_open else ERROR
+
+
+for _command in (overrides, override, restore):
+    calendars.add_command(_command)

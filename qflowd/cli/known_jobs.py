@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from qflowd.calendars.calendar_book import BUNDLED, CalendarBook
 from qflowd.cli.limit_check import KnownLimits, known_limits
 from qflowd.cli.session import open_client
 from qflowd.config.records import Config
@@ -28,6 +29,7 @@ class KnownJobs:
     limits: KnownLimits = KnownLimits()  # noqa: RUF009 - frozen
     archived: frozenset[str] = frozenset()  # workflows
     domains: Mapping[str, str | None] = field(default_factory=dict)  # domain -> pool of tasks that name none
+    calendars: CalendarBook = BUNDLED
 
 
 def known_jobs(config: Config | None) -> KnownJobs:
@@ -40,8 +42,10 @@ def known_jobs(config: Config | None) -> KnownJobs:
     rows, pools, archived = list[dict[str, Any]](), frozenset[str](), frozenset[str]()
     limits: list[dict[str, Any]] | None = None
     domains: dict[str, str | None] = dict(config.domains)
+    calendars = BUNDLED
     with contextlib.suppress(QflowdError), open_client() as client:  # files can be checked without it
         rows, pools = client.jobs(), frozenset(row["pool"] for row in client.pools())
+        calendars = client.calendars()
         limits, workflows = client.limits(), client.workflows(with_archived=True)
         archived = frozenset(row["workflow"] for row in workflows if row["archived_at"])
         domains |= {row["domain"]: row["default_pool"] for row in workflows if row["domain"] and not row["archived_at"]}
@@ -60,7 +64,12 @@ def known_jobs(config: Config | None) -> KnownJobs:
         for row in rows
         if not is_gone(row)
     }
-    about: dict[str, Any] = {"pools": pools, "domains": domains, "limits": known_limits(config, limits)}
+    about: dict[str, Any] = {
+        "calendars": calendars,
+        "pools": pools,
+        "domains": domains,
+        "limits": known_limits(config, limits),
+    }
     is_known = bool(rows or registry.jobs)
     return KnownJobs({**jobs, **registry.jobs}, is_known, registry.errors, archived=archived, **about)
 

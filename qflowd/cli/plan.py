@@ -65,7 +65,7 @@ def plan(
     levels = dag.levels(dag.parents_of(definition.tasks))
     steps = [_step(node, admission, jobs) | {"level": levels[node.key]} for node in admission.plan.nodes]
     schedule = definition.schedule
-    fires = timetable.next_fires(schedule, datetime.now(UTC), FIRES) if schedule else []
+    fires = timetable.next_fires(schedule, datetime.now(UTC), FIRES, known.calendars) if schedule else []
     if as_json:
         print_json({"workflow": definition.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
@@ -130,7 +130,8 @@ def _admit(workflow: Workflow, known: KnownJobs, params: dict[str, Any], busines
     try:
         request = read_request({**row, "trigger_type": "plan"}, datetime.now(UTC))
         # Any version id: a plan without one is taken for that of a single job.
-        admission = admit_request(request, compile_plan(0, workflow), known.jobs, known.domains.get(workflow.domain))
+        about: dict[str, Any] = {"default_pool": known.domains.get(workflow.domain), "calendars": known.calendars}
+        admission = admit_request(request, compile_plan(0, workflow), known.jobs, **about)
         needed = needed_of(admission)
         refuse_shortage(needed, {name: size for name in needed if (size := known.limits.size(name)) is not None})
         return admission
@@ -152,7 +153,7 @@ def _in_words(node: Node, step: dict[str, Any]) -> dict[str, Any]:
 def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
     """Settings and params of a task; params are rendered, except what needs the output of a task."""
     settings = effective(node, Settings(), jobs.get(node.job), Settings(pool=admission.default_pool))
-    scope = instance_scope(admission.request, admission.plan.workflow, None) | {
+    scope = instance_scope(admission.request, admission.plan.workflow, None, admission.calendars) | {
         "params": admission.params,
         "tasks": {},
     }

@@ -21,6 +21,7 @@ from qflowd.model.ids import LARGEST_INSTANCE
 from qflowd.model.names import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from qflowd.calendars.day_overrides import OverrideKind
     from qflowd.store.tx import Store
 
 PROGRESS_S: Final = 1.0  # how often one for many instances is asked how far it has come
@@ -224,6 +225,40 @@ class Client(Views):
         Raises: as `command`; Rejected with every fault: then nothing has changed.
         """
         return self.command("define_task", args=requests.source_of(document, format), reason=reason, timeout=timeout)
+
+    def override_day(
+        self,
+        calendar: str,
+        day: date | str,
+        kind: "OverrideKind",
+        reason: str,
+        *,
+        hours: str | None = None,
+        close: str | None = None,
+        timeout: float | None = ANSWER_S,
+    ) -> Answer:
+        """Say that a day of a calendar is `closed`, `open` or a `half` day, whatever its file says, until `restore_day`.
+
+        Schedules are planned anew at once: `Answer.result["moved"]` says how many.
+
+        Args:
+            calendar: of an exchange, whose products follow, or of a product.
+            day: one that the calendar knows, such as `2026-12-31`.
+            hours: such as `09:30-11:30 13:00-15:00`; of a day that is open those of every session if left out.
+            close: of a half day instead of hours, at which it closes, such as `12:00`.
+
+        Raises: as `command`.
+        """
+        asked = {"calendar": calendar, "day": str(day), "kind": kind, "hours": hours, "close": close}
+        args = {name: value for name, value in asked.items() if value is not None}
+        return self.command("override_day", args=args, reason=reason, timeout=timeout)
+
+    def restore_day(
+        self, calendar: str, day: date | str, reason: str | None = None, *, timeout: float | None = ANSWER_S
+    ) -> Answer:
+        """Let a day of a calendar be what its file says. Raises: as `command`."""
+        args = {"calendar": calendar, "day": str(day)}
+        return self.command("restore_day", args=args, reason=reason, timeout=timeout)
 
     def limit(self, name: str) -> Limit:
         """The controller of a limit that all tenants share: how large it is, and whether it is paused."""

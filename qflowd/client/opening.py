@@ -5,7 +5,14 @@ import os
 
 from qflowd.client.client import Client
 from qflowd.client.transport import Transport
-from qflowd.model.errors import GrantsMissing, InvalidRequest, QflowdError, SchemaOutdated, StoreUnavailable
+from qflowd.model.errors import (
+    GrantsMissing,
+    InvalidRequest,
+    QflowdError,
+    SchemaMissing,
+    SchemaOutdated,
+    StoreUnavailable,
+)
 from qflowd.model.names import DEFAULT_TENANT
 
 OVER_HTTP = ("http://", "https://")
@@ -58,7 +65,7 @@ def _open_database(url: str, tenant: str) -> Client:
     store = Store(url, follows_clock=True)
     file = store.dialect.file
     if file is not None and not file.exists():
-        raise SchemaOutdated(f"there is no database file {file}; `qflowd init` or `qflowd migrate` makes it")
+        raise SchemaMissing(f"there is no database file {file}; `qflowd init` or `qflowd migrate` makes it")
     transport = DatabaseTransport(store, tenant)
     try:
         _check(transport)

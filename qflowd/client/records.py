@@ -283,6 +283,6 @@ CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
         ("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb", "lease_s", "share", "canary_share"),
         lambda number: None if number is None else float(number),
     ),
-    "business_date": lambda day: date.fromisoformat(day) if isinstance(day, str) else day,
+    **dict.fromkeys(("business_date", "day"), lambda day: date.fromisoformat(day) if isinstance(day, str) else day),
     "enabled": bool,
 }

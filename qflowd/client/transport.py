@@ -22,6 +22,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "find_tenants_of_instance": ("id",),
         "find_tenants_of_workflow": ("workflow",),
         "list_breakpoints": ("instance_id", "batch"),
+        "list_calendar_overrides": (),
         "list_daemons": (),
         "list_fires": ("workflow", "batch"),
         "list_jobs": (),

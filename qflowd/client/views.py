@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 from qflowd.calendars import timetable
+from qflowd.calendars.calendar import Calendar
+from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.client.failures import find_failures
 from qflowd.client.records import FailureInfo, InstanceInfo, from_json, records_of
 from qflowd.client.requests import whole
@@ -119,15 +121,31 @@ class Views:
         Returns: `schedule`, `fire_at`, `business_date`, earliest first; none where it is off, or past its calendar's horizon.
         """
         most, found = whole(limit, "limit", most=MOST_FIRES), []
+        calendars = self.calendars()
         for row in self.schedules():
             if row["workflow"] == workflow and row["next_fire_at"] is not None:
                 times, since = (
                     timetable.times_in(SimpleNamespace(**row)),
                     row["next_fire_at"] - timedelta(microseconds=1),
                 )
-                coming = islice(timetable.fires(times, since), most)
+                coming = islice(timetable.fires(times, since, calendars), most)
                 found += [{"schedule": row["name"], "fire_at": at, "business_date": day} for at, day in coming]
         return sorted(found, key=itemgetter("fire_at"))[:most]
+
+    def calendar(self, name: str) -> Calendar:
+        """A calendar with what this tenant says of its days, as schedules and expressions know it now.
+
+        Raises: NotFound, which names what comes near.
+        """
+        return self.calendars().calendar(name)
+
+    def calendars(self) -> CalendarBook:
+        """All calendars by their names, as `calendar()` gives them: read once, for many questions."""
+        return CalendarBook.of_rows(self.read_all("list_calendar_overrides"))
+
+    def calendar_overrides(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Rows of the view `calendar_overrides`, by calendar and day; of one calendar if it is named."""
+        return [row for row in self._list("list_calendar_overrides") if name in (None, row["calendar"])]
 
     def jobs(self) -> list[dict[str, Any]]:
         """Rows of the view `jobs`."""

@@ -27,6 +27,7 @@ WORKFLOW = {
     "last": {"job": "work", "after": ["bars"]},
 }
 DRAFT = '{"workflow": "daily", "tasks": {"other": {"job": "work"}}}'
+HALF = {"calendar": "XHKG", "day": "2026-11-24", "kind": "half", "close": "12:00"}
 UNSTORABLE = ("a\0", "\udcff")  # as the name of a file that is not UTF-8
 # Not asked of both, and why.
 LEFT_OUT: Mapping[str, str] = {
@@ -91,6 +92,7 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     rejected = lab.start("nobody")
     lab.command("draft", workflow="daily", args=json.dumps({"source": DRAFT, "format": "json"}))
     lab.command("define_task", args='{"source": "task_type: sum\\njob: work\\n", "format": "yaml"}')
+    lab.command("override_day", args=json.dumps(HALF), reason="typhoon", requested_by="ann")
     lab.command("set_limit", args='{"limit": "vendor", "slots": 3, "rate": ["200/min"], "breaker": "5/min"}')
     stand_in.daemon(jobs=("hello",))
     single = stand_in.admit(lab.submit(job="hello"), tasks=("RUNNING",))
@@ -123,6 +125,9 @@ LOOKS: Mapping[str, Look] = {
     "Client.schedules": lambda c, t: c.schedules(),
     "Client.fires": lambda c, t: c.fires("daily"),
     "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello")],
+    "Client.calendar": lambda c, t: [c.calendar("XHKG").session(f"2026-11-{n}") for n in (23, 24)],
+    "Client.calendars": lambda c, t: [c.calendars().names(), c.calendars().text],
+    "Client.calendar_overrides": lambda c, t: [c.calendar_overrides(), c.calendar_overrides("XSHG")],
     "Client.jobs": lambda c, t: c.jobs(),
     "Client.plugins": lambda c, t: c.plugins(),
     "Client.daemons": lambda c, t: c.daemons(),
@@ -161,6 +166,8 @@ WRITES: Mapping[str, Look] = {
     "Client.command": lambda c, t: c.command(
         "retry", filter={"state": "FAILED"}, args={"dry_run": True}, reason="why?", timeout=0
     ),
+    "Client.override_day": lambda c, t: c.override_day("XSHG", "2026-11-23", "half", "why", close="11:00", timeout=0),
+    "Client.restore_day": lambda c, t: c.restore_day("XSHG", "2026-11-23", timeout=0),
     "Client.define_task": lambda c, t: c.define_task({"task_type": "other", "job": "work"}, timeout=0),
     "Instance.terminate": lambda c, t: c.instance(t.mapped).terminate("r", wait=False, timeout=0),
     "Instance.retry": lambda c, t: c.instance(t.mapped).retry(task="last", timeout=0),
@@ -206,6 +213,7 @@ FAULTS: Mapping[str, Look] = {
     "a workflow that is not there": lambda c, t: c.workflow("dayly").versions(),
     "a limit that is not there": lambda c, t: c.limit("vender").info(),
     "a definition that is not there": lambda c, t: c.task_definition("some").info(),
+    "a calendar that there is not": lambda c, t: c.calendar("XHKQ"),
     "a state that there is not": lambda c, t: list(c.instances(state="DONE")),
     "a condition that there is not": lambda c, t: list(c.failures({"colour": "red"})),
     "params that are not JSON": lambda c, t: c.submit("daily", params={"a": object()}),

@@ -142,7 +142,7 @@ def _maker(columns: tuple[str, ...]) -> Any:
     """What makes a named tuple of a row's values in JSON: instants and dates are strings there."""
     kind = namedtuple("Row", columns)  # type: ignore[misc]  # noqa: PYI024 - columns are known at run time
     at = [i for i, name in enumerate(columns) if name == "at" or name.endswith("_at")]
-    on = [i for i, name in enumerate(columns) if name == "business_date"]
+    on = [i for i, name in enumerate(columns) if name in ("business_date", "day")]
 
     def make(values: list[Any]) -> Any:
         for i in at:

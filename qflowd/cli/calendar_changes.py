@@ -1,0 +1,84 @@
+"""`qflowd calendars override`, `restore` and `overrides`: what people say of single days of a calendar."""
+
+from typing import Any, Final
+
+import click
+
+from qflowd.calendars.calendar_book import BUNDLED, CalendarBook
+from qflowd.calendars.day_overrides import KINDS
+from qflowd.cli.control import REFUSED, carry_out, command_options
+from qflowd.cli.printing import print_list
+from qflowd.cli.session import json_option, open_client
+from qflowd.model.errors import SchemaMissing
+
+COLUMNS: Final = "calendar | day | kind | hours | reason | SET BY:set_by | SET AT (UTC):set_at"
+
+
+def known_calendars() -> CalendarBook:
+    """Calendars as the database or API has them; as they ship where there is no database yet."""
+    try:
+        with open_client() as client:
+            return client.calendars()
+    except SchemaMissing:
+        return BUNDLED
+
+
+def known_overrides(name: str) -> list[dict[str, Any]]:
+    """Rows of `calendar_overrides` that count for a calendar."""
+    try:
+        with open_client() as client:
+            rows = client.calendar_overrides()
+    except SchemaMissing:
+        return []
+    return [row for row in rows if row["calendar"] in (name, name.partition(".")[0])]
+
+
+@click.command()
+@click.argument("name", required=False)
+@json_option
+def overrides(*, name: str | None, as_json: bool) -> None:
+    """List the days of calendars, or of NAME, that people have overridden, with the reason."""
+    with open_client() as client:
+        if name is not None:
+            client.calendar(name)
+        rows = client.calendar_overrides(name)
+    print_list(rows, COLUMNS, "no day is overridden; `qflowd calendars override` does it", as_json=as_json)
+
+
+@click.command(
+    help="Say that DAY of NAME is closed, open or a half day, whatever its file says; schedules are planned anew.\n\n"
+    "NAME is that of a calendar, whose products follow, or of a product. Needs --reason, such as where it was announced.\n\n"
+    + REFUSED
+)
+@click.argument("name")
+@click.argument("day")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option(
+    "--hours", metavar="HOURS", help="Such as '09:30-11:30 13:00-15:00'; if open, the usual ones if not given."
+)
+@click.option("--close", metavar="TIME", help="Of a half day, instead of --hours: when it closes, such as 12:00.")
+@command_options
+def override(*, name: str, day: str, kind: str, hours: str | None, close: str | None, **options: Any) -> int:
+    """See `help` above."""
+    asked = {"calendar": name, "day": day, "kind": kind, "hours": hours, "close": close}
+    args = {key: value for key, value in asked.items() if value is not None}
+    return carry_out("override_day", [(f"override {name} {day}", {"args": args})], _outcome, is_one=True, **options)
+
+
+@click.command(help=f"Let DAY of NAME be what its file says.\n\n{REFUSED}")
+@click.argument("name")
+@click.argument("day")
+@command_options
+def restore(*, name: str, day: str, **options: Any) -> int:
+    """See `help` above."""
+    args = {"calendar": name, "day": day}
+    return carry_out("restore_day", [(f"restore {name} {day}", {"args": args})], _outcome, is_one=True, **options)
+
+
+def _outcome(result: dict[str, Any]) -> str:
+    """What is so now."""
+    kind = result.get("kind")
+    what = "as its file says" if kind is None else f"{kind}, {result['hours']}" if result["hours"] else kind
+    moved = result["moved"]
+    schedules = f"{moved} schedule{'s' * (moved != 1)} fire{'s' * (moved == 1)} next at another time"
+    return f"{what}; {schedules if moved else 'the next fires of schedules stay as they are'}"

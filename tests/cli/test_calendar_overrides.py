@@ -1,0 +1,54 @@
+"""Overriding days of calendars on the command line: what is asked and shown, and that all commands know it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.conftest import KINDS, GetServer
+from tests.support.lab import Lab
+
+OVERRIDE = ("calendars", "override", "XHKG", "2026-11-24", "half", "--close", "12:00", "--reason", "typhoon")
+
+
+@pytest.fixture(params=KINDS)
+def lab(
+    request: pytest.FixtureRequest, get_server: GetServer, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Lab]:
+    """A store that commands find by the environment; its daemon answers when it is told to."""
+    server = get_server(request.param)
+    url = server.create_store()
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", url)
+    lab = Lab(url)
+    yield lab
+    lab.close()
+    server.start().drop_database(url)
+
+
+def test_an_overridden_day_is_known_to_all_commands(run: Run, lab: Lab) -> None:
+    assert run(*OVERRIDE, "--no-wait").out == "override XHKG 2026-11-24: asked\n"
+    lab.commands.tick()
+    [row] = run("calendars", "overrides", "XHKG", "--json").json
+    assert [row[key] for key in ("day", "kind", "hours", "reason")] == ["2026-11-24", "half", "09:30-12:00", "typhoon"]
+    shown = run("calendars", "show", "XHKG", "--year", 2026).out
+    assert "h      09:30-12:00  on 2026-11-24 Tue\n" in shown
+    assert f"overridden  2026-11-24 Tue  half 09:30-12:00: typhoon, by {row['set_by']}\n" in shown
+    [session] = run("calendars", "next", "XHKG", "--after", "2026-11-23", "-n", 1, "--json").json
+    assert (session["is_half"], session["close_at"]) == (True, "2026-11-24T04:00:00Z")
+    assert run("calendars", "is-open", "XHKG", "--at", "2026-11-24T14:00+08:00").code == 1
+    run("calendars", "restore", "XHKG", "2026-11-24", "--no-wait")
+    lab.commands.tick()
+    assert run("calendars", "is-open", "XHKG", "--at", "2026-11-24T14:00+08:00").code == 0
+    assert run("calendars", "overrides", "XHKG").err == "no day is overridden; `qflowd calendars override` does it\n"
+
+
+def test_a_schedule_is_previewed_by_the_calendar_as_it_is(run: Run, lab: Lab) -> None:
+    schedule = {"at": "close+30m", "calendar": "XHKG"}
+    lab.define("daily", {"a": {"job": "work"}}, schedule=schedule)
+    fires = run("plan", "daily", "--json").json["next_fires"]
+    day = fires[0][:10]
+    run("calendars", "override", "XHKG", day, "closed", "--reason", "typhoon", "--no-wait")
+    lab.commands.tick()
+    assert run("plan", "daily", "--json").json["next_fires"][0] == fires[1]
