@@ -1,4 +1,4 @@
-"""Trading calendars, read: they are files that ship, the same for all tenants."""
+"""Trading calendars, read: files that ship, with what people of the tenant say of single days."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -9,9 +9,10 @@ import msgspec
 from qflowd.api.answers import ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.reading import Query
+from qflowd.api.resources.calendar_days import DayOverrideItem, overrides_of
 from qflowd.api.routing import route
-from qflowd.calendars import bundled
 from qflowd.calendars.calendar import Calendar
+from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.calendars.calendar_file import CalendarKind
 from qflowd.calendars.coming import last_ended, sessions_after
 from qflowd.calendars.horizon import days_left, ends_soon
@@ -54,13 +55,14 @@ class CalendarYear(CalendarItem):
     """A calendar with the sessions of a year, as far as it knows them.
 
     `closed`: its days without a session on which every other week has one, so holidays and no weekends. `next`: the
-    sessions that have not ended yet, also those of the next year.
+    sessions that have not ended yet, also those of the next year. `overrides`: what people say of its days in that year.
     """
 
     year: int
     sessions: Sequence[TradingSessionItem]
     closed: Sequence[date]
     next: Sequence[TradingSessionItem]
+    overrides: Sequence[DayOverrideItem]
 
 
 class YearQuery(Query):
@@ -72,14 +74,15 @@ class YearQuery(Query):
 @route("GET", "/calendars", Role.READ)
 def list_calendars(call: Call) -> list[CalendarItem]:
     """All calendars by their names; products of an exchange are named, and asked for one by one."""
-    now = _now(call)
-    return [CalendarItem(**_facts(bundled.calendar(name), now)) for name in bundled.names()]
+    book, now = call.client.calendars(), _now(call)
+    return [CalendarItem(**_facts(book, book.calendar(name), now)) for name in book.names()]
 
 
 @route("GET", "/calendars/{name}", Role.READ)
 def show_calendar(call: Call, name: str, query: YearQuery) -> CalendarYear:
     """A calendar, also of a product, with the sessions of a year and those that come next."""
-    calendar, now = bundled.calendar(name), _now(call)
+    book, now = call.client.calendars(), _now(call)
+    calendar = book.calendar(name)
     today = min(max(calendar.local(now).date(), calendar.first), calendar.last)
     year = today.year if query.year is None else query.year
     if not calendar.first.year <= year <= calendar.last.year:
@@ -89,11 +92,12 @@ def show_calendar(call: Call, name: str, query: YearQuery) -> CalendarYear:
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
     coming = sessions_after(calendar, last_ended(calendar, now), NEXT) if days_left(calendar, now) >= 0 else []
     return CalendarYear(
-        **_facts(calendar, now),
+        **_facts(book, calendar, now),
         year=year,
         sessions=[_session(calendar.session(day)) for day in calendar.sessions(first, last)],
         closed=[day for day in days if calendar.days.is_weekday(day) and not calendar.is_session(day)],
         next=list(map(_session, coming)),
+        overrides=[each for each in overrides_of(call, name) if each.day.year == year],
     )
 
 
@@ -101,11 +105,11 @@ def _now(call: Call) -> datetime:
     return call.store.clock.now().astimezone(UTC)
 
 
-def _facts(calendar: Calendar, now: datetime) -> dict[str, Any]:
+def _facts(book: CalendarBook, calendar: Calendar, now: datetime) -> dict[str, Any]:
     """The fields of a CalendarItem."""
     about = {key: getattr(calendar, key) for key in ("name", "kind", "title", "timezone", "first", "last", "source")}
-    products = bundled.products(calendar.name) if calendar.name in bundled.names() else []
-    return about | {"days_left": days_left(calendar, now), "ends_soon": ends_soon(calendar, now), "products": products}
+    about["products"] = book.products(calendar.name)
+    return about | {"days_left": days_left(calendar, now), "ends_soon": ends_soon(calendar, now)}
 
 
 def _session(session: TradingSession) -> TradingSessionItem:

@@ -75,7 +75,8 @@ def show_plan(call: Call, id: str, query: PlanQuery) -> WorkflowPlan:
         for row in call.read("list_jobs_with_titles")
     }
     day = None if query.business_date is None else str(query.business_date)
-    params, planned = preview(workflow, jobs, pool, day)
+    calendars = call.client.calendars()
+    params, planned = preview(workflow, jobs, pool, day, calendars)
     schedule = workflow.schedule
     now = call.store.clock.now().astimezone(UTC)
     return WorkflowPlan(
@@ -84,7 +85,7 @@ def show_plan(call: Call, id: str, query: PlanQuery) -> WorkflowPlan:
         params=params,
         tasks=[_step(each, jobs) for each in planned],
         unknown_jobs=sorted({task.job for task in workflow.tasks if not task.workflow} - jobs.keys()),
-        next_fires=timetable.next_fires(schedule, now, FIRES) if schedule else [],
+        next_fires=timetable.next_fires(schedule, now, FIRES, calendars) if schedule else [],
     )
 
 

@@ -104,11 +104,12 @@ def list_schedules(call: Call, query: SpanQuery) -> ScheduleList:
         raise ApiFault(40002, f"to: must be later than from, by {LONGEST_SPAN.days} days at most")
     schedules = [row for row in call.read("list_schedules") if row.archived_at is None]
     fires = [_fired(row) for row in call.read("list_fires_between", first_at=first, last_at=last, batch=MOST_PAST)]
+    calendars = call.client.calendars()
     for row in schedules:
         if row.next_fire_at is not None and first.year < LAST_YEAR:
             start = max(first, row.next_fire_at) - timedelta(microseconds=1)
             with suppress(NotFound):  # of a calendar that only another release has; the workflow's error says so
-                coming = timetable.fires_until(timetable.times_in(row), start, last, MOST_FIRES)
+                coming = timetable.fires_until(timetable.times_in(row), start, last, MOST_FIRES, calendars)
                 fires += [_to_fire(row, at, now) for at in coming]
     fires.sort(key=lambda fire: (fire.at, fire.workflow, fire.schedule))
     return ScheduleList(schedules=items_of(schedules, ScheduleItem), fires=fires, from_=first, to=last)
@@ -129,7 +130,8 @@ def list_fires(call: Call, id: str, name: str, query: FiresQuery) -> ScheduleFir
         raise NotFound(there_is_no("schedule", name, rows, "schedules"))
     past = call.read("list_fires_of_schedule", workflow=workflow, name=name, batch=query.past) if query.past else []
     start = None if row.next_fire_at is None else row.next_fire_at - timedelta(microseconds=1)
-    coming = [] if start is None else timetable.next_fires(timetable.times_in(row), start, query.next)
+    calendars = call.client.calendars()
+    coming = [] if start is None else timetable.next_fires(timetable.times_in(row), start, query.next, calendars)
     return ScheduleFires(past=[_fired(each) for each in past], next=coming)
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from qflowd.calendars.calendar_book import Calendars
 from qflowd.define.expressions import compile_value
-from qflowd.define.language import OWN_CALENDAR
+from qflowd.define.language import CALENDARS, OWN_CALENDAR
 from qflowd.engine.plans.plan import by_name, compile_plan, effective
 from qflowd.model import dag
 from qflowd.model.errors import ExpressionFailed
@@ -24,15 +25,21 @@ class PlannedTask(NamedTuple):
 
 
 def preview(
-    workflow: Workflow, jobs: Mapping[str, Job], default_pool: str | None, business_date: str | None
+    workflow: Workflow,
+    jobs: Mapping[str, Job],
+    default_pool: str | None,
+    business_date: str | None,
+    calendars: Calendars,
 ) -> tuple[Mapping[str, Json], list[PlannedTask]]:
     """The params of an instance that is given none, and its tasks in topological order.
 
     Args:
         jobs: those that are known, by name.
         default_pool: of the workflow's domain.
+        calendars: its tenant's.
     """
-    scope: dict[str, Any] = {"business_date": business_date, OWN_CALENDAR: workflow.calendar, "tasks": {}, "params": {}}
+    scope: dict[str, Any] = {"business_date": business_date, "tasks": {}, "params": {}}
+    scope |= {OWN_CALENDAR: workflow.calendar, CALENDARS: calendars}
     given = workflow.params or {}
     params = {name: rendered(schema["default"], scope) for name, schema in given.items() if "default" in schema}
     scope["params"] = params

@@ -1,0 +1,60 @@
+"""Days of calendars over HTTP: overridden, listed, taken back; what is refused, and by whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from qflowd.model.roles import Role
+from tests.support.http import ApiServer
+
+DAYS = "/calendars/XHKG/days"
+CLOSED = {"day": "2027-03-17", "kind": "closed", "reason": "typhoon signal 8"}
+
+
+@pytest.fixture
+def overridden(api: ApiServer) -> Iterator[ApiServer]:
+    """A day that is closed, and is as its file says afterwards."""
+    desk = api.as_(Role.DEFINE)
+    made = desk.put(DAYS, CLOSED)
+    assert (made.status, made.data["kind"], made.data["moved"]) == (200, "closed", 0), made.message
+    yield api
+    assert desk.delete(f"{DAYS}/{CLOSED['day']}?reason=over").status == 200
+
+
+def test_an_overridden_day_is_told_with_its_reason_and_author(overridden: ApiServer) -> None:
+    [told] = overridden.get(DAYS).data
+    assert {key: told[key] for key in CLOSED} == CLOSED
+    assert (told["calendar"], told["hours"], bool(told["set_by"])) == ("XHKG", None, True)
+    year = overridden.get("/calendars/XHKG?year=2027").data
+    assert year["overrides"] == [told]
+    assert CLOSED["day"] in year["closed"]
+    assert CLOSED["day"] not in {each["day"] for each in year["sessions"]}
+    assert overridden.get("/calendars/XHKG?year=2026").data["overrides"] == []
+
+
+def test_a_day_is_overridden_in_its_tenant_alone(overridden: ApiServer) -> None:
+    north = overridden.as_(Role.DEFINE, tenant="north")
+    assert north.get(DAYS).data == []
+    assert CLOSED["day"] not in north.get("/calendars/XHKG?year=2027").data["closed"]
+
+
+def test_who_overrides_is_in_the_audit(overridden: ApiServer) -> None:
+    entry = overridden.as_(Role.ADMIN).get("/audit?object_type=calendar&object=XHKG").data["items"][0]
+    assert (entry["action"], entry["after"]["reason"]) == ("UPDATE", CLOSED["reason"])
+
+
+def test_what_cannot_be_overridden_is_told_by_a_sentence(overridden: ApiServer) -> None:
+    desk = overridden.as_(Role.DEFINE)
+    again = desk.put(DAYS, CLOSED | {"kind": "half", "close": "12:00"})
+    assert (again.status, again.code) == (409, 40902)
+    assert "2027-03-17 of XHKG is overridden already: closed, by" in again.message
+    assert desk.put("/calendars/XHKQ/days", CLOSED).code == 40401
+    assert desk.put(DAYS, CLOSED | {"day": "2049-03-17"}).code == 42202
+    assert desk.put(DAYS, CLOSED | {"kind": "shut"}).code == 42202
+    assert desk.put(DAYS, CLOSED | {"reason": ""}).code == 42202
+    assert "is not overridden" in desk.delete(f"{DAYS}/2027-03-18").message
+    assert desk.delete(f"{DAYS}/2027-03-18").code == 40901
+    assert desk.delete(f"{DAYS}/tomorrow").code == 42202
+    assert overridden.as_(Role.OPERATE).put(DAYS, CLOSED).code == 40301
