@@ -31,6 +31,7 @@ CODES: Final[Mapping[int, str]] = MappingProxyType(
         40905: "the idempotency key was used with other content",
         40906: "a file owns it",
         40907: "the set has changed since the dry run",
+        40908: "another instance of the workflow holds the business date",
         41201: "If-Match names an older state",
         41301: "the body is too large",
         41501: "the body is not application/json",

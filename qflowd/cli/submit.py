@@ -23,6 +23,7 @@ CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINA
 @click.option("--run-at", metavar="TIME", help="Not before: 2026-11-20T09:30:00Z; UTC unless it names an offset.")
 @click.option("--priority", type=int, default=0, help="-1000 to 1000; greater is sooner.")
 @click.option("--hold", is_flag=True, help="Create the instance, but start it only when it is resumed.")
+@click.option("--allow-duplicates", is_flag=True, help="Run it though it has an instance for this business date.")
 @click.option("--name", help="A name for people, shown in lists.")
 @click.option("--key", "idempotency_key", metavar="KEY", help="Idempotency key: the same key twice is one instance.")
 @click.option("--wait", is_flag=True, help="Follow it to its end; the exit code says how it ended.")

@@ -66,6 +66,7 @@ class Client(Views):
         priority: int = 0,
         run_at: datetime | str | None = None,
         hold: bool = False,
+        allow_duplicates: bool = False,
         idempotency_key: str | None = None,
         trigger_type: str = "sdk",
     ) -> Instance:
@@ -78,6 +79,7 @@ class Client(Views):
             priority: -1000 to 1000, greater is sooner.
             run_at: not before this instant; a string without an offset is UTC.
             hold: make the instance, and start it only when it is resumed.
+            allow_duplicates: run it though the workflow has an instance for this business date.
             idempotency_key: a second submission with the same key and content becomes the first's instance. With a
                 key, a call that ended in StoreUnavailable can be repeated without harm.
 
@@ -97,6 +99,7 @@ class Client(Views):
             version=version,
             priority=priority,
             hold=int(hold),
+            allow_duplicates=int(allow_duplicates),
             trigger_type=trigger_type,
         )
         return Instance(self, self.transport.submit(row))

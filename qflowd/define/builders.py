@@ -174,6 +174,10 @@ class WorkflowBuilder:
         """The calendar that its expressions ask for sessions, such as `XSHG`."""
         return self._with(calendar=calendar)
 
+    def with_duplicates(self, *, allowed: bool = True) -> Self:
+        """Whether it has any number of instances for a business date, as `allow_duplicates` says in a file."""
+        return self._with(allow_duplicates=allowed)
+
     def with_sessions(
         self, calendar: str, at: str, days: str = "", *, catchup: str = "none", enabled: bool = True
     ) -> Self:

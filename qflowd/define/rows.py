@@ -137,7 +137,7 @@ _SUBMISSION: Final[Mapping[str, Reader[Any]]] = {
     "business_date": _date,
     "priority": whole(-1000, 1000),
     "run_at": _run_at,
-    "hold": lambda value: whole(0, 1)(value) == 1,
+    **dict.fromkeys(("hold", "allow_duplicates"), lambda value: whole(0, 1)(value) == 1),
     "idempotency_key": _idempotency_key,
     "trigger_type": _name,
     "created_at": _instant,

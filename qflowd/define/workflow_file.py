@@ -92,6 +92,7 @@ def parse_document(document: Document) -> Workflow:
         params=top.take("params", mapping, None),  # None and {} differ: anything goes, and nothing does
         defaults=_defaults(top.section("defaults")),
         calendar=top.take("calendar", short_text(200), ""),
+        allow_duplicates=top.take("allow_duplicates", flag, False),
         schedule=read_schedule(top),
         timeout=top.take("timeout", parse_duration, None),
         concurrency=read_concurrency(top),

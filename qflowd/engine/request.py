@@ -32,6 +32,7 @@ class Request:
     priority: int = 0
     run_at: datetime | None = None
     hold: bool = False
+    allow_duplicates: bool = False
     idempotency_key: str | None = None
     trigger_type: str = "sql"
     created_at: datetime

@@ -19,6 +19,7 @@ class Refusal(IntEnum):
     KEY_REUSED = 40905  # the idempotency key belongs to something else
     OF_A_FILE = 40906  # only its file can change it
     OTHER_SET = 40907  # the filter matches others than it did at the dry run
+    DATE_TAKEN = 40908  # another instance of the workflow holds the business date
     STALE = 41201  # it was changed since whoever asks has seen it
     PARAMS = 42201  # params that do not fit their schema
     FAULTY = 42202  # the row or a document in it cannot mean anything

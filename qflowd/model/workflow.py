@@ -183,6 +183,7 @@ class Workflow(_Record, frozen=True):
     defaults: Settings = Settings()
     schedule: Schedule | None = None
     calendar: str = ""  # that its expressions ask for sessions; empty: they name one themselves
+    allow_duplicates: bool = False  # any number of instances for a business date
     timeout: float | None = None  # of a whole instance, seconds
     concurrency: Concurrency | None = None  # None: any number of instances at once
     saga: Saga | None = None  # None: what its tasks did stays when it fails

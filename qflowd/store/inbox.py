@@ -11,6 +11,7 @@ SUBMISSION: Final[dict[str, Any]] = {
     "tenant": DEFAULT_TENANT,
     "priority": 0,
     "hold": 0,
+    "allow_duplicates": 0,
     "trigger_type": "sql",
 }
 # A command without values.

@@ -24,6 +24,32 @@ VALUES (:tenant, :purpose, :run_key, :instance_id, :content_hash) {ignored: run_
 -- name: find_run_key
 SELECT instance_id, content_hash FROM qflow.run_key WHERE tenant = :tenant AND purpose = :purpose AND run_key = :run_key
 
+-- name: take_dates
+INSERT INTO qflow.dated_run (definition_id, business_date, instance_id)
+SELECT r.definition_id, r.business_date, r.instance_id
+FROM {rows: definition_id bigint, business_date date, instance_id bigint} r WHERE 1 = 1 {ignored: dated_run.instance_id}
+
+-- name: list_date_holders
+-- A statement of its own, so that it sees the instance of whoever was waited for. Who has taken a date just now has no row yet.
+SELECT h.definition_id, h.business_date, h.instance_id, i.state, i.started_at, i.schedule
+FROM {rows: definition_id bigint, business_date date, instance_id bigint} r
+JOIN qflow.dated_run h ON h.definition_id = r.definition_id AND h.business_date = r.business_date
+LEFT JOIN qflow.workflow_instance i ON i.id = h.instance_id
+
+-- name: take_over_dates
+{update: qflow.dated_run h, definition_id bigint, business_date date, instance_id bigint, former bigint
+    | h.definition_id = d.definition_id AND h.business_date = d.business_date AND h.instance_id = d.former}
+instance_id = d.instance_id
+
+-- name: free_date
+DELETE FROM qflow.dated_run
+WHERE definition_id = :definition_id AND business_date = CAST(:business_date AS {date_cast}) AND instance_id = :instance_id
+
+-- name: find_date_holder
+SELECT h.instance_id, i.state, i.started_at, i.schedule FROM qflow.dated_run h
+LEFT JOIN qflow.workflow_instance i ON i.id = h.instance_id
+WHERE h.definition_id = :definition_id AND h.business_date = CAST(:business_date AS {date_cast})
+
 -- name: insert_instances
 INSERT INTO qflow.workflow_instance (id, tenant, version_id, job, name, state, open_closers, next_ordinal, priority,
     business_date, trigger_type, schedule, fire_at, params, overrides, deadline_at, created_at, started_at, concurrency_key,
@@ -73,4 +99,5 @@ UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, started_at = :now
 WHERE id = :id AND state = {instance.READY}
 
 -- name: fire_of_submission
-SELECT f.name, f.fire_at FROM qflow.schedule_fire f WHERE f.instance_id = :id
+SELECT f.name, f.fire_at, s.session_time FROM qflow.schedule_fire f
+LEFT JOIN qflow.schedule s ON s.definition_id = f.definition_id AND s.name = f.name WHERE f.instance_id = :id

@@ -14,7 +14,7 @@ WHERE i.id = :id {only: postgres,mysql FOR UPDATE}
 
 -- name: load_submission
 SELECT id, tenant, workflow, version, job, name, params, 0 AS params_size, overrides, 0 AS overrides_size, business_date,
-    priority, run_at, hold, idempotency_key, trigger_type, created_at, is_open, instance_id
+    priority, run_at, hold, allow_duplicates, idempotency_key, trigger_type, created_at, is_open, instance_id
 FROM qflow.submissions WHERE id = :id
 
 -- name: list_intents

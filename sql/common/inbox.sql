@@ -5,8 +5,8 @@
 -- `tenant_revision`: NULL where the tenant has no walls. So nothing has to be asked for those.
 SELECT id, tenant, workflow, version, job, name, CASE WHEN LENGTH(params) <= 1048576 THEN params END AS params,
     LENGTH(params) AS params_size, CASE WHEN LENGTH(overrides) <= 1048576 THEN overrides END AS overrides,
-    LENGTH(overrides) AS overrides_size, business_date, priority, run_at, hold, idempotency_key, trigger_type,
-    created_at, (SELECT x.revision FROM qflow.tenant x WHERE x.name = s.tenant) AS tenant_revision
+    LENGTH(overrides) AS overrides_size, business_date, priority, run_at, hold, allow_duplicates, idempotency_key,
+    trigger_type, created_at, (SELECT x.revision FROM qflow.tenant x WHERE x.name = s.tenant) AS tenant_revision
 FROM qflow.submissions s WHERE is_open = 1 AND id BETWEEN :first AND :last ORDER BY id LIMIT {literal: batch} {lock}
 
 -- name: list_open_submissions
@@ -63,9 +63,9 @@ is_open = 0, answered_at = {instant: :now}, state = d.answer, instance_id = d.in
 
 -- name: insert_submission
 INSERT INTO qflow.submissions (tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,
-    idempotency_key, trigger_type, submitted_by)
+    allow_duplicates, idempotency_key, trigger_type, submitted_by)
 VALUES (:tenant, :workflow, :version, :job, :name, :params, :overrides, CAST(:business_date AS {date_cast}), :priority,
-    {instant: :run_at}, :hold, :idempotency_key, :trigger_type, :submitted_by)
+    {instant: :run_at}, :hold, :allow_duplicates, :idempotency_key, :trigger_type, :submitted_by)
 {returning: id}
 
 -- name: insert_command

@@ -2,7 +2,7 @@
 GRANT USAGE ON SCHEMA qflow TO qflow_client;
 GRANT SELECT ON qflow.submissions, qflow.commands, qflow.signals TO qflow_client;
 GRANT INSERT (tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,
-    idempotency_key, trigger_type, submitted_by, created_at, state, instance_id, error, answered_at)
+    idempotency_key, trigger_type, submitted_by, created_at, state, instance_id, error, answered_at, allow_duplicates)
     ON qflow.submissions TO qflow_client;
 GRANT INSERT (tenant, action, instance_id, workflow, task, task_id, filter, args, reason, requested_by, created_at,
     state, result, error, answered_at)

@@ -106,6 +106,37 @@ def test_a_schema_with_steps_missing_is_outdated_and_is_finished(empty):
     check(empty)
 
 
+def test_runs_before_dates_were_held_hold_theirs_and_what_was_open_is_let_in(empty):
+    migrate.migrate(empty)
+    after = [
+        step for step in migrate.steps(empty.dialect) if "dated_run" in step.text or "allow_duplicates" in step.text
+    ]
+    [position] = [step.position for step in after if step.text.lstrip().startswith("ALTER")]
+    run = empty.connection().script
+    run(f"DELETE FROM qflow.migration WHERE number = {after[0].number} AND step > {position}")
+    about = "(id, tenant, state, open_closers, next_ordinal, priority, trigger_type, params, created_at, updated_at"
+    at = "0, 0" if empty.dialect.name == "sqlite" else "CURRENT_TIMESTAMP, CURRENT_TIMESTAMP"
+    days = [
+        (1, 3, "'2026-11-19'"),
+        (2, 4, "'2026-11-19'"),
+        (3, 4, "'2026-11-20'"),
+        (4, 5, "'2026-11-20'"),
+        (5, 3, "NULL"),
+    ]
+    for number, state, day in days:  # 3: SUCCESS
+        values = f"{number}, 'default', {state}, 0, 1, 0, 'sql', '{{}}', {at}, 1, {day}"
+        run(f"INSERT INTO qflow.workflow_instance {about}, definition_id, business_date) VALUES ({values})")
+    run("INSERT INTO qflow.submissions (workflow, business_date, is_open) VALUES ('w', '2026-11-20', 1)")
+    run("INSERT INTO qflow.submissions (workflow, business_date, is_open) VALUES ('w', '2026-11-20', 0)")
+    migrate.migrate(empty)
+    held = run("SELECT instance_id, business_date FROM qflow.dated_run ORDER BY instance_id")
+    assert [(number, str(day)) for number, day in held] == [(1, "2026-11-19"), (4, "2026-11-20")]
+    assert [tuple(row) for row in run("SELECT is_open, allow_duplicates FROM qflow.submissions ORDER BY id")] == [
+        (1, 1),
+        (0, 0),
+    ]
+
+
 def test_a_newer_schema_is_refused_and_left_alone(empty):
     migrate.migrate(empty)
     number = newest() + 1

@@ -35,7 +35,14 @@ def submission_row(call: Call, **columns: Any) -> dict[str, Any]:
     Raises: InvalidRequest with every fault.
     """
     given = {name: columns.pop(name, None) for name in ("params", "overrides", "business_date", "run_at", "name")}
-    about: dict[str, Any] = {"workflow": None, "job": None, "version": None, "priority": 0, "hold": 0}
+    about: dict[str, Any] = {
+        "workflow": None,
+        "job": None,
+        "version": None,
+        "priority": 0,
+        "hold": 0,
+        "allow_duplicates": 0,
+    }
     about |= {"idempotency_key": None, "trigger_type": TRIGGER_TYPE, "tenant": call.tenant} | columns
     return requests.submission(**given, **about) | {"submitted_by": call.caller.principal}
 

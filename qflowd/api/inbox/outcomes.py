@@ -13,7 +13,7 @@ from qflowd.model.refusals import Refusal
 NEW: Final = "NEW"
 # Why a command, and why a submission may be rejected, besides what follows from the route.
 REFUSALS: Final = (40302, 40901, 40905, 42201)
-REJECTIONS: Final = (*REFUSALS, 42204, 42205, 42902)
+REJECTIONS: Final = (*REFUSALS, 40908, 42204, 42205, 42902)
 # As the engine says it: `params: symbols[2]: …`, or `params: …` of all of them.
 _OF_PARAMS: Final = re.compile(r"(params|args\.set|overrides\.tasks\.\S+\.params): (?:([^\s\"'{\[]\S*): )?(.+)")
 

@@ -40,6 +40,7 @@ class StartBody(Body):
     run_at: str | None = None
     overrides: Params | None = None
     hold: bool = False
+    allow_duplicates: bool = False
 
 
 class SubmissionRow(StartBody):
@@ -115,6 +116,7 @@ def _row_of(call: Call, body: SubmissionRow) -> dict[str, Any]:
 
 
 def _columns(body: StartBody) -> dict[str, Any]:
-    columns = msgspec.structs.asdict(body) | {"hold": int(body.hold)}
+    columns = msgspec.structs.asdict(body)
+    columns |= {"hold": int(body.hold), "allow_duplicates": int(body.allow_duplicates)}
     columns.pop("items", None)
     return columns

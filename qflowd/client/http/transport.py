@@ -94,7 +94,9 @@ class HttpTransport:
     def submit(self, row: Mapping[str, Any]) -> int:
         # With a key the engine makes one instance, however often the row is there.
         key = row["idempotency_key"] or f"sdk-{uuid.uuid4()}"
-        body = _body({**row, "idempotency_key": key, "hold": bool(row["hold"])})
+        # What is not asked for is not sent: a server of an earlier release does not know it.
+        flags = {"hold": bool(row["hold"]), "allow_duplicates": True if row["allow_duplicates"] else None}
+        body = _body({**row, "idempotency_key": key, **flags})
         return int(self._write("submissions", body, None).submission_id or 0)
 
     def command(self, row: Mapping[str, Any]) -> int:

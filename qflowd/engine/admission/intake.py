@@ -4,13 +4,14 @@ Everything inserted here has a primary key that follows from the submission's id
 reply was lost, or a daemon that was lost half-way through a large instance, does no harm: the next one inserts the same rows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple
 
+from qflowd.engine.admission.claims import claim_key, give_back, refuse_dated, repeated, take_dates
 from qflowd.engine.admission.shortages import check_limits
 from qflowd.engine.admission.stray_ids import largest_id
 from qflowd.engine.admission.walls import Wall, Walls, note_accepted
@@ -18,7 +19,7 @@ from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.calendars.calendar_books import CalendarBooks
 from qflowd.engine.child_workflows.child_cycles import refuse_cycle
 from qflowd.engine.commands.pause_workflow import begin_paused
-from qflowd.engine.concurrency.overlap import IDEMPOTENCY, refuse_skipped, take_turns
+from qflowd.engine.concurrency.overlap import refuse_skipped, take_turns
 from qflowd.engine.definitions.archive import why_archived
 from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
@@ -43,6 +44,7 @@ ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
 MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
 STATE = 3  # its place in a row of insert_tasks
 Begin = Callable[[Tx, Sequence[Admission]], bool]
+Decisions = list[tuple[Any, Admission | int | Refused]]  # by row of `take_submissions`
 Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that were read in this batch
 
 
@@ -66,12 +68,24 @@ class Known(NamedTuple):
     definitions: Definitions
     walls: Mapping[str, Wall]
 
-    def give_back(self, admissions: Sequence[Admission], decided: Mapping[int, Admission | Refused]) -> None:
-        """Those of these admissions that were decided otherwise are not accepted."""
-        for admission in admissions:
-            wall = self.walls.get(admission.request.tenant)
-            if wall is not None and isinstance(decided.get(admission.request.id), Refused):
-                wall.give_back()
+    def decide(
+        self,
+        tx: Tx,
+        decisions: Decisions,
+        anew: Mapping[int, Admission | Refused],
+        left: Collection[int] = (),
+    ) -> Decisions:
+        """Decisions with those that have changed, by the submission's id, without those that are `left` for later."""
+        decided = []
+        for row, before in decisions:
+            decision = anew.get(row.id, before)
+            if isinstance(before, Admission) and (row.id in left or isinstance(decision, Refused)):
+                give_back(tx, before)
+                if (wall := self.walls.get(before.request.tenant)) is not None:
+                    wall.give_back()
+            if row.id not in left:
+                decided.append((row, decision))
+        return decided
 
 
 class TooManyTasks(QflowdError):
@@ -107,7 +121,7 @@ class Intake:
             return Admitted()
         largest = largest_id(tx, wanted=rows[-1].id)
         known = Known({}, self.walls.locked(tx, rows))
-        decisions: list[tuple[Any, Admission | int | Refused]] = []
+        decisions: Decisions = []
         tasks, has_room = 0, True
         for row in rows:
             if (decision := self._decide(tx, row, largest, known)) is None:
@@ -121,14 +135,14 @@ class Intake:
                 break
         if not decisions:
             return Admitted()
-        admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
+        admissions = _admissions(decisions)
         if missing := frozenset(lane for each in admissions for lane in each.lanes if not self.lanes.has(lane)):
             return Admitted(missing_lanes=missing)
-        turns = take_turns(tx, admissions)
-        if turns.decided:
-            decisions = [(row, turns.decided.get(row.id, decision)) for row, decision in decisions]
-            known.give_back(admissions, turns.decided)
-            admissions = [decision for _, decision in decisions if isinstance(decision, Admission)]
+        dates = take_dates(tx, admissions)
+        decisions = known.decide(tx, decisions, dates.refused, dates.postponed)
+        turns = take_turns(tx, _admissions(decisions))
+        decisions = known.decide(tx, decisions, turns.decided)
+        admissions = _admissions(decisions)
         note_accepted(tx, known.walls)
         _insert_instances(tx, admissions)
         turns.end_superseded(tx)
@@ -136,7 +150,7 @@ class Intake:
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
         return Admitted(
             taken=len(decisions),
-            has_more=len(rows) == BATCH or not has_room,
+            has_more=len(rows) == BATCH or not has_room or bool(dates.postponed),
             has_strays=rows[-1].id > largest,
             has_timers=any(a.request.run_at is not None or a.plan.workflow.timeout is not None for a in admissions),
             has_queued=turns.has_queued,
@@ -168,13 +182,13 @@ class Intake:
         """
         try:
             request = read_request(row._asdict(), tx.now, largest)
-            if (repeated := _repeated(tx, request)) is not None:
-                return repeated
+            if (first := repeated(tx, request)) is not None:
+                return first
             wall = known.walls.get(request.tenant)
             admission = self._admission(tx, request, known.definitions, wall)
             if wall is not None:
                 wall.take()
-            if (faster := _claim_key(tx, request)) is None:
+            if (faster := claim_key(tx, request)) is None:
                 return admission
             if wall is not None:
                 wall.give_back()
@@ -194,7 +208,9 @@ class Intake:
         """
         request = read_request(tx.one("load_submission", id=number)._asdict(), tx.now)
         wall = self.walls.look(tx, request.tenant)
-        refuse_skipped(tx, self._admission(tx, request, {}, wall))
+        admission = self._admission(tx, request, {}, wall)
+        refuse_dated(tx, admission)
+        refuse_skipped(tx, admission)
 
     def _admission(self, tx: Tx, request: Request, definitions: Definitions, wall: Wall | None) -> Admission:
         plan = self._plan(tx, request, definitions)
@@ -231,38 +247,17 @@ class Intake:
         return self.plans.of_version(tx, version_id)
 
 
-def _rejected(decisions: Sequence[tuple[Any, Admission | int | Refused]]) -> list[tuple[Any, ...]]:
+def _admissions(decisions: Decisions) -> list[Admission]:
+    return [decision for _, decision in decisions if isinstance(decision, Admission)]
+
+
+def _rejected(decisions: Decisions) -> list[tuple[Any, ...]]:
     """See `Admitted.rejected`."""
     return [
         (row.id, row.workflow or row.job, row.trigger_type, decision)
         for row, decision in decisions
         if isinstance(decision, Refused)
     ]
-
-
-def _claim_key(tx: Tx, request: Request) -> int | None:
-    """Take the idempotency key; last of all, so that a submission that is refused never holds one.
-
-    Returns: the instance that was faster; None if the key is this submission's, or it asks for none.
-    """
-    if request.idempotency_key is not None:
-        key = _run_key(request)
-        tx.run("insert_run_key", **key, instance_id=request.id, content_hash=request.content_hash)
-    return _repeated(tx, request)
-
-
-def _repeated(tx: Tx, request: Request) -> int | None:
-    """The instance that has the idempotency key of this submission already; None if no other has."""
-    holder = None if request.idempotency_key is None else tx.one("find_run_key", **_run_key(request))
-    if holder is None or holder.instance_id == request.id:
-        return None
-    if holder.content_hash != request.content_hash:
-        raise Refused(
-            f"idempotency_key {request.idempotency_key!r} belongs to submission {holder.instance_id}, "
-            "which asks for something else",
-            Refusal.KEY_REUSED,
-        )
-    return int(holder.instance_id)
 
 
 def admission_of(
@@ -286,7 +281,7 @@ def admission_of(
     about = (fire.name, fire.fire_at) if fire else None
     admission = admit_request(request, plan, jobs, default_pool, about, limits, calendars.of(request.tenant))
     check_limits(tx, admission)
-    return admission
+    return replace(admission, is_by_session=True) if fire and fire.session_time else admission
 
 
 def insert_work(
@@ -335,10 +330,6 @@ def _not_active(tx: Tx, request: Request, definition: Any) -> Refused:
     if (fault := tx.one("find_workflow_fault", workflow=workflow)) is not None:
         return Refused(f"workflow {workflow!r}{WORKFLOW_FILE}{fault.error}")
     return no_such_workflow(tx, request.tenant, workflow) if definition is None else no_active_version(workflow)
-
-
-def _run_key(request: Request) -> dict[str, Any]:
-    return {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
 
 
 def answer(number: int, decision: Admission | int | Refused) -> tuple[Any, ...]:

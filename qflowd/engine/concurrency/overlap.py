@@ -21,7 +21,6 @@ from qflowd.model.workflow import Concurrency
 from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Tx
 
-IDEMPOTENCY: Final = 0  # purpose in run_key; that of turns is 2
 LONGEST_KEY: Final = 200  # characters
 
 Begun = Mapping[str, Sequence[tuple[int, bool]]]  # by key: instances, and whether they wait for their turn
@@ -81,9 +80,6 @@ def take_turns(tx: Tx, admissions: Sequence[Admission], begun: Begun = NOBODY) -
             except Refused as refusal:
                 decision = refusal
             turns.decided[admission.request.id] = decision
-    for admission in admissions:
-        if admission.request.idempotency_key and isinstance(turns.decided.get(admission.request.id), Refused):
-            _give_back_key(tx, admission)
     return turns
 
 
@@ -212,15 +208,3 @@ def _key(admission: Admission) -> str:
         raise Refused(f"the key of concurrency cannot be evaluated: {error}", Refusal.EXPRESSION) from None
     key += ":" + (value if isinstance(value, str) else jsontext.dump(value))
     return key if len(key) <= LONGEST_KEY else f"{plan.definition_id}#{hashlib.sha256(key.encode()).hexdigest()}"
-
-
-def _give_back_key(tx: Tx, admission: Admission) -> None:
-    """What is skipped may be submitted again with the same idempotency key."""
-    request = admission.request
-    tx.run(
-        "delete_run_key",
-        tenant=request.tenant,
-        purpose=IDEMPOTENCY,
-        run_key=request.idempotency_key,
-        instance_id=request.id,
-    )

@@ -53,6 +53,7 @@ class Admission:
     default_pool: str | None = None  # of tasks that name none; None: the built-in one
     schedule: str | None = None
     fire_at: datetime | None = None
+    is_by_session: bool = False  # the schedule fires once a session
     concurrency_key: str | None = None
     is_queued: bool = False
     limits: Limits | None = None  # that all its tasks take a slot of: its tenant's

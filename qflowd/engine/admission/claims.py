@@ -1,0 +1,148 @@
+"""What submissions claim beside a place to run: an idempotency key each, and those of a workflow their business date.
+
+The first instance of a workflow for a date holds it, whoever has asked for it, and keeps it through retries and reruns.
+Who is refused because of that, and who is not, is in docs/decisions/0056-a-date-is-held-by-its-first-instance.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from qflowd.engine.plans.expand import Admission
+from qflowd.engine.plans.instances import CHILD_TRIGGER
+from qflowd.engine.refusal import Refused
+from qflowd.engine.request import Request
+from qflowd.model.refusals import Refusal
+from qflowd.model.states import InstanceState
+from qflowd.store.tx import Tx
+
+IDEMPOTENCY: Final = 0  # purpose in run_key; that of turns is 2
+ENDED_BADLY: Final = (InstanceState.FAILED, InstanceState.TERMINATED)
+DatedKey = tuple[int, str]  # a workflow's definition and a date, YYYY-MM-DD
+
+
+@dataclass(slots=True)
+class DatesTaken:
+    """What was decided, by the submission's id: who is refused, and who is left for the next batch, when more is known."""
+
+    refused: dict[int, Refused] = field(default_factory=dict)
+    postponed: set[int] = field(default_factory=set)
+
+
+def take_dates(tx: Tx, admissions: Sequence[Admission]) -> DatesTaken:
+    """Have these hold their business dates, where no other instance does. No statement is run where none has a date."""
+    taken = DatesTaken()
+    asking: dict[DatedKey, list[Admission]] = {}
+    for admission in admissions:
+        if (key := _key(admission)) is not None:
+            asking.setdefault(key, []).append(admission)
+    if not asking:
+        return taken
+    rows = [(*key, asking[key][0].request.id) for key in sorted(asking)]
+    tx.run("take_dates", rows=rows)
+    for holder in tx.run("list_date_holders", rows=rows):
+        key = (int(holder.definition_id), str(holder.business_date)[:10])
+        first, *others = asking[key]
+        if holder.instance_id == first.request.id or _takes_over(tx, key, first, holder):
+            taken.postponed.update(other.request.id for other in others if _is_judged(other))
+            continue
+        for admission in asking[key]:
+            if _keeps_out(admission, holder):
+                taken.refused[admission.request.id] = _why_refused(admission, holder)
+    return taken
+
+
+def refuse_dated(tx: Tx, admission: Admission) -> None:
+    """Would the business date of this one be free for it?
+
+    Raises: Refused if not.
+    """
+    if (key := _key(admission)) is None:
+        return
+    holder = tx.one("find_date_holder", definition_id=key[0], business_date=key[1])
+    if holder is not None and not _leaves(admission, holder) and _keeps_out(admission, holder):
+        raise _why_refused(admission, holder)
+
+
+def claim_key(tx: Tx, request: Request) -> int | None:
+    """Take the idempotency key; last of all, so that a submission that is refused never holds one.
+
+    Returns: the instance that was faster; None if the key is this submission's, or it asks for none.
+    """
+    if request.idempotency_key is not None:
+        key = _run_key(request)
+        tx.run("insert_run_key", **key, instance_id=request.id, content_hash=request.content_hash)
+    return repeated(tx, request)
+
+
+def repeated(tx: Tx, request: Request) -> int | None:
+    """The instance that has the idempotency key of this submission already; None if no other has."""
+    holder = None if request.idempotency_key is None else tx.one("find_run_key", **_run_key(request))
+    if holder is None or holder.instance_id == request.id:
+        return None
+    if holder.content_hash != request.content_hash:
+        raise Refused(
+            f"idempotency_key {request.idempotency_key!r} belongs to submission {holder.instance_id}, "
+            "which asks for something else",
+            Refusal.KEY_REUSED,
+        )
+    return int(holder.instance_id)
+
+
+def give_back(tx: Tx, admission: Admission) -> None:
+    """One that is not let in after all leaves its key and its date to others."""
+    if admission.request.idempotency_key:
+        tx.run("delete_run_key", **_run_key(admission.request), instance_id=admission.request.id)
+    if (key := _key(admission)) is not None:
+        tx.run("free_date", definition_id=key[0], business_date=key[1], instance_id=admission.request.id)
+
+
+def _key(admission: Admission) -> DatedKey | None:
+    definition_id, day = admission.plan.definition_id, admission.request.business_date
+    return None if not definition_id or day is None else (definition_id, day.isoformat())
+
+
+def _is_judged(admission: Admission) -> bool:
+    """Whether it may be refused. What a task starts belongs to its own instance; a cron expression says itself how often."""
+    request = admission.request
+    if request.allow_duplicates or admission.plan.workflow.allow_duplicates or request.trigger_type == CHILD_TRIGGER:
+        return False
+    return admission.schedule is None or admission.is_by_session
+
+
+def _takes_over(tx: Tx, key: DatedKey, admission: Admission, holder: Any) -> bool:
+    """Let a date pass to this one if its holder leaves it, and no other daemon was faster."""
+    row = (*key, admission.request.id, int(holder.instance_id))
+    return _leaves(admission, holder) and tx.count("take_over_dates", rows=[row]) == 1
+
+
+def _leaves(admission: Admission, holder: Any) -> bool:
+    """Whether its holder leaves a date to this one: it has gone, never began, or failed before a schedule's turn came."""
+    if holder.state is None:
+        return True
+    state = InstanceState(holder.state)
+    if state.is_final and holder.started_at is None:
+        return True
+    return admission.is_by_session and holder.schedule is None and state in ENDED_BADLY
+
+
+def _keeps_out(admission: Admission, holder: Any) -> bool:
+    """Whether this one is refused. Schedules of a workflow fire side by side, each as often as it says."""
+    return _is_judged(admission) and (admission.schedule is None or holder.schedule is None)
+
+
+def _why_refused(admission: Admission, holder: Any) -> Refused:
+    workflow, day = admission.plan.workflow.key, admission.request.business_date
+    state = InstanceState(holder.state)
+    remedy = "retry or rerun it" if state.is_final else "wait for its end, or terminate it"
+    if state is InstanceState.READY:
+        remedy = "resume or terminate it"
+    return Refused(
+        f"workflow {workflow!r} has instance {holder.instance_id} for business date {day}, which is {state.name}: "
+        f"{remedy}, or submit with allow_duplicates",
+        Refusal.DATE_TAKEN,
+    )
+
+
+def _run_key(request: Request) -> dict[str, Any]:
+    return {"tenant": request.tenant, "purpose": IDEMPOTENCY, "run_key": request.idempotency_key}
