@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qflowd.jobs.calendars import calendar
     from qflowd.jobs.context import context
     from qflowd.jobs.decorators import job, on
-    from qflowd.jobs.exceptions import Cancelled, Defer, Fail, RetryAfter, RetryLater, Skip
+    from qflowd.jobs.exceptions import Cancelled, Defer, Fail, NotYet, RetryAfter, RetryLater, Skip
     from qflowd.model.errors import (
         AccessDenied,
         GrantsMissing,
@@ -40,7 +40,9 @@ _HOMES = {
     "context": "qflowd.jobs.context",
     "job": "qflowd.jobs.decorators",
     "on": "qflowd.jobs.decorators",
-    **dict.fromkeys(("Cancelled", "Defer", "Fail", "RetryAfter", "RetryLater", "Skip"), "qflowd.jobs.exceptions"),
+    **dict.fromkeys(
+        ("Cancelled", "Defer", "Fail", "NotYet", "RetryAfter", "RetryLater", "Skip"), "qflowd.jobs.exceptions"
+    ),
 }  # all others are errors
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "InvalidRequest",
     "InvalidWorkflow",
     "NotFound",
+    "NotYet",
     "OutsideCalendar",
     "QflowdError",
     "Rejected",

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from qflowd.define.settings import SETTINGS
+from qflowd.model.durations import parse_duration
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Backoff, Retry, Settings
@@ -26,6 +27,15 @@ class InvalidJob(QflowdError):
 
 
 @dataclass(frozen=True, slots=True)
+class Poll:
+    """The second phase of a job, how long to wait before each look, and how long after the submission at most (seconds)."""
+
+    function: Callable[..., Any]
+    every_s: float
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class JobSpec:
     """What `@job` recorded. `module`, `file` and `line` say where the decorator ran."""
 
@@ -38,6 +48,7 @@ class JobSpec:
     doc: str = ""
     settings: Settings = Settings()  # noqa: RUF009 - frozen
     compensation: str = ""  # name of the job that undoes it
+    poll: Poll | None = None  # where what it submits lands later
 
 
 _specs: dict[tuple[str, str], JobSpec] = {}
@@ -152,6 +163,7 @@ def _record(function: Callable[..., Any], name: str | None, title: str, settings
     with contextlib.suppress(AttributeError):  # an object with slots
         function.__qflowd_job__ = spec  # type: ignore[attr-defined]
         function.compensation = partial(_compensation, module, label)  # type: ignore[attr-defined]
+        function.poll = partial(_poll, module, label)  # type: ignore[attr-defined]
     return function
 
 
@@ -188,9 +200,53 @@ def _record_compensation(module: str, name: str, function: Any, settings: dict[s
     label, title = settings.pop("name", None), settings.pop("title", "")
     function = _record(function, label, title, _settings(settings))
     function.__qflowd_compensates__ = name
-    _specs[module, name] = replace(undone, compensation=function.__qflowd_job__.name)
-    undone.function.__qflowd_job__ = _specs[module, name]  # type: ignore[attr-defined]
+    _amend(undone, compensation=function.__qflowd_job__.name)
     return function
+
+
+def _poll(module: str, name: str, /, *, every: str | float, within: str | float) -> Callable[[Any], Any]:
+    """`@fetch.poll(every="30s", within="20m")`: looks whether what `fetch` has submitted is there.
+
+    The function is given what `fetch` returned, and those params of `fetch` that it names.
+    """
+    periods: dict[str, float] = {}
+    for key, value in (("every", every), ("within", within)):
+        try:
+            periods[key] = parse_duration(value)
+        except ValueError as error:
+            raise InvalidJob(f"@{name}.poll: {key}={value!r}: {error}") from None
+    if periods["within"] < periods["every"]:
+        raise InvalidJob(f"@{name}.poll: within={within!r} is shorter than every={every!r}, so it would never look")
+
+    def record(function: Any) -> Any:
+        submitting = find(module, name)
+        if submitting.poll is not None:
+            raise InvalidJob(f"job {name!r} already has a poll, {submitting.poll.function.__name__}; it can have one")
+        _check_poll(function, submitting)
+        _amend(submitting, poll=Poll(function, periods["every"], periods["within"]))
+        return function
+
+    return record
+
+
+def _check_poll(function: Any, submitting: JobSpec) -> None:
+    _check_function(function)
+    known = inspect.signature(submitting.function).parameters
+    given = list(inspect.signature(function).parameters.values())
+    if not given or given[0].kind is inspect.Parameter.VAR_KEYWORD:
+        raise InvalidJob(f"@{submitting.name}.poll: {function.__name__} needs a parameter for what the job returned")
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        return
+    for parameter in given[1:]:
+        if parameter.kind is not parameter.VAR_KEYWORD and parameter.name not in known:
+            raise InvalidJob(
+                f"@{submitting.name}.poll: the job has no param {parameter.name!r}; it has {', '.join(known) or 'none'}"
+            )
+
+
+def _amend(spec: JobSpec, **changes: Any) -> None:
+    _specs[spec.module, spec.name] = amended = replace(spec, **changes)
+    spec.function.__qflowd_job__ = amended  # type: ignore[attr-defined]
 
 
 def _check_function(function: Any) -> None:

@@ -19,6 +19,10 @@ class Fail(_ForReason):
     """Ends the task FAILED, whatever retries are left: `reason`, its error text, is nothing that time repairs."""
 
 
+class NotYet(_ForReason):
+    """Raised by the `poll` of a job in two phases: it is not there; look again. `reason` is shown while it waits."""
+
+
 class _Later(Exception):
     """Carries an instant: exactly one of `delay_s` (seconds from now, 0 or more) and `until` (with a time zone).
 

@@ -1,7 +1,7 @@
 """From what `@job` recorded to the job that a daemon registers."""
 
 from qflowd.jobs.decorators import JobSpec
-from qflowd.jobs.signature import params_schema
+from qflowd.jobs.signature import params_schema, signature
 from qflowd.model.jsontext import clean_text
 from qflowd.model.workflow import Job
 
@@ -13,8 +13,10 @@ def recorded_job(spec: JobSpec, *, module: str, file: str, digest: str) -> Job:
         module: that a worker imports to find it; empty for one that runs in this process.
         digest: SHA-256 of the file, hex.
 
-    Raises: InvalidJob for a parameter that cannot come from JSON.
+    Raises: InvalidJob for a parameter that cannot come from JSON, or a hint of its `poll` that cannot be resolved.
     """
+    if spec.poll is not None:
+        signature(spec.poll.function)
     return Job(
         name=spec.name,
         module=module,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from qflowd.jobs import decorators
 from qflowd.jobs.decorators import InvalidJob
 from qflowd.jobs.manifest import install_from
+from qflowd.jobs.polls import in_phases
 from qflowd.jobs.signature import Signature, signature
 
 
@@ -49,14 +50,14 @@ class JobLoader:
             result = loaded(_attribute(module_name, path))
         else:
             spec = decorators.find(module, job)
-            result = Loaded(decorators.outermost(spec), signature(spec.function))
+            result = Loaded(in_phases(decorators.outermost(spec), spec), signature(spec.function))
         self.loaded[module, job] = result
         return result
 
 
 def loaded(function: Callable[..., Any]) -> Loaded:
     """`function`, ready to be called."""
-    return Loaded(function, signature(function))
+    return Loaded(in_phases(function, getattr(function, "__qflowd_job__", None)), signature(function))
 
 
 def _attribute(module: str, path: str) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ import logging
 import os
 import time
 
-from qflowd import Defer, Skip, context, job
+from qflowd import Defer, NotYet, Skip, context, job
 
 
 @job
@@ -97,6 +97,20 @@ def put_off(gate: str) -> str:
     if not os.path.exists(gate):
         raise Defer(3600, reason="the exchange has not published yet")
     return "ok"
+
+
+@job
+def ordered(gate: str, pieces: int) -> str:
+    print("submitted")
+    return gate
+
+
+@ordered.poll(every="50ms", within="5m")
+def landed(ticket: str, pieces: int) -> int:
+    """Not before the file `ticket` is there."""
+    if not os.path.exists(ticket):
+        raise NotYet(f"0 of {pieces} pieces")
+    return pieces
 
 
 @job

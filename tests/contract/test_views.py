@@ -95,6 +95,21 @@ def test_a_task_that_put_itself_off_says_until_when_and_why(desk: Desk, tmp_path
     desk.command("terminate", number)
 
 
+def test_what_lands_later_is_submitted_once_and_looked_for_without_an_attempt(desk: Desk, tmp_path: Path):
+    gate = tmp_path / "landed"
+    number = desk.submit(job="ordered", params=json.dumps({"gate": str(gate), "pieces": 5}))
+    desk.answer(number)
+    until(
+        lambda: "0 of 5 pieces" in (desk.tasks(number)["ordered"]["wait_reason"] or ""),
+        what="a look that found nothing",
+    )
+    gate.touch()
+    assert desk.ended(number)["state"] == "SUCCESS"
+    task = desk.tasks(number)["ordered"]
+    assert (task["attempt"], task["output"]) == (1, "5")
+    assert [line["message"] for line in rows(desk, "logs", number)] == ["submitted"]
+
+
 def test_what_a_running_task_tells_of_its_progress_is_in_its_row(desk: Desk, tmp_path: Path):
     gate = tmp_path / "gate"
     number = desk.submit(job="counting", params=json.dumps({"gate": str(gate)}))
