@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Intent, TaskKind, TaskState
 from qflowd.store.tx import Store
+from tests.support.kept_plans import AMONG, ask_of
 
 MOST = 100  # instances that are asked at once
 
@@ -28,18 +29,17 @@ def silent(store: Store) -> Iterator[str]:
     if wait:
         silent_tasks = (
             "SELECT t.id, t.state, t.kind FROM qflow.tasks x JOIN qflow.task_instance t ON t.id = x.id "
-            f"WHERE x.instance_id IN ({_codes(number for (number,) in wait)}) AND t.state IN ({waiting}) "
-            "AND x.wait_reason IS NULL"
+            f"WHERE x.instance_id {AMONG} AND t.state IN ({waiting}) AND x.wait_reason IS NULL"
         )
-        for number, state, kind in ask(silent_tasks):
+        for number, state, kind in ask_of(store, silent_tasks, [number for (number,) in wait]):
             yield f"W1: task {number} ({TaskKind(kind).name}) is {TaskState(state).name}, and does not say why it waits"
     stand = ask(f"{opened} AND NOT EXISTS ({rows} AND t.state IN ({held})) ORDER BY i.id LIMIT {MOST}")
     if stand:
         silent_instances = (
             "SELECT x.id, x.state, i.intent FROM qflow.instances x JOIN qflow.workflow_instance i ON i.id = x.id "
-            f"WHERE x.id IN ({_codes(number for (number,) in stand)}) AND x.wait_reason IS NULL"
+            f"WHERE x.id {AMONG} AND x.wait_reason IS NULL"
         )
-        for number, state, intent in ask(silent_instances):
+        for number, state, intent in ask_of(store, silent_instances, [number for (number,) in stand]):
             name = f"instance {number} ({state}, intent {Intent(intent).name})"
             yield f"W1: {name} has no task that runs, and does not say why"
 
