@@ -102,11 +102,13 @@ class Desk:
         """The instance once it has ended."""
         answer = self.answer(number, timeout_s=timeout_s)
         assert answer["state"] == "ACCEPTED", answer["error"]
-        return until(
-            lambda: (row := self.instance(answer["instance_id"]))["state"] in FINAL and row,
+        ask = "SELECT state FROM qflow.instances WHERE id = %s"  # a server takes long to plan the other columns
+        until(
+            lambda: self.run(ask, (answer["instance_id"],))[0]["state"] in FINAL,
             timeout_s,
             what=f"the end of instance {number}",
         )
+        return self.instance(answer["instance_id"])
 
     def tasks(self, number: int) -> dict[str, Row]:
         rows = self.run("SELECT * FROM qflow.tasks WHERE instance_id = %s ORDER BY id", (number,))
@@ -114,10 +116,11 @@ class Desk:
 
     def task(self, number: int, key: str, state: str, timeout_s: float = 20) -> Row:
         """A task once it is in this state."""
+        ask = "SELECT 1 FROM qflow.tasks WHERE instance_id = %s AND task = %s AND state = %s"
         return until(
-            lambda: (row := self.tasks(number).get(key)) and row["state"] == state and row,
+            lambda: self.run(ask, (number, key, state)) and (row := self.tasks(number)[key])["state"] == state and row,
             timeout_s,
-            what=f"task {key} of {number} in state {state}: {self.tasks(number).get(key)}",
+            what=f"task {key} of {number} in state {state}",
         )
 
     def command(self, action: str, instance_id: int | None = None, **values: Any) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from tests.contract.desk import Desk
 from tests.support.daemon import until
@@ -73,12 +74,16 @@ def test_a_held_instance_can_be_terminated(desk: Desk):
     assert desk.ended(number)["state"] == "TERMINATED"
 
 
-def test_greater_priority_is_sooner(desk: Desk):
-    blocker = desk.submit(job="in_turn", params='{"seconds": 1.5}')
-    desk.task(blocker, "in_turn", "RUNNING")
+def test_greater_priority_is_sooner(desk: Desk, tmp_path: Path):
+    gate = tmp_path / "gate"
+    blocker = desk.submit(job="held", params=json.dumps({"gate": str(gate)}))
+    desk.task(blocker, "held", "RUNNING")
     numbers = {
         p: desk.submit(job="in_turn", priority=p, params=json.dumps({"label": str(p)})) for p in (0, -1000, 1000, 10)
     }
+    for number in numbers.values():
+        desk.task(number, "in_turn", "READY")
+    gate.touch()
     for number in numbers.values():
         desk.ended(number)
     started = sorted(numbers, key=lambda p: desk.tasks(numbers[p])["in_turn"]["started_at"])
