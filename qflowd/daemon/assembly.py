@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from qflowd.config.records import Config, PoolConfig
 from qflowd.engine.admission.admit import Admitter
 from qflowd.engine.admission.intake import Intake
+from qflowd.engine.backfills.backfills import Backfills
 from qflowd.engine.child_workflows.children import Children
 from qflowd.engine.commands.inbox import Commands
 from qflowd.engine.commands.sweep import Sweep
@@ -49,6 +50,7 @@ def instance_services(store: Store, topics: Topics, intake: Intake, daemon_id: C
     plans, lanes, jobs = intake.plans, intake.lanes, intake.jobs
     return [
         Schedules(store, topics),
+        Backfills(store, topics),
         Commands(store, plans, lanes, jobs, topics),
         Timers(store, topics),
         Admitter(store, intake, topics),

@@ -123,6 +123,26 @@ class DaemonState(IntEnum):
     GONE = 3
 
 
+class BackfillState(IntEnum):
+    """Where a backfill stands. From DONE on it is over."""
+
+    RUNNING = 0
+    PAUSED = 1  # it submits nothing; what it has submitted runs
+    STOPPING = 2  # as PAUSED, for good
+    DONE = 3
+    STOPPED = 4
+
+
+class DateState(IntEnum):
+    """What has become of one date of a backfill. From DONE on it has ended."""
+
+    OPEN = 0  # nothing is submitted for it yet
+    ACTIVE = 1
+    DONE = 2
+    FAILED = 3  # or terminated, or rejected
+    SKIPPED = 4  # it had a good run, or an open one, when its turn came
+
+
 class AnswerState(StrEnum):
     """What became of a row in an inbox; stored as the word itself, since clients read the table."""
 

@@ -45,6 +45,8 @@ _STATES: dict[str, type[IntEnum]] = {
     "kind": states.TaskKind,
     "version": states.VersionState,
     "daemon": states.DaemonState,
+    "backfill": states.BackfillState,
+    "of_date": states.DateState,
 }
 _TYPES = {"bigint", "int", "smallint", "double", "text", "date", "instant", "microseconds", "numbers"}
 _DIALECTS = {"sqlite", "postgres", "mysql"}

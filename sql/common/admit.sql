@@ -51,13 +51,15 @@ LEFT JOIN qflow.workflow_instance i ON i.id = h.instance_id
 WHERE h.definition_id = :definition_id AND h.business_date = CAST(:business_date AS {date_cast})
 
 -- name: insert_instances
+-- Which backfill it is of is asked of none but those that say they are of one.
 INSERT INTO qflow.workflow_instance (id, tenant, version_id, job, name, state, open_closers, next_ordinal, priority,
     business_date, trigger_type, schedule, fire_at, params, overrides, deadline_at, created_at, started_at, concurrency_key,
-    default_pool, definition_id, meter, updated_at)
+    default_pool, definition_id, meter, backfill, updated_at)
 SELECT r.id, r.tenant, r.version_id, r.job, r.name, r.state, r.open_closers, r.next_ordinal, r.priority, r.business_date,
     r.trigger_type, r.schedule, r.fire_at, r.params, r.overrides, r.deadline_at, r.created_at, r.started_at,
     r.concurrency_key, r.default_pool,
-    (SELECT v.definition_id FROM qflow.workflow_version v WHERE v.id = r.version_id), r.meter, :now
+    (SELECT v.definition_id FROM qflow.workflow_version v WHERE v.id = r.version_id), r.meter,
+    CASE WHEN r.trigger_type = 'backfill' THEN (SELECT x.backfill_id FROM qflow.backfill_date x WHERE x.submission_id = r.id) END, :now
 FROM {rows: id bigint, tenant text, version_id bigint, job text, name text, state smallint, open_closers int, next_ordinal int,
     priority smallint, business_date date, trigger_type text, schedule text, fire_at instant, params text, overrides text,
     deadline_at instant, created_at instant, started_at instant, concurrency_key text, default_pool text,

@@ -23,3 +23,5 @@ GRANT SELECT ON qflow.audit_entries TO qflow_client;
 GRANT SELECT ON qflow.quotas TO qflow_client;
 GRANT SELECT ON qflow.usage_days TO qflow_client;
 GRANT SELECT ON qflow.calendar_overrides TO qflow_client;
+GRANT SELECT ON qflow.backfills TO qflow_client;
+GRANT SELECT ON qflow.backfill_dates TO qflow_client;

@@ -11,4 +11,5 @@ GRANT INSERT (tenant, name, payload, sent_by, created_at) ON qflow.signals TO qf
 GRANT SELECT ON qflow.instances, qflow.tasks, qflow.compensations, qflow.breakpoints, qflow.attempts, qflow.failures,
     qflow.handled_failures, qflow.logs, qflow.workflows, qflow.versions, qflow.task_definitions, qflow.schedules,
     qflow.fires, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
-    qflow.quotas, qflow.usage_days, qflow.calendar_overrides TO qflow_client;
+    qflow.quotas, qflow.usage_days, qflow.calendar_overrides, qflow.backfills,
+    qflow.backfill_dates TO qflow_client;

@@ -205,7 +205,7 @@ def test_texts_that_no_database_holds_are_refused(desk: Desk):
 
 BAD_COMMANDS = {
     "unknown action": ({"action": "explode", "instance_id": 1}, "there is no action 'explode'"),
-    "later action": ({"action": "backfill", "instance_id": 1}, "'backfill' is not supported yet"),
+    "later action": ({"action": "purge", "instance_id": 1}, "'purge' is not supported yet"),
     "empty action": ({"action": ""}, "there is no action ''"),
     "no target": ({"action": "terminate"}, "terminate needs an instance_id"),
     "unknown instance": ({"action": "retry", "instance_id": 999_999}, "there is no instance 999999"),

@@ -35,6 +35,8 @@ VIEWS = (
     "quotas",
     "usage_days",
     "calendar_overrides",
+    "backfills",
+    "backfill_dates",
 )
 
 OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch")  # columns of inboxes that no client writes

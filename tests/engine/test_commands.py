@@ -31,6 +31,7 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "activate",
         "archive",
         "archive_task",
+        "backfill",
         "canary",
         "cancel",
         "close_breaker",
@@ -45,17 +46,20 @@ def test_every_action_is_one_registered_function_and_says_when_it_is_not_possibl
         "open_breaker",
         "override_day",
         "pause",
+        "pause_backfill",
         "pause_limit",
         "priority",
         "rerun",
         "restore_day",
         "resume",
+        "resume_backfill",
         "resume_limit",
         "retry",
         "rollback",
         "set_limit",
         "skip",
         "start",
+        "stop_backfill",
         "terminate",
         "trigger",
         "unarchive",
@@ -83,7 +87,7 @@ def test_a_refusal_names_all_that_is_possible_in_the_state(state):
     assert {"terminate"} <= possible or state.is_final
 
 
-@pytest.mark.parametrize("action", ["publish", "backfill"])
+@pytest.mark.parametrize("action", ["publish", "purge"])
 def test_an_action_of_a_later_version_says_so(lab, action):
     state, error = lab.command(action, 1)
     assert (state, error.split(";")[0]) == ("REJECTED", f"action {action!r} is not supported yet")

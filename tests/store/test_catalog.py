@@ -65,7 +65,7 @@ TEXTS = {
     *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
     *("after_name", "after_token", "password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
-    *("calendar", "session_time", "session_days", "day_window", "hours", "set_by"),
+    *("calendar", "session_time", "session_days", "day_window", "hours", "set_by", "timezone", "hold", "paused_by"),
     *("states", "tag", "levels", "search", "pool", "error_class"),
 }
 TEXT_IN = {
@@ -78,7 +78,11 @@ TEXT_IN = {
     "update_tenant": {"state"},
     "find_parts_named": {"label"},
 }  # numbers elsewhere
-DATE_IN = {"list_usage": {"first", "last"}}
+DATE_IN = {
+    "list_usage": {"first", "last"},
+    "insert_backfill": {"first_date", "last_date"},
+    "find_overlapping_backfill": {"first_date", "last_date"},
+}
 HOT = {
     "list_heads",
     "claim_tasks",

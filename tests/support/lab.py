@@ -15,6 +15,7 @@ from unittest import mock
 from qflowd.define.workflow_file import parse
 from qflowd.engine.admission.admit import Admitter
 from qflowd.engine.admission.intake import Intake
+from qflowd.engine.backfills.backfills import Backfills
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.child_workflows.children import Children
 from qflowd.engine.claiming.claim import Claim, Claimed
@@ -107,6 +108,7 @@ class Lab:
             self.topics.subscribe(topic, lambda topic=topic: self.published.append(topic))  # type: ignore[misc]
         self.admit = Admitter(self.store, Intake(self.plans, self.lanes, self.jobs), self.topics)
         self.commands = Commands(self.store, self.plans, self.lanes, self.jobs, self.topics)
+        self.backfills = Backfills(self.store, self.topics)
         self.sweep = Sweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.children = Children(self.store, self.plans, self.topics, lambda: owner)

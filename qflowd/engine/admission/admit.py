@@ -10,7 +10,7 @@ from typing import ClassVar
 from qflowd.engine.admission.intake import ALL, BATCH, Admitted, Intake, answer
 from qflowd.engine.admission.stray_ids import StrayIds
 from qflowd.engine.concurrency.overlap import Skipped
-from qflowd.engine.plans.instances import CHILD_TRIGGER
+from qflowd.engine.plans.instances import BACKFILL_TRIGGER, CHILD_TRIGGER
 from qflowd.engine.refusal import Refused
 from qflowd.engine.service import Topics, log_refused, log_some
 from qflowd.model.errors import StoreUnavailable
@@ -86,6 +86,8 @@ def publish(store: Store, topics: Topics, batch: Admitted) -> None:
         topics.publish("child")
     if batch.has_replaced:
         topics.publish("command")
+    if any(trigger_type == BACKFILL_TRIGGER for _, _, trigger_type, _ in batch.rejected):
+        topics.publish("backfill")
     if batch.taken and store.instruments.listeners:
         instances, rejected = len(batch.admissions), len(batch.rejected)
         tasks = sum(len(admission.plan.tasks) for admission in batch.admissions)

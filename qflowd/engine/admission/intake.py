@@ -19,7 +19,7 @@ from qflowd.engine.caches import LaneIds, LaneKey, Plans, RegisteredJobs
 from qflowd.engine.calendars.calendar_books import CalendarBooks
 from qflowd.engine.child_workflows.child_cycles import refuse_cycle
 from qflowd.engine.commands.pause_workflow import begin_paused
-from qflowd.engine.concurrency.overlap import refuse_skipped, take_turns
+from qflowd.engine.concurrency.overlap import take_turns
 from qflowd.engine.definitions.archive import why_archived
 from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
@@ -201,16 +201,14 @@ class Intake:
             self._unreadable.warn_once("submission", row.id, error)
             return None
 
-    def check(self, tx: Tx, number: int) -> None:
-        """Would a submission that is in the inbox be admitted now?
+    def check(self, tx: Tx, request: Request) -> Admission:
+        """The admission that a request would get now; whether others that run have it wait, or refused, is not asked.
 
         Raises: Refused, with the answer that it would get; InvalidWorkflow, InvalidExpression for what a newer qflowd has stored.
         """
-        request = read_request(tx.one("load_submission", id=number)._asdict(), tx.now)
-        wall = self.walls.look(tx, request.tenant)
-        admission = self._admission(tx, request, {}, wall)
+        admission = self._admission(tx, request, {}, self.walls.look(tx, request.tenant))
         refuse_dated(tx, admission)
-        refuse_skipped(tx, admission)
+        return admission
 
     def _admission(self, tx: Tx, request: Request, definitions: Definitions, wall: Wall | None) -> Admission:
         plan = self._plan(tx, request, definitions)

@@ -134,8 +134,7 @@ class Children:
         topics = set(batch.topics())
         if batch.effects.has_advanced:
             topics.add("ready")
-        if closed and self._instances.may_be_awaited(closed):
-            topics.add("turn")
+        topics |= self._instances.awaited_by(closed)
         self._instances.forget([*closed, *(instance_id for _, instance_id, _ in links)])
         self._topics.publish(*topics)
 

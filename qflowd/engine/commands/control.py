@@ -110,6 +110,7 @@ class Verb(NamedTuple):
     is asked for failures that nobody has handled, not for instances. `takes_task`: it may be asked of one task of
     each; `needs_task`: it must be, and tasks that failed may be named by a filter. `takes_workflow`: a
     workflow may be named instead of an instance. `reason_is`: what becomes of the reason that it cannot do without.
+    `has_dry_run`: it can be tried, although it is not for many instances.
     """
 
     carry_out: CarryOut
@@ -123,6 +124,7 @@ class Verb(NamedTuple):
     takes_workflow: bool = False
     reason_is: str = ""
     args: Mapping[str, Reader[Any]] | None = NOTHING
+    has_dry_run: bool = False
 
     def check(self, command: Command) -> None:
         """Raises: Refused if the command lacks a reason, holds args that mean nothing, or is for a task and cannot be."""
@@ -130,9 +132,10 @@ class Verb(NamedTuple):
             raise Refused(f"{command.action} is not for single tasks; leave out the task", Refusal.FAULTY)
         if self.reason_is and not command.reason and not command.is_dry_run:
             raise Refused(f"{command.action} needs a reason{self.reason_is}", Refusal.FAULTY)
-        if command.is_dry_run and not self.batch:
+        if command.is_dry_run and not (self.batch or self.has_dry_run):
+            others = ", ".join(sorted(action for action, verb in VERBS.items() if verb.batch or verb.has_dry_run))
             raise Refused(
-                f"args.dry_run: there is no dry run of {command.action}; there is of {for_many()}", Refusal.FAULTY
+                f"args.dry_run: there is no dry run of {command.action}; there is of {others}", Refusal.FAULTY
             )
         if self.args is not None:
             fields = fields_of_args(command)

@@ -40,7 +40,7 @@ def _about(command: Command) -> tuple[str, str, dict[str, Any]]:
     for column, kind in TARGETS:
         if (name := getattr(command, column)) is not None:
             return kind, str(name), values
-    for kind in ("limit", "calendar"):
+    for kind in ("limit", "calendar", "backfill"):
         if kind in command.args:
             return kind, str(command.args[kind]), values
     return "command", str(command.id), values

@@ -127,7 +127,9 @@ class Sweep:
         took_s = boottime() - began
         if gone := sum(target.is_end and rows == 0 for target, rows in zip(targets, left, strict=True)):
             self._store.instruments.emit(InstancesTerminated(gone))
-            self._topics.publish("turn", "compensate")  # one that ran out of its timeout may have to be undone
+            self._topics.publish(
+                "turn", "backfill", "compensate"
+            )  # one that ran out of its timeout may have to be undone
         if None in left:
             parts: int = sum(-(-target.ordinals // PART) for target in targets)
             return min(took_s * REST, RESTS_S / parts)

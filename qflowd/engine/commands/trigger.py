@@ -22,8 +22,10 @@ from qflowd.engine.commands.control import (
     verb,
 )
 from qflowd.engine.commands.pause_task import let_through, named_task
+from qflowd.engine.concurrency.overlap import refuse_skipped
 from qflowd.engine.finishing.timers import RUN
 from qflowd.engine.refusal import Refused, no_active_version, no_such_task
+from qflowd.engine.request import read_request
 from qflowd.model import jsontext
 from qflowd.model.ids import task_id
 from qflowd.model.refusals import Refusal
@@ -116,5 +118,6 @@ def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> Reply:
         "trigger_type": "trigger",
     }
     submitted = tx.one("insert_submission", **(SUBMISSION | columns))
-    Intake(caches.plans, caches.lanes, caches.jobs).check(tx, submitted.id)
+    request = read_request(tx.one("load_submission", id=submitted.id)._asdict(), tx.now)
+    refuse_skipped(tx, Intake(caches.plans, caches.lanes, caches.jobs).check(tx, request))
     return Reply({"instance_id": submitted.id, "workflow": command.workflow, "task": command.task}, ("submission",))

@@ -45,6 +45,7 @@ REMEMBERED = REMEMBERED_OUTPUTS = 16 << 20  # characters, of all instances and o
 REMEMBERED_ITEMS = 32 << 20  # bytes, of the lists of all maps
 LARGEST_REMEMBERED = 4096  # of one output
 CHILD_TRIGGER = "workflow"  # `trigger_type` of instances that a task has started
+BACKFILL_TRIGGER = "backfill"  # and of those of a backfill
 OVERHEAD = 800  # of an instance or an output, beside its text
 
 
@@ -66,6 +67,7 @@ class LoadedInstance:
     rendered: dict[tuple[str, str], str] = field(default_factory=dict)
     round: int = 0  # the newest of the claimed rows that it was read for
     is_child: bool = False  # a task of another instance waits for its end
+    is_of_backfill: bool = False
 
     @property
     def outer(self) -> Settings:
@@ -162,12 +164,15 @@ class Instances:
         """Keep outputs, by task id and round, for the tasks that come after them: small ones."""
         self.outputs.remember([item for item in outputs if item[1] is None or len(item[1]) <= LARGEST_REMEMBERED])
 
-    def may_be_awaited(self, instance_ids: Iterable[int]) -> bool:
-        """May others wait for the end of one of these? Of one that is no longer loaded they may."""
-        return any(
-            instance is None or instance.is_child or instance.plan.workflow.concurrency is not None
-            for instance in map(self._loaded.get, instance_ids)
-        )
+    def awaited_by(self, instance_ids: Iterable[int]) -> set[str]:
+        """The topics of those who may wait for the end of one of these. For one that is no longer loaded all may."""
+        topics = set()
+        for instance in map(self._loaded.get, instance_ids):
+            if instance is None or instance.is_child or instance.plan.workflow.concurrency is not None:
+                topics.add("turn")
+            if instance is None or instance.is_of_backfill:
+                topics.add("backfill")
+        return topics
 
     def forget(self, instance_ids: Iterable[int]) -> None:
         """They have ended."""
@@ -197,11 +202,12 @@ class Instances:
             business_date=None if row.business_date is None else str(row.business_date),
             calendar=plan.workflow.calendar,
         )
-        is_child = row.trigger_type == CHILD_TRIGGER
+        waiting = {
+            "is_child": row.trigger_type == CHILD_TRIGGER,
+            "is_of_backfill": row.trigger_type == BACKFILL_TRIGGER,
+        }
         scope |= {"params": params}
-        return LoadedInstance(
-            row.id, plan, row.tenant, params, scope, facts, overrides, OVERHEAD + size, is_child=is_child
-        )
+        return LoadedInstance(row.id, plan, row.tenant, params, scope, facts, overrides, OVERHEAD + size, **waiting)
 
 
 def limits_of(row: Any) -> Limits | None:

@@ -283,8 +283,8 @@ class Executor:
 
     def _after_commit(self, batch: Batch, closed: list[int]) -> None:
         self._failures = 0
-        if closed and self._instances.may_be_awaited(closed):
-            self._topics.publish("turn")
+        if closed:
+            self._topics.publish(*self._instances.awaited_by(closed))
         self._instances.forget(closed)
         self._topics.publish(*batch.topics())
         if closed and batch.attempts:

@@ -263,7 +263,8 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
     -- An instance has one parent, and perhaps a compensation of it that waits for its own; a join by an index that is not
     -- unique makes a planner count five.
     (SELECT MAX(p.parent_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_instance_id,
-    (SELECT MIN(p.task_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_task_id
+    (SELECT MIN(p.task_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_task_id,
+    i.backfill AS backfill_id
 FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
@@ -589,3 +590,56 @@ FROM qflow.usage_day u
 {replace_view} qflow.calendar_overrides AS
 SELECT o.calendar, o.day, o.kind, NULLIF(o.hours, '') AS hours, o.reason, o.set_by, {instant: o.set_at} AS set_at, o.tenant
 FROM qflow.calendar_override o
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.backfills}
+;
+-- A date whose run failed, and was retried since, counts as what it is now.
+{replace_view} qflow.backfills AS
+SELECT y.id, y.tenant, y.workflow, y.state, y.first_date, y.last_date, y.calendar, y.only_missing, y.date_order, y.max_active,
+    y.priority, y.params, y.day_window, y.timezone, y.total, y.done, y.failed, y.skipped, y.active,
+    y.total - y.done - y.failed - y.skipped - y.active AS waiting,
+    CASE WHEN y.is_over = 1 THEN 1.0 ELSE ROUND(1.0 * (y.done + y.failed + y.skipped) / y.total, 4) END AS progress,
+    CASE WHEN y.is_over = 0 AND y.done + y.failed > 0
+        THEN y.run_s / (y.done + y.failed) * (y.total - y.done - y.failed - y.skipped) / y.max_active END AS remaining_s,
+    CASE WHEN y.state = 'PAUSED' THEN {concat: 'paused', CASE WHEN y.paused_by IS NULL THEN '' ELSE {concat: ' by ', y.paused_by} END}
+        WHEN y.state = 'STOPPING' THEN {concat: 'is being stopped; runs that have not ended: ', y.active}
+        WHEN y.state <> 'RUNNING' THEN NULL
+        WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
+            THEN 'no daemon is running'
+        WHEN y.archived_at IS NOT NULL THEN {concat: 'workflow ', y.workflow, ' is archived'}
+        WHEN y.enabled = 0 THEN {concat: 'workflow ', y.workflow, ' is disabled'}
+        WHEN y.workflow_paused_at IS NOT NULL THEN {concat: 'workflow ', y.workflow, ' is paused'}
+        WHEN y.resumes_at > {clock} THEN {concat: 'waits until ', {utc_text: y.resumes_at}, ': ', y.hold} END AS wait_reason,
+    y.reason, y.requested_by, {instant: y.created_at} AS created_at, {instant: y.updated_at} AS updated_at,
+    {instant: y.finished_at} AS finished_at
+FROM (SELECT b.id, b.tenant, d.workflow, {words: backfill b.state} AS state, b.first_date, b.last_date,
+        CASE WHEN b.calendar <> '' THEN b.calendar END AS calendar, b.only_missing,
+        CASE WHEN b.newest_first = 1 THEN 'newest' ELSE 'oldest' END AS date_order, b.max_active, b.priority, b.params,
+        CASE WHEN b.day_window <> '' THEN b.day_window END AS day_window, b.timezone, b.run_s, b.resumes_at, b.hold, b.paused_by,
+        b.reason, b.requested_by, b.created_at, b.updated_at, b.finished_at, d.archived_at, d.enabled,
+        d.paused_at AS workflow_paused_at, CASE WHEN b.state >= {backfill.DONE} THEN 1 ELSE 0 END AS is_over,
+        (SELECT COUNT(*) FROM qflow.backfill_date x WHERE x.backfill_id = b.id) AS total,
+        (SELECT COUNT(*) FROM qflow.backfill_date x WHERE x.backfill_id = b.id AND x.state = {of_date.DONE})
+            + (SELECT COUNT(*) FROM qflow.backfill_date x JOIN qflow.workflow_instance i ON i.id = x.submission_id
+                WHERE x.backfill_id = b.id AND x.state = {of_date.FAILED} AND i.state = {instance.SUCCESS}) AS done,
+        (SELECT COUNT(*) FROM qflow.backfill_date x LEFT JOIN qflow.workflow_instance i ON i.id = x.submission_id
+            WHERE x.backfill_id = b.id AND x.state = {of_date.FAILED} AND COALESCE(i.state, {instance.FAILED}) > {instance.SUCCESS}) AS failed,
+        (SELECT COUNT(*) FROM qflow.backfill_date x WHERE x.backfill_id = b.id AND x.state = {of_date.SKIPPED}) AS skipped,
+        (SELECT COUNT(*) FROM qflow.backfill_date x WHERE x.backfill_id = b.id AND x.state = {of_date.ACTIVE})
+            + (SELECT COUNT(*) FROM qflow.backfill_date x JOIN qflow.workflow_instance i ON i.id = x.submission_id
+                WHERE x.backfill_id = b.id AND x.state = {of_date.FAILED} AND i.state < {instance.SUCCESS}) AS active
+    FROM qflow.backfill b JOIN qflow.workflow_definition d ON d.id = b.definition_id) y
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.backfill_dates}
+;
+{replace_view} qflow.backfill_dates AS
+SELECT x.backfill_id, x.place, x.business_date,
+    {words: of_date CASE WHEN x.state = {of_date.FAILED} AND i.state < {instance.SUCCESS} THEN {of_date.ACTIVE}
+        WHEN x.state = {of_date.FAILED} AND i.state = {instance.SUCCESS} THEN {of_date.DONE} ELSE x.state END} AS state,
+    i.id AS instance_id, {words: instance i.state} AS instance_state,
+    CASE WHEN x.state = {of_date.FAILED} THEN COALESCE(i.error, s.error) END AS error,
+    {seconds: i.started_at, i.finished_at} AS duration_s, b.tenant
+FROM qflow.backfill_date x
+JOIN qflow.backfill b ON b.id = x.backfill_id
+LEFT JOIN qflow.workflow_instance i ON i.id = x.submission_id
+LEFT JOIN qflow.submissions s ON s.id = x.submission_id AND i.id IS NULL

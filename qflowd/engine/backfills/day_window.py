@@ -1,0 +1,28 @@
+"""The times of day at which a backfill submits, such as `22:00-06:00` in a zone."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from qflowd.calendars.hours import DAY, clock_of, format_hours, parse_hours, part_around
+from qflowd.define.readers import text
+from qflowd.model.workflow import Json
+from qflowd.model.zones import zone
+
+MOST_PARTS: Final = 5
+
+
+def read_window(value: Json) -> str:
+    """A window as it is stored. Raises: ValueError with what to write."""
+    parts = parse_hours(text(value))
+    if not 1 <= len(parts) <= MOST_PARTS:
+        raise ValueError(f"takes 1 to {MOST_PARTS} times of day, such as 22:00-06:00")
+    return format_hours(parts)
+
+
+def opens_at(window: str, timezone: str, now: datetime) -> datetime | None:
+    """When a window opens next, in UTC; None if it is open now."""
+    parts, local = parse_hours(window), now.astimezone(zone(timezone))
+    if part_around(parts, clock_of(local)) is not None:
+        return None
+    wait = min((begin - clock_of(local)) % DAY for begin, _ in parts)
+    return (local + wait).astimezone(UTC)  # by the clock on the wall, so also over a change of the clocks
