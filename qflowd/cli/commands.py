@@ -29,6 +29,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Run": {
         "submit": "Submit a workflow or a single job; print the id.",
+        "backfill": "Run a workflow for each date of a range, a few at a time.",
         "ps": "List instances, open ones first.",
         "show": "Show one instance: tasks, what they wait for or returned, errors.",
         "why": "Say why an instance or a task does not continue.",
@@ -53,6 +54,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
         "definitions": "List task types and task definitions; define, archive or unarchive one.",
         "schedules": "List schedules; enable, disable or look into one.",
+        "backfills": "List backfills; show, pause, resume or stop one.",
         "calendars": "List calendars; show the year of one, its next sessions, whether it is open.",
         "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",
         "plugins": "List plugin files as each live daemon sees them, with errors.",

@@ -1,5 +1,6 @@
 """The SDK: `connect()` gives a client of a database or an HTTP API, `submit()` the controller of an instance."""
 
+from qflowd.client.backfill import Backfill
 from qflowd.client.client import Client
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
@@ -22,6 +23,7 @@ from qflowd.client.why import Why
 __all__ = [
     "Answer",
     "AttemptInfo",
+    "Backfill",
     "Breakpoint",
     "BreakpointInfo",
     "Client",

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from qflowd.client import requests
+from qflowd.client.backfill import Backfill
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.polling import ANSWER_S, poll
@@ -262,6 +263,10 @@ class Client(Views):
         """Let a day of a calendar be what its file says. Raises: as `command`."""
         args = {"calendar": calendar, "day": str(day)}
         return self.command("restore_day", args=args, reason=reason, timeout=timeout)
+
+    def backfill(self, id: int) -> Backfill:
+        """The controller of a backfill; `workflow(key).backfill()` makes one. That it exists is asked only by its methods."""
+        return Backfill(self, requests.whole(id, "id", most=LARGEST_INSTANCE))
 
     def limit(self, name: str) -> Limit:
         """The controller of a limit that all tenants share: how large it is, and whether it is paused."""

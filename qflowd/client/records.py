@@ -13,6 +13,7 @@ from qflowd.model.workflow import Json
 
 T = TypeVar("T")
 
+DATES: Final = ("business_date", "day", "first_date", "last_date")  # columns of views
 LARGEST_VALUE: Final = 64 << 20  # bytes; what is in the database has passed the engine's own limits
 
 
@@ -42,6 +43,7 @@ class InstanceInfo:
     wait_reason: str | None
     parent_instance_id: int | None  # where a task of another instance has started it
     parent_task_id: int | None
+    backfill_id: int | None  # that it is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,9 +282,19 @@ CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
         from_json,
     ),
     **dict.fromkeys(
-        ("progress", "duration_s", "cpu_s", "peak_memory_mb", "memory_mb", "lease_s", "share", "canary_share"),
+        (
+            "progress",
+            "duration_s",
+            "cpu_s",
+            "peak_memory_mb",
+            "memory_mb",
+            "lease_s",
+            "share",
+            "canary_share",
+            "remaining_s",
+        ),
         lambda number: None if number is None else float(number),
     ),
-    **dict.fromkeys(("business_date", "day"), lambda day: date.fromisoformat(day) if isinstance(day, str) else day),
-    "enabled": bool,
+    **dict.fromkeys(DATES, lambda day: date.fromisoformat(day) if isinstance(day, str) else day),
+    **dict.fromkeys(("enabled", "only_missing"), bool),
 }

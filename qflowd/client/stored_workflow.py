@@ -1,7 +1,8 @@
 """The controller of one workflow: its versions, which of them runs, and whether any does."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
 
 from qflowd.client import requests
 from qflowd.client.polling import ANSWER_S
@@ -55,6 +56,49 @@ class StoredWorkflow:
         Raises: NotFound; InvalidWorkflow if a newer qflowd has stored one of them.
         """
         return differences(self.version(before), self.version(after))
+
+    def backfill(  # noqa: PLR0913 - what its command takes, by name
+        self,
+        first: date | str,
+        last: date | str,
+        *,
+        calendar: str | None = None,
+        only_missing: bool = False,
+        order: Literal["oldest", "newest"] = "oldest",
+        max_active: int | None = None,
+        priority: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        window: str | None = None,
+        dry_run: bool = False,
+        reason: str | None = None,
+        timeout: float | None = ANSWER_S,
+    ) -> Answer:
+        """Run it for each date from `first` to `last`, a few at a time: `client.backfill(answer.result["backfill"])`.
+
+        Args:
+            calendar: whose sessions are the dates; default the workflow's; if it has none, all days.
+            only_missing: leave out dates with a good run, or an open one.
+            max_active: runs that are open at once, 1 to 1,000; default 4.
+            priority: of its runs, -1000 to 1000; default -100, so that they come behind others.
+            window: times of day at which it submits, in the zone of the calendar, such as "22:00-06:00".
+            dry_run: only tell the dates: `result["list"]`.
+
+        Raises: as `Client.command`.
+        """
+        args = {
+            "from": str(first),
+            "to": str(last),
+            "calendar": calendar,
+            "order": order,
+            "max_active": max_active,
+            "priority": priority,
+            "params": params,
+            "window": window,
+            "only_missing": only_missing or None,
+            "dry_run": dry_run or None,
+        }
+        given = {name: value for name, value in args.items() if value is not None}
+        return self._client.command("backfill", workflow=self.key, args=given, reason=reason, timeout=timeout)
 
     def activate(self, version: int, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
         """Let new instances run this version, until the workflow's file changes.

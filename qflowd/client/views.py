@@ -147,6 +147,11 @@ class Views:
         """Rows of the view `calendar_overrides`, by calendar and day; of one calendar if it is named."""
         return [row for row in self._list("list_calendar_overrides") if name in (None, row["calendar"])]
 
+    def backfills(self, limit: int = 20) -> list[dict[str, Any]]:
+        """The newest rows of the view `backfills`, newest first."""
+        batch = whole(limit, "limit", most=rows_at_once("show_backfills"))
+        return self._list("show_backfills", before=LARGEST_INSTANCE + 1, batch=batch)
+
     def jobs(self) -> list[dict[str, Any]]:
         """Rows of the view `jobs`."""
         return self._list("list_jobs")
@@ -171,14 +176,17 @@ class Views:
         """Rows of one of `READS`, of this tenant where it asks for one, with plain Python values."""
         return self.transport.read(statement, params)
 
-    def read_parts(self, statement: str, after: int = 0, **params: Any) -> Iterator[Any]:
-        """As `read_all`, of a statement that gives rows behind an id: some at a time, so that no answer is too large."""
+    def read_parts(self, statement: str, after: int = 0, *, key: str = "id", **params: Any) -> Iterator[Any]:
+        """As `read_all`, of a statement that gives rows behind one: some at a time, so that no answer is too large.
+
+        `key`: the column by whose values they are ordered.
+        """
         batch = rows_at_once(statement)
         while rows := self.read_all(statement, after=after, batch=batch, **params):
             yield from rows
             if len(rows) < batch:
                 return
-            after = rows[-1].id
+            after = getattr(rows[-1], key)
 
     def read_one(self, statement: str, *, wait_s: float = 0.0, **params: Any) -> Any:
         """The first row of a statement, or None; as `read_all`. `wait_s`: as of `Transport.read`."""

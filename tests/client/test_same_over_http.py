@@ -6,13 +6,13 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
 import qflowd
-from qflowd.client import Client, Instance, Limit, StoredDefinition, StoredWorkflow
+from qflowd.client import Backfill, Client, Instance, Limit, StoredDefinition, StoredWorkflow
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.conftest import KINDS, GetServer
@@ -49,6 +49,7 @@ class There:
     new: int  # a submission that nobody has taken
     rejected: int
     handled: int
+    backfill: int
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,10 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     stand_in.end(single)
     fire = {"definition_id": definition, "name": "cron", "fire_at": "NOW", "instance_id": mapped, "created_at": "NOW"}
     stand_in.sql(stand_in.insert("schedule_fire", **fire))
-    return There(mapped, undone, single, held, lab.submit("daily"), rejected, rows)
+    asked = {"from": "2026-11-14", "to": "2026-11-20", "calendar": "XSHG", "params": {"价": 1}, "window": "22:00-06:00"}
+    _, made = lab.command("backfill", workflow="daily", args=json.dumps(asked), requested_by="ann")
+    lab.backfills.tick()
+    return There(mapped, undone, single, held, lab.submit("daily"), rejected, rows, made["backfill"])
 
 
 Look = Callable[[Client, There], Any]
@@ -132,6 +136,10 @@ LOOKS: Mapping[str, Look] = {
     "Client.plugins": lambda c, t: c.plugins(),
     "Client.daemons": lambda c, t: c.daemons(),
     "Client.pools": lambda c, t: c.pools(),
+    "Client.backfills": lambda c, t: [c.backfills(), c.backfills(1)],
+    "Client.backfill": lambda c, t: repr(c.backfill(t.backfill)),
+    "Backfill.info": lambda c, t: c.backfill(t.backfill).info(),
+    "Backfill.dates": lambda c, t: c.backfill(t.backfill).dates(),
     "Client.limits": lambda c, t: c.limits(),
     "Client.workflow": lambda c, t: repr(c.workflow("daily")),
     "Client.limit": lambda c, t: repr(c.limit("vendor")),
@@ -185,6 +193,12 @@ WRITES: Mapping[str, Look] = {
     "Limit.resume": lambda c, t: c.limit("vendor").resume(timeout=0),
     "Limit.open": lambda c, t: c.limit("vendor").open(timeout=0),
     "Limit.close": lambda c, t: c.limit("vendor").close(timeout=0),
+    "Backfill.pause": lambda c, t: c.backfill(t.backfill).pause("r", timeout=0),
+    "Backfill.resume": lambda c, t: c.backfill(t.backfill).resume(timeout=0),
+    "Backfill.stop": lambda c, t: c.backfill(t.backfill).stop(terminate=True, timeout=0),
+    "StoredWorkflow.backfill": lambda c, t: c.workflow("daily").backfill(
+        date(2026, 11, 1), "2026-11-20", only_missing=True, order="newest", params={"价": 1}, dry_run=True, timeout=0
+    ),
     "StoredDefinition.archive": lambda c, t: c.task_definition("sum").archive(timeout=0),
     "StoredDefinition.unarchive": lambda c, t: c.task_definition("sum").unarchive(timeout=0),
     "StoredWorkflow.activate": lambda c, t: c.workflow("daily").activate(2, timeout=0),
@@ -212,6 +226,8 @@ FAULTS: Mapping[str, Look] = {
     "a version that is not there": lambda c, t: c.workflow("daily").version(9),
     "a workflow that is not there": lambda c, t: c.workflow("dayly").versions(),
     "a limit that is not there": lambda c, t: c.limit("vender").info(),
+    "a backfill that is not there": lambda c, t: c.backfill(4711).info(),
+    **{f"a backfill {value!r}": lambda c, t, v=value: c.backfill(v) for value in ("1", None, 0)},
     "a definition that is not there": lambda c, t: c.task_definition("some").info(),
     "a calendar that there is not": lambda c, t: c.calendar("XHKQ"),
     "a state that there is not": lambda c, t: list(c.instances(state="DONE")),
@@ -256,7 +272,7 @@ def test_what_is_read_is_the_same(pair: Pair, name: str):
 
 def test_what_is_much_is_read_in_parts(pair: Pair, monkeypatch: pytest.MonkeyPatch):
     looks = [LOOKS[f"Instance.{name}"] for name in ("tasks", "output", "attempts", "compensations", "logs")]
-    looks.append(LOOKS["Client.why"])
+    looks += [LOOKS["Client.why"], LOOKS["Backfill.dates"]]
     whole = [look(pair.by_http, pair.there) for look in looks]
     for module in ("instance", "views"):
         monkeypatch.setattr(f"qflowd.client.{module}.rows_at_once", lambda _name: 1)
@@ -300,7 +316,7 @@ def without_numbers(message: str) -> str:
 
 def test_every_public_method_is_covered():
     """A new one belongs into LOOKS or WRITES, so that it holds over HTTP as well."""
-    kinds = (Client, Instance, Limit, StoredDefinition, StoredWorkflow)
+    kinds = (Backfill, Client, Instance, Limit, StoredDefinition, StoredWorkflow)
     public = {f"{kind.__name__}.{name}" for kind in kinds for name, _ in inspect.getmembers(kind) if name[0] != "_"}
     assert sorted(public - LOOKS.keys() - WRITES.keys() - LEFT_OUT.keys()) == []
     assert sorted((LOOKS.keys() | WRITES.keys()) - public - {"Instance.id"}) == []

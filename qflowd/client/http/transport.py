@@ -11,6 +11,7 @@ import msgspec
 
 from qflowd.client.http.connection import ApiConnection
 from qflowd.client.http.faults import ApiReply
+from qflowd.client.records import DATES
 from qflowd.model.errors import AccessDenied, InvalidRequest, NotFound, Rejected
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _maker(columns: tuple[str, ...]) -> Any:
     """What makes a named tuple of a row's values in JSON: instants and dates are strings there."""
     kind = namedtuple("Row", columns)  # type: ignore[misc]  # noqa: PYI024 - columns are known at run time
     at = [i for i, name in enumerate(columns) if name == "at" or name.endswith("_at")]
-    on = [i for i, name in enumerate(columns) if name in ("business_date", "day")]
+    on = [i for i, name in enumerate(columns) if name in DATES]
 
     def make(values: list[Any]) -> Any:
         for i in at:

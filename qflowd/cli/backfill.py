@@ -1,0 +1,63 @@
+"""`qflowd backfill`: a workflow is run for each date of a range."""
+
+from typing import Any, Final, Unpack
+
+import click
+
+from qflowd.cli.commands import COMMANDS
+from qflowd.cli.control import CommandOptions, carry_out, command_options
+from qflowd.cli.session import merged, params_options
+
+SHOWN: Final = 10  # dates of a dry run; --json has all
+
+
+@click.command(
+    help=f"{COMMANDS['backfill']}\n\nA daemon drives it; `qflowd backfills show ID` says how far it has come."
+)
+@click.argument("workflow")
+@click.option("--from", "first", metavar="DATE", required=True, help="The first date: 2020-01-02.")
+@click.option("--to", "last", metavar="DATE", required=True, help="The last date.")
+@click.option(
+    "--calendar", metavar="NAME", help="Its sessions are the dates; if not given, those of the workflow's, or all days."
+)
+@click.option("--only-missing", is_flag=True, help="Leave out dates with a good run, or an open one.")
+@click.option("--order", type=click.Choice(["oldest", "newest"]), help="Which date comes first; oldest if not given.")
+@click.option("--max-active", type=int, metavar="N", help="Runs that are open at once; 4 if not given.")
+@click.option("--priority", type=int, help="-1000 to 1000, greater is sooner; -100 if not given: behind other runs.")
+@click.option(
+    "--window", metavar="TIMES", help="Times of day at which runs begin, in the calendar's zone: 22:00-06:00."
+)
+@params_options
+@click.option("--dry-run", is_flag=True, help="Only tell the dates.")
+@command_options
+def backfill(
+    *,
+    workflow: str,
+    first: str,
+    last: str,
+    given: dict[str, Any] | None,
+    pairs: dict[str, Any],
+    reason: str | None,
+    no_wait: bool,
+    as_json: bool,
+    **asked: Any,
+) -> int:
+    """See `help` above."""
+    options: CommandOptions = {"reason": reason, "no_wait": no_wait, "as_json": as_json}
+    return _make(workflow, {"from": first, "to": last, "params": merged(given, pairs), **asked}, **options)
+
+
+def _make(workflow: str, asked: dict[str, Any], **options: Unpack[CommandOptions]) -> int:
+    args = {name: value for name, value in asked.items() if value is not None and value is not False}
+    rows = [(f"backfill {workflow}", {"workflow": workflow, "args": args})]
+    return carry_out("backfill", rows, _outcome, is_one=True, **options)
+
+
+def _outcome(result: dict[str, Any]) -> str:
+    if "already" in result:
+        return str(result["already"])
+    what = f"{result['dates']:,} {result['of']}"
+    if "list" in result:
+        more = ", …" if result["dates"] > SHOWN else ""
+        return f"would run for {what}: {', '.join(result['list'][:SHOWN])}{more}"
+    return f"backfill {result['backfill']} runs for {what}; `qflowd backfills show {result['backfill']}`"
