@@ -31,6 +31,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
             *("pause", "resume", "terminate", "stop", "retry", "rerun", "skip", "compensate", "handle", "trigger"),
             *("mute", "unmute"),
             *("cancel", "enable", "disable", "priority"),
+            *("backfill", "pause_backfill", "resume_backfill", "stop_backfill"),
             *("set_limit", "unset_limit", "pause_limit", "resume_limit", "open_breaker", "close_breaker"),
         ),
         Role.OPERATE,
@@ -142,6 +143,8 @@ def check_words(call: Call, row: Mapping[str, Any], *, of_another: bool = False)
         refuse_filter(call, where)
     if isinstance(limit := args.get("limit"), str):
         refuse_limit(call, limit)
+    if isinstance(backfill := args.get("backfill"), int):
+        check_backfill(call, backfill)
     if row["action"] in OF_GROUPS:
         workflow, task = args.get("workflow"), args.get("task")
         refuse_group(call, workflow if isinstance(workflow, str) else None, task if isinstance(task, str) else "")
@@ -150,6 +153,19 @@ def check_words(call: Call, row: Mapping[str, Any], *, of_another: bool = False)
             check_cancel(call, whole(1, LARGEST_INSTANCE)(number))
         except ValueError as error:
             raise InvalidRequest(f"args.command: {error}") from None
+
+
+def check_backfill(call: Call, number: int) -> Any:
+    """A backfill, as a row of its view, whose workflow the caller's lists must let be run.
+
+    Raises: ApiFault 40302, 40401.
+    """
+    row = call.one("show_backfill", id=number) if 1 <= number <= LARGEST_INSTANCE else None
+    if row is None:
+        raise ApiFault(40401, f"there is no backfill {number}")
+    refuse_unlisted(call, workflow=row.workflow)
+    check_jobs(call, row.workflow, None)
+    return row
 
 
 def check_cancel(call: Call, number: int) -> None:

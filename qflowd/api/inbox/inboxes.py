@@ -118,7 +118,10 @@ def _object(row: Mapping[str, Any], number: int) -> tuple[str, str]:
         if row[column] is not None:
             return kind, str(row[column])
     args = from_json(row["args"]) or {}
-    return ("limit", str(args["limit"])) if "limit" in args else ("command", str(args.get("command", number)))
+    for kind in ("limit", "backfill"):
+        if kind in args:
+            return kind, str(args[kind])
+    return "command", str(args.get("command", number))
 
 
 def _stored(write: Callable[[], Any]) -> Any:
