@@ -163,3 +163,31 @@ def test_a_type_is_made_tried_used_and_deleted_once_nothing_uses_it(site: Site) 
             page.get_by_role("button", name="Delete").click()
             page.get_by_role("dialog").last.get_by_role("button", name="Delete").click()
             expect(page.get_by_role("main")).to_contain_text("yet")
+
+
+def test_a_backfill_is_watched_paused_and_stopped_beside_the_list(site: Site) -> None:
+    made = site.client.workflow("long").backfill("2026-11-16", "2026-11-20", calendar="XSHG", max_active=1)
+    number = made.result["backfill"]
+    with site.look() as page:
+        site.open(page, "backfills")
+        row = page.get_by_role("table", name="Backfills").locator("tbody tr")
+        expect(row).to_contain_text("2026-11-16 – 2026-11-20 XSHG")
+        expect(row).to_contain_text("0 / 5")
+        expect(row.get_by_role("img")).to_have_accessible_name("RUNNING 1, PENDING 4")
+        page.get_by_role("button", name=f"long #{number}").click()
+        drawer = page.get_by_role("dialog", name=f"long #{number}").first
+        expect(drawer).to_contain_text("at most 1, with priority -100")
+        expect(drawer).to_contain_text("done 0 · failed 0 · skipped 0 · active 1 · waiting 4")
+        dates = drawer.get_by_role("table", name="Dates and their runs").locator("tbody tr")
+        expect(dates).to_have_count(5)
+        expect(dates.first).to_contain_text("RUNNING")
+        for word, told in (("Pause", "paused by"), ("Resume", "RUNNING")):
+            drawer.get_by_role("button", name=f"{word} …").click()
+            page.get_by_role("dialog").last.get_by_role("button", name=word, exact=True).click()
+            expect(drawer).to_contain_text(told)
+        drawer.get_by_role("button", name="Stop …").click()
+        page.get_by_label("terminate the 1 that run").check()
+        page.get_by_role("dialog").last.get_by_role("button", name="Stop", exact=True).click()
+        expect(drawer).to_contain_text("STOPPED")
+        expect(dates.first).to_contain_text("TERMINATED")
+        expect(drawer.get_by_role("button", name="Stop …")).to_have_count(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -281,3 +282,22 @@ def test_it_is_refused_beside_another_one_of_the_same_dates_and_for_workflows_th
     daily.command("archive", workflow="daily")
     assert "is archived since" in ask(daily, **{"from": "2026-09-14", "to": "2026-09-20"})[1]
     assert tell(daily, "pause", 99) == ("REJECTED", "there is no backfill 99; `qflowd backfills` lists those there are")
+
+
+@pytest.mark.long
+def test_years_of_sessions_of_seven_tasks_never_hold_more_rows_open_than_they_may(lab):
+    tasks: dict[str, list[str]] = {name: [before] if before else [] for before, name in pairwise(["", *"abcdefg"])}
+    lab.workflow("years", tasks)
+    wanted = {"from": "2020-01-02", "to": "2026-11-20", "order": "newest", "only_missing": True}
+    assert ask(lab, "years", **wanted)[1]["dates"] == 1_668
+    opened = "SELECT COUNT(DISTINCT id >> 20), COUNT(*) FROM qflow.task_instance WHERE state < 5"
+    while lab.sql("SELECT state FROM qflow.backfill") == [(0,)]:
+        drive(lab)
+        instances, rows = lab.sql(opened)[0]
+        assert instances <= 4
+        assert rows <= 4 * len(tasks)
+        lab.ends(lab.claim())
+    assert lab.sql(COUNTS) == [("DONE", 1_668, 0, 0, 0, 0, 1_668)]
+    assert runs(lab)[0] == "2026-11-20"
+    assert len(set(runs(lab))) == 1_668
+    lab.check(drained=True)

@@ -18,6 +18,7 @@ export const loads = {
   '/instances/:id': { code: () => import('./pages/run/Run'), first: ofRun },
   '/failures': { code: () => import('./pages/failures/Failures') },
   '/schedules': { code: () => import('./pages/schedules/Schedules') },
+  '/backfills': { code: () => import('./pages/backfills/Backfills') },
   '/jobs': { code: () => import('./pages/jobs/Jobs') },
   '/daemons': { code: () => import('./pages/daemons/Daemons') },
   '/limits': { code: () => import('./pages/limits/Limits') },

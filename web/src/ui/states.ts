@@ -30,6 +30,8 @@ const table: Record<string, Sign> = {
   OPEN: { tone: 'bad', icon: Unplug },
   HALF_OPEN: { tone: 'held', icon: CircleDashed },
   CLOSED: { tone: 'good', icon: Check },
+  DONE: { tone: 'good', icon: Check },
+  STOPPED: { tone: 'held', icon: Ban },
   REJECTED: { tone: 'bad', icon: X },
 }
 

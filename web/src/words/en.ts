@@ -2,7 +2,7 @@
 export const en = {
   app: 'qflowd',
   nav: {
-    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', schedules: 'Schedules', jobs: 'Jobs & plugins', daemons: 'Daemons',
+    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', schedules: 'Schedules', backfills: 'Backfills', jobs: 'Jobs & plugins', daemons: 'Daemons',
     limits: 'Limits', types: 'Types', definitions: 'Definitions', calendars: 'Calendars', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
     fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
   },
@@ -13,7 +13,7 @@ export const en = {
     PENDING: 'PENDING', READY: 'READY', HELD: 'HELD', RESERVED: 'RESERVED', RUNNING: 'RUNNING', SUCCESS: 'SUCCESS', FAILED: 'FAILED',
     SKIPPED: 'SKIPPED', UPSTREAM_FAILED: 'UPSTREAM FAILED', CANCELLED: 'CANCELLED', PAUSED: 'PAUSED', TERMINATED: 'TERMINATED',
     DRAFT: 'DRAFT', ACTIVE: 'ACTIVE', ARCHIVED: 'ARCHIVED', STARTING: 'STARTING', STOPPING: 'STOPPING', GONE: 'GONE',
-    OPEN: 'OPEN', CLOSED: 'CLOSED', HALF_OPEN: 'HALF OPEN', REJECTED: 'REJECTED', DONE: 'DONE', ACCEPTED: 'ACCEPTED',
+    OPEN: 'OPEN', CLOSED: 'CLOSED', HALF_OPEN: 'HALF OPEN', REJECTED: 'REJECTED', DONE: 'DONE', STOPPED: 'STOPPED', ACCEPTED: 'ACCEPTED',
   } as Record<string, string>,
   meaning: {
     PENDING: 'waits for tasks before it or for a time', READY: 'in its queue', HELD: 'ready, but paused', RESERVED: 'taken by a daemon, about to begin',

@@ -4,7 +4,7 @@ import type { Words } from './en'
 export const zh: Words = {
   app: 'qflowd',
   nav: {
-    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', schedules: '调度', jobs: '作业与插件', daemons: '守护进程',
+    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', schedules: '调度', backfills: '补数', jobs: '作业与插件', daemons: '守护进程',
     limits: '限流', types: '任务类型', definitions: '任务定义', calendars: '交易日历', audit: '审计', access: '访问控制', api: '接口', settings: '设置', main: '页面', skip: '跳到正文', fold: '收起侧栏', unfold: '展开侧栏', menu: '菜单',
   },
   top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', ownTenant: '自己的租户', help: '快捷键与图例' },
@@ -14,7 +14,7 @@ export const zh: Words = {
     PENDING: '等待 PENDING', READY: '就绪 READY', HELD: '挂起 HELD', RESERVED: '已领取 RESERVED', RUNNING: '运行中 RUNNING', SUCCESS: '成功 SUCCESS', FAILED: '失败 FAILED',
     SKIPPED: '跳过 SKIPPED', UPSTREAM_FAILED: '上游失败 UPSTREAM FAILED', CANCELLED: '已取消 CANCELLED', PAUSED: '已暂停 PAUSED', TERMINATED: '已终止 TERMINATED',
     DRAFT: '草稿 DRAFT', ACTIVE: '生效 ACTIVE', ARCHIVED: '已归档 ARCHIVED', STARTING: '启动中 STARTING', STOPPING: '正在停止 STOPPING', GONE: '已退出 GONE',
-    OPEN: '断开 OPEN', CLOSED: '正常 CLOSED', HALF_OPEN: '试探 HALF OPEN', REJECTED: '已拒绝 REJECTED', DONE: '完成 DONE', ACCEPTED: '已接受 ACCEPTED',
+    OPEN: '断开 OPEN', CLOSED: '正常 CLOSED', HALF_OPEN: '试探 HALF OPEN', REJECTED: '已拒绝 REJECTED', DONE: '完成 DONE', STOPPED: '已停止 STOPPED', ACCEPTED: '已接受 ACCEPTED',
   },
   meaning: {
     PENDING: '等待上游任务或某个时刻', READY: '在队列里', HELD: '已就绪，但被暂停', RESERVED: '已被守护进程领取，即将开始',
