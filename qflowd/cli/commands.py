@@ -44,12 +44,17 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "pause": "Begin nothing more of instances, or of a workflow; running tasks end.",
         "resume": "Continue paused instances, or a workflow; start those that were submitted with --hold.",
         "start": "Start instances that were submitted with --hold.",
+        "signal": "Send a signal: tasks that wait for it continue.",
+        "approve": "Let a task of an instance continue that waits for an approval.",
+        "reject": "Let a task of an instance fail that waits for an approval.",
         "handle": "Mark failures as handled: they leave the list of failures.",
         "mute": "Leave a group of failures out of what waits for a person, for a while.",
     },
     "Look": {
         "top": "Watch instances, failures, daemons and next fires, until q.",
         "failures": "List failed tasks that nobody has handled; or, with --handled, that somebody has.",
+        "approvals": "List tasks that wait for a person to approve or reject.",
+        "signals": "List signals that were sent, newest first; or those of one name.",
         "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
         "definitions": "List task types and task definitions; define, archive or unarchive one.",
@@ -76,6 +81,7 @@ NEED_DATABASE: Final = frozenset({"init", "run", "api", "doctor", "migrate", "to
 # Where those are that have no module of their name.
 MODULES: Final = {
     "top": "top.command",
+    **dict.fromkeys(("approve", "reject"), "approvals"),
     **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
     **dict.fromkeys(
         ("terminate", "stop", "retry", "rerun", "skip", "compensate", "pause", "resume", "start", "handle"), "instances"

@@ -21,7 +21,7 @@ def remarks(
     if workflow.saga and not any(compensation_of(task, jobs) or task.workflow for task in workflow.tasks):
         yield ("saga",), "undoes nothing: no task has a compensation (`@job.compensation`, or `compensate: JOB`)"
     for task in workflow.tasks:
-        if task.workflow:
+        if task.workflow or task.only_waits:
             continue
         job = jobs.get(task.job)
         of_job = (job and job.settings.pool) or domains.get(workflow.domain) or DEFAULT_POOL

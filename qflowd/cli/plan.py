@@ -15,6 +15,7 @@ from qflowd.cli.printing import bold, compact, cut, echo, instant, near, print_j
 from qflowd.cli.session import configuration, json_option, merged, params_options
 from qflowd.cli.workflow_source import WorkflowSource, find_workflow
 from qflowd.define.explain import explain
+from qflowd.define.waits import wait_words
 from qflowd.engine.admission.shortages import needed_of, refuse_shortage
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plans.node import Node
@@ -91,7 +92,7 @@ def plan(
 
 
 def _say_what_is_not_known(workflow: Workflow, known: KnownJobs) -> None:
-    if unknown := sorted({task.job for task in workflow.tasks if not task.workflow} - known.jobs.keys()):
+    if unknown := sorted({task.job for task in workflow.tasks if task.job} - known.jobs.keys()):
         echo(f"\nnot known here: job {', '.join(unknown)}", err=True)
     for (_, task, key), doubt in limit_check.doubts(workflow, known.jobs, known.limits, is_submitted=True):
         echo(f"\nnot checked: {key} of {task}: {doubt}", err=True)
@@ -150,6 +151,13 @@ def _in_words(node: Node, step: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _does(node: Node) -> str:
+    """The job of a task, the workflow that it starts, or what it waits for and does no more."""
+    if node.task.wait_for is not None and node.task.only_waits:
+        return f"wait for {wait_words(node.task.wait_for)}"
+    return node.job or f"workflow {node.task.workflow}"
+
+
 def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, Any]:
     """Settings and params of a task; params are rendered, except what needs the output of a task."""
     settings = effective(node, Settings(), jobs.get(node.job), Settings(pool=admission.default_pool))
@@ -164,7 +172,7 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         params = rendered_all(written, scope, OF_ITEMS)
     return {
         "task": node.key,
-        "job": node.job or f"workflow {node.task.workflow}",
+        "job": _does(node),
         "workflow": node.task.workflow or None,
         "after": [admission.plan.nodes[parent].key for parent in node.parents],
         "trigger_rule": node.task.trigger_rule,

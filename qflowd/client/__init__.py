@@ -7,6 +7,7 @@ from qflowd.client.limit import Limit
 from qflowd.client.opening import connect
 from qflowd.client.records import (
     Answer,
+    ApprovalInfo,
     AttemptInfo,
     Breakpoint,
     BreakpointInfo,
@@ -14,6 +15,7 @@ from qflowd.client.records import (
     HandledFailureInfo,
     InstanceInfo,
     LogLine,
+    SignalInfo,
     TaskInfo,
 )
 from qflowd.client.stored_definition import StoredDefinition
@@ -22,6 +24,7 @@ from qflowd.client.why import Why
 
 __all__ = [
     "Answer",
+    "ApprovalInfo",
     "AttemptInfo",
     "Backfill",
     "Breakpoint",
@@ -33,6 +36,7 @@ __all__ = [
     "InstanceInfo",
     "Limit",
     "LogLine",
+    "SignalInfo",
     "StoredDefinition",
     "StoredWorkflow",
     "TaskInfo",

@@ -105,6 +105,26 @@ class Client(Views):
         )
         return Instance(self, self.transport.submit(row))
 
+    def signal(
+        self,
+        name: str,
+        payload: Any = None,
+        *,
+        business_date: date | str | None = None,
+        expires_at: datetime | str | None = None,
+    ) -> int:
+        """Tell all that wait for it, now or later, that something is so; returns the signal's id at once.
+
+        Args:
+            name: such as `bars.ready/2026-11-20`; of several signals of a name the first one wakes, the others are kept.
+            payload: a JSON value: the output of a task that only waits for it.
+            business_date: it is then for instances of that date alone.
+            expires_at: who begins to wait from then on does not see it.
+
+        Raises: InvalidRequest if it cannot mean anything; StoreUnavailable (it may have been written).
+        """
+        return self.transport.signal(requests.signal(name, payload, business_date, expires_at, self.tenant))
+
     def command(  # noqa: PLR0913 - the columns of the inbox, by name
         self,
         action: str,

@@ -26,6 +26,9 @@ class DatabaseTransport:
     def command(self, row: Mapping[str, Any]) -> int:
         return self._insert("insert_command", row)
 
+    def signal(self, row: Mapping[str, Any]) -> int:
+        return self._insert("insert_signal", row)
+
     def now(self) -> datetime:
         self.store.ask_clock()
         return self.store.clock.now()

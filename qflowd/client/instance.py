@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from qflowd.client.decisions import Decisions
 from qflowd.client.polling import ANSWER_S, poll
 from qflowd.client.records import (
     Answer,
@@ -39,11 +40,11 @@ def no_such_task(instance: "Instance", task: str) -> NotFound:
     return NotFound(f"instance {instance.id} has no task {task!r}{hint}")
 
 
-class Instance:
+class Instance(Decisions):
     """One run of a workflow or of a single job."""
 
     def __init__(self, client: "Client", submission_id: int) -> None:
-        self._client = client
+        super().__init__(client)
         self.submission_id = submission_id
         self._admitted_as: int | None = None
 
@@ -281,16 +282,6 @@ class Instance:
         Raises: Rejected if the task is being run, or has ended well; TimeoutError; StoreUnavailable.
         """
         return self._client.command("skip", self._resolve(), task=task, reason=reason, timeout=timeout)
-
-    def handle(self, note: str, task: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
-        """Say of its failures, or those of one task, that they are taken care of: they leave `Client.failures()`.
-
-        Args:
-            note: what was found or done; it is kept.
-
-        Raises: Rejected if it has no failure that nobody has handled; TimeoutError; StoreUnavailable.
-        """
-        return self._client.command("handle", self._resolve(), task=task, reason=note, timeout=timeout)
 
     def pause(self, reason: str | None = None, *, task: str | None = None, timeout: float | None = ANSWER_S) -> Answer:
         """Let nothing more of it begin: what runs ends, what is ready is HELD, and its timeout stands still.

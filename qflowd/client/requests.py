@@ -55,6 +55,37 @@ def submission(
     }
 
 
+def signal(
+    name: str,
+    payload: Any,
+    business_date: date | str | None,
+    expires_at: datetime | str | None,
+    tenant: str,
+) -> dict[str, Any]:
+    """The parameters of `insert_signal`.
+
+    Raises: InvalidRequest with every fault.
+    """
+    asked = {"tenant": tenant, "name": name, "business_date": business_date, "expires_at": expires_at}
+    try:
+        text = None if payload is None else jsontext.dump_sent(plain(payload, "payload"), "payload")
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+    values, fields = rows.read_signal({**asked, "payload": text})
+    if isinstance(expires_at, datetime) and expires_at.tzinfo is None:
+        fields.fault("needs a time zone, as in datetime.now(UTC) + timedelta(hours=1)", "expires_at")
+    refuse(fields)
+    day = values.get("business_date")
+    return {
+        "tenant": tenant,
+        "name": name,
+        "payload": text,
+        "business_date": day and day.isoformat(),
+        "expires_at": values.get("expires_at"),
+        "sent_by": who(),
+    }
+
+
 def whole(value: Any, name: str, least: float = 1, most: float = sys.maxsize) -> int:
     """A number that a caller gives, of whichever type of whole numbers.
 

@@ -18,7 +18,10 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "find_handled_failures": ("before", "before_fence", "batch"),
         "find_instances": ("first", "last", "before", "batch"),
         "find_instances_of": ("workflow", "first", "last", "before", "batch"),
+        "find_open_approvals": ("after", "batch"),
         "find_open_instances": ("before", "batch"),
+        "find_signals": ("before", "batch"),
+        "find_signals_named": ("name", "before", "batch"),
         "find_tenants_of_instance": ("id",),
         "find_tenants_of_workflow": ("workflow",),
         "list_breakpoints": ("instance_id", "batch"),
@@ -63,6 +66,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 ROWS: Final = 2000
 LARGE_ROWS: Final[Mapping[str, int]] = MappingProxyType(
     {
+        "find_signals": 100,
+        "find_signals_named": 100,
         "list_logs": 1000,
         "list_task_logs": 1000,
         "show_attempts": 500,
@@ -109,6 +114,12 @@ class Transport(Protocol):
         """Add a row to the inbox of commands; its id.
 
         Raises: as `submit`; over HTTP also Rejected.
+        """
+
+    def signal(self, row: Mapping[str, Any]) -> int:
+        """Add a row to the inbox of signals; its id.
+
+        Raises: as `submit`.
         """
 
     def now(self) -> datetime:

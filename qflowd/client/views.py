@@ -12,11 +12,11 @@ from qflowd.calendars import timetable
 from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.client.failures import find_failures
-from qflowd.client.records import FailureInfo, InstanceInfo, from_json, records_of
+from qflowd.client.records import ApprovalInfo, FailureInfo, InstanceInfo, SignalInfo, from_json, records_of
 from qflowd.client.requests import whole
 from qflowd.client.transport import Transport, rows_at_once
 from qflowd.model.errors import InvalidRequest
-from qflowd.model.ids import LARGEST_INSTANCE
+from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE
 from qflowd.model.names import fault_in_key
 from qflowd.model.states import InstanceState
 
@@ -88,6 +88,24 @@ class Views:
         Raises: InvalidRequest for a condition that does not exist, or cannot be read.
         """
         return find_failures(self, conditions or {}, handled=handled, limit=limit)
+
+    def signals(self, name: str | None = None, *, limit: int | None = None) -> Iterator[SignalInfo]:
+        """Signals, newest first; read a page at a time as they are asked for.
+
+        Args:
+            name: only those of this name.
+            limit: how many at most, from 1; None for all.
+        """
+        statement, where = ("find_signals", {}) if name is None else ("find_signals_named", {"name": name})
+        left, before = sys.maxsize if limit is None else whole(limit, "limit"), ABOVE_ALL_IDS
+        most = rows_at_once(statement)
+        while left > 0 and (rows := self.read_all(statement, before=before, batch=min(left, most), **where)):
+            yield from records_of(SignalInfo, rows)
+            left, before = left - len(rows), rows[-1].id
+
+    def approvals(self) -> list[ApprovalInfo]:
+        """The tasks that wait for a person to approve or reject, those of the oldest instances first."""
+        return list(records_of(ApprovalInfo, self.read_parts("find_open_approvals")))
 
     def count_new(self) -> int:
         """How many submissions no daemon has taken yet."""

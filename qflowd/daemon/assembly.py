@@ -16,6 +16,7 @@ from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.finishing.timers import Timers
 from qflowd.engine.sagas.saga import Sagas
 from qflowd.engine.service import Service, Topics
+from qflowd.engine.waits.waits import Waits
 from qflowd.model.instruments import Instruments
 from qflowd.store.tx import Store
 from qflowd.workers.backends import Backend, Backends
@@ -57,5 +58,6 @@ def instance_services(store: Store, topics: Topics, intake: Intake, daemon_id: C
         Sweep(store, topics),
         Turns(store, plans, lanes, jobs, topics),
         Children(store, plans, topics, daemon_id),
+        Waits(store, plans, lanes, jobs, topics, daemon_id),
         Sagas(store, plans, lanes, jobs, topics),
     ]

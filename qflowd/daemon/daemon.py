@@ -31,7 +31,7 @@ from qflowd.engine.service import Service, ServiceThread, Topics, back_off
 from qflowd.engine.watch import Watch
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, PluginsReloaded
-from qflowd.model.workflow import NO_POOL, Job, Workflow
+from qflowd.model.workflow import NO_POOL, WAIT_POOL, Job, Workflow
 from qflowd.plugins.registry import Registry
 from qflowd.plugins.reload import Reloader
 from qflowd.store.clock import boottime
@@ -239,7 +239,7 @@ class Daemon:
 
     def can_run(self, job: str, pool: str) -> bool:
         """Does this daemon know the job, and have the pool?"""
-        return pool == NO_POOL or (job in self._jobs.own and pool in self._config.pools)
+        return pool in (NO_POOL, WAIT_POOL) or (job in self._jobs.own and pool in self._config.pools)
 
     def _pool_of(self, job: str) -> str | None:
         registered = self._jobs.own.get(job)

@@ -14,6 +14,7 @@ from qflowd.define.settings import read_settings
 from qflowd.model import jsontext
 from qflowd.model.ids import LARGEST_INSTANCE, ORDINALS
 from qflowd.model.instants import parse_date, parse_instant
+from qflowd.model.names import fault_in_signal
 from qflowd.model.workflow import Json, Settings
 
 LARGEST_PARAMS: Final = 1 << 20  # bytes
@@ -45,6 +46,12 @@ def read_command(row: Mapping[str, Any]) -> tuple[dict[str, Any], Fields]:
     """The columns of a row of `commands` that are not null, and the fields that hold their faults."""
     fields = Fields.of(Document(dict(row)))
     return _taken(fields, _COMMAND), fields
+
+
+def read_signal(row: Mapping[str, Any]) -> tuple[dict[str, Any], Fields]:
+    """The columns of a row of `signals` that are not null, and the fields that hold their faults."""
+    fields = Fields.of(Document(dict(row)))
+    return _taken(fields, _SIGNAL), fields
 
 
 def read_overrides(value: Any) -> dict[str, Override]:
@@ -106,6 +113,20 @@ def _json_object(what: str, hint: str) -> Callable[[Any], dict[str, Json]]:
     return read
 
 
+def _json(value: Any) -> str:
+    """JSON as text: that it can be read is all that is asked of it."""
+    string = _text(value, "JSON text")
+    jsontext.parse(string, "payload", LARGEST_PARAMS, is_sent=True)
+    return string
+
+
+def _signal_name(value: Any) -> str:
+    name = _text(value)
+    if fault := fault_in_signal(name):
+        raise ValueError(fault)
+    return name
+
+
 def _instant(value: Any) -> datetime:
     """As a driver gives it, or ISO 8601 text; without an offset it is UTC."""
     return parse_instant(value.isoformat() if isinstance(value, datetime) else _text(value))
@@ -142,6 +163,14 @@ _SUBMISSION: Final[Mapping[str, Reader[Any]]] = {
     "trigger_type": _name,
     "created_at": _instant,
     "overrides": read_overrides,
+}
+_SIGNAL: Final[Mapping[str, Reader[Any]]] = {
+    "tenant": key_text("tenant"),
+    "name": _signal_name,
+    "payload": _json,
+    "business_date": _date,
+    "expires_at": _instant,
+    "sent_by": _storable,
 }
 _COMMAND: Final[Mapping[str, Reader[Any]]] = {
     **dict.fromkeys(("tenant", "action", "workflow", "task"), text),

@@ -12,6 +12,7 @@ from qflowd.define.item_by_item import above_item_by_item, check_each
 from qflowd.define.key_paths import KeyPath
 from qflowd.define.schema import schema_fault
 from qflowd.define.session_functions import NAMES_NONE, fault_in_calendar
+from qflowd.define.waits import wait_document
 from qflowd.model import dag
 from qflowd.model.dag import Above
 from qflowd.model.errors import CycleFault, InvalidExpression
@@ -110,6 +111,7 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         if task.when is not None:
             _check_uses(inner, compile_condition, task.when, ("when",), known)
         _check_limits(inner, task.settings, replace(of_item, tasks=_NO_TASKS))
+        _check_template(inner, wait_document(task.wait_for), ("wait_for",), known)
         if task.map is not None and task.trigger_rule == "any_success":
             inner.fault("any_success is not supported with `map`: the list is evaluated once", "trigger_rule")
         if task.run_on is not None and (task.trigger_rule != "always" or task.map is not None):

@@ -14,6 +14,7 @@ from qflowd.define.item_by_item import BREAKER_OPEN, EACH, with_lists
 from qflowd.define.readers import Reader, flag, key_text, kind, mapping, number, one_of, short_text, strings, whole
 from qflowd.define.schedules import read_schedule
 from qflowd.define.settings import read_settings
+from qflowd.define.waits import check_wait, read_wait
 from qflowd.define.workflow_check import (
     check_calendar,
     check_concurrency,
@@ -44,7 +45,7 @@ MOST_TASKS: Final = 100_000
 _LATER_KEYS: Final = frozenset({
     "allow_failure", "approval", "business_date", "compensation",
     "deadline", "delay", "misfire_grace", "on", "overlap", "quota", "sensor",
-    "signal", "wait_for", "window",
+    "signal", "window",
 })  # fmt: skip
 
 MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
@@ -54,7 +55,7 @@ MAP_KEYS: Final[Mapping[str, Reader[Any]]] = {
     "tolerate": mapping,
 }
 
-_INSTEAD_OF_A_JOB: Final = ("task", "workflow")
+_INSTEAD_OF_A_JOB: Final = ("task", "workflow", "wait_for")
 _trigger_rule: Final = one_of(*get_args(TriggerRule))
 _on_failure: Final = one_of(*get_args(OnFailure))
 
@@ -169,11 +170,13 @@ def _task(key: str, fields: Fields) -> Task:
         compensate_on=fields.take("compensate_on", one_of("start", "success"), "start"),
         run_on=fields.take("run_on", one_of("terminate"), None),
         workflow=fields.take("workflow", key_text("workflow key"), ""),
+        wait_for=read_wait(fields),
     )
     if task.map is None and not any(edge.each for edge in task.after):
         for name in MAP_KEYS.keys() & fields.data.keys():
             fields.fault("needs `map`, the list that it is about", name)
     check_child(fields, task)
+    check_wait(fields, task)
     fields.close(_LATER_KEYS)
     return task
 

@@ -35,13 +35,14 @@ class Kind(NamedTuple):
 
 
 def _not_claimed(_: Dispatch, __: Tx, ___: Claim) -> Shipment:
-    """Raises: Unreadable: their lanes have no pool, so no daemon claims them; `children.py` takes them."""
-    raise Unreadable("tasks that start workflows are not sent to workers")
+    """Raises: Unreadable: their lanes have a pool that no daemon has; `children.py` and `waits.py` take them."""
+    raise Unreadable("tasks that start workflows, or only wait, are not sent to workers")
 
 
 KINDS: Mapping[int, Kind] = {
     int(TaskKind.TASK): Kind(Dispatch.prepare, advance.add_arrivals, advance.count_closers),
     int(TaskKind.HEAD): Kind(Dispatch.prepare_heads, advance.add_arrivals, advance.count_closers),
+    int(TaskKind.WAIT): Kind(_not_claimed, advance.add_arrivals, advance.count_closers),
     int(TaskKind.CHILD): Kind(_not_claimed, advance.add_arrivals, advance.count_closers),
     int(TaskKind.COMPENSATION): Kind(compensations.prepare, compensations.add_arrivals, compensations.count_closers),
     int(TaskKind.SPAWNED): Kind(spawned.prepare, spawned.add_arrivals, spawned.count_closers),

@@ -13,7 +13,7 @@ from qflowd.store.tx import Store, Tx
 
 WRITERS_S: Final = 5.0  # a transaction that stays open longer is met by the slow look
 AWAKE_AFTER: Final = 5  # rounds in a row with something to do: from here on notifications would cost more than looks
-TOPICS: Final = {"submissions": "submission", "commands": "command"}  # by inbox
+TOPICS: Final = {"submissions": "submission", "commands": "command", "signals": "fact"}  # by inbox
 
 
 class Watch:
@@ -51,7 +51,7 @@ class Watch:
         if self._writers:  # asked before the look: those that are gone by now have committed
             self._writers &= self._inbox_writers()
         seen = self._store.read(lambda tx: tx.one("find_open_work"))
-        topics = [topic for topic in ("submission", "command") if getattr(seen, topic) is not None]
+        topics = [topic for topic in ("submission", "command", "fact") if getattr(seen, topic) is not None]
         if seen.due_at is not None and seen.due_at <= self._store.clock.now():
             topics.append("timer")
         self._topics.publish(*topics)

@@ -61,6 +61,15 @@ def fault_in_task_key(key: object) -> str | None:
     return fault
 
 
+def fault_in_signal(name: object) -> str | None:
+    """Why `name` cannot name a signal: as other keys; colons and `@` may stand in it as well."""
+    if not isinstance(name, str):
+        return fault_in_key(name, "the name of a signal")
+    return fault_in_key(
+        "".join(each for each in name if each not in ":@") or name, "the name of a signal"
+    ) or _too_long(name, "the name of a signal")
+
+
 def _too_long(key: str, what: str) -> str | None:
     return f"{what} has {len(key)} characters; at most {LONGEST_KEY} are allowed" if len(key) > LONGEST_KEY else None
 

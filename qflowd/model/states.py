@@ -106,6 +106,24 @@ class TaskKind(IntEnum):
     SPAWNED = 5  # by a task that ran
 
 
+class FactKind(IntEnum):
+    """What a task may wait for before it may be claimed."""
+
+    SIGNAL = 0
+    TIME = 1
+    APPROVAL = 2
+
+
+class WaitState(IntEnum):
+    """How far the wait of a task has come. It ends from MET or OVER."""
+
+    NEW = 0  # registered; whether the fact is there already has still to be looked up
+    WAITING = 1
+    MET = 2
+    OVER = 3  # its time has come, or its deadline has passed
+    ENDED = 4
+
+
 class VersionState(IntEnum):
     """Life of a workflow version."""
 

@@ -54,6 +54,7 @@ def _merged(inner: Settings, outer: Settings) -> Settings:
 
 
 NO_POOL = ""  # of tasks that take no worker slot: they start instances of other workflows
+WAIT_POOL = "(wait)"  # of tasks that are about to wait for a fact; no key of a pool has brackets
 BUILT_IN = Settings(
     pool="default",
     retries=0,
@@ -88,6 +89,23 @@ class Tolerance(_Record, frozen=True):
     min_ok: int | None = None
 
 
+class WaitFor(_Record, frozen=True):
+    """What a task waits for before it may be claimed: one of `signal`, `delay`, `until` and `approval`. All may hold `{{ … }}`.
+
+    `timeout`: of a signal, and `deadline`, of an approval: a duration or an instant. `on_timeout`: what then becomes of the
+    task; `default`: the answer that nobody gave.
+    """
+
+    signal: str = ""
+    delay: str = ""
+    until: str = ""
+    approval: str = ""
+    timeout: str = ""
+    on_timeout: Literal["fail", "skip", "continue"] = "fail"
+    deadline: str = ""
+    default: Literal["approve", "reject"] = "reject"
+
+
 class Task(_Record, frozen=True):
     """A node of the workflow. `params` None: workflow params of the same names as the job's parameters.
 
@@ -117,6 +135,12 @@ class Task(_Record, frozen=True):
     run_on: Literal["terminate"] | None = None  # it runs once when the instance is terminated, too
     task: str = ""
     workflow: str = ""  # in place of a job: the workflow that it starts an instance of
+    wait_for: WaitFor | None = None  # before it may be claimed; in place of a job: all that it does
+
+    @property
+    def only_waits(self) -> bool:
+        """It does nothing but wait."""
+        return self.wait_for is not None and not (self.job or self.task or self.workflow)
 
 
 class Schedule(_Record, frozen=True):

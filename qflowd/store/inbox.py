@@ -19,3 +19,8 @@ COMMAND: Final[dict[str, Any]] = {
     **dict.fromkeys(("instance_id", "workflow", "task", "task_id", "filter", "args", "reason", "requested_by")),
     "tenant": DEFAULT_TENANT,
 }
+# A signal without values.
+SIGNAL: Final[dict[str, Any]] = {
+    **dict.fromkeys(("payload", "business_date", "expires_at", "sent_by")),
+    "tenant": DEFAULT_TENANT,
+}

@@ -43,6 +43,8 @@ _STATES: dict[str, type[IntEnum]] = {
     "intent": states.Intent,
     "reason": states.Reason,
     "kind": states.TaskKind,
+    "fact": states.FactKind,
+    "wait": states.WaitState,
     "version": states.VersionState,
     "daemon": states.DaemonState,
     "backfill": states.BackfillState,

@@ -72,7 +72,7 @@ class Harness:
         pools = {job.settings.pool or str(BUILT_IN.pool) for job in by_name.values()}
         for workflow in stored:
             for task in workflow.tasks:
-                if task.workflow:
+                if task.workflow or task.only_waits:
                     continue
                 if task.job not in by_name:
                     what = f"the job {task.job!r}: add it to jobs=" if task.job else f"{task.task!r}: name its job here"

@@ -113,6 +113,8 @@ SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
 -- other. Of timers those that are due, and retries that no person has to ask for: a deferral has no reason. A row of an
 -- instance that is being terminated is counted as an intent.
 SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
+    (SELECT COUNT(*) FROM qflow.signals WHERE is_open = 1) AS signals,
+    (SELECT COUNT(*) FROM qflow.waiter WHERE state IN ({wait.NEW}, {wait.MET}, {wait.OVER})) AS waits,
     (SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1) AS commands,
     (SELECT COUNT(*) FROM qflow.workflow_instance WHERE intent <> 0 AND state IN ({instance.RUNNING}, {instance.PAUSED})) AS intents,
     (SELECT COUNT(*) FROM qflow.task_sweep) AS sweeps,
@@ -142,7 +144,7 @@ WHERE EXISTS (SELECT 1 FROM qflow.daemon d JOIN qflow.daemon_job o ON o.daemon_i
 
 -- name: list_ready_lanes
 -- Lanes in which something stands that may run. `is_live`: some daemon has the job, and some the pool; or neither is needed.
-SELECT l.id, l.job, l.pool, CASE WHEN l.pool = '' OR EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
+SELECT l.id, l.job, l.pool, CASE WHEN l.pool IN ('', '(wait)') OR EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon d ON d.id = k.daemon_id
         WHERE k.job = l.job AND d.state = {daemon.READY} AND d.lease_ends_at > {clock})
     AND EXISTS (SELECT 1 FROM qflow.daemon_pool k JOIN qflow.daemon d ON d.id = k.daemon_id
         WHERE k.pool = l.pool AND d.state = {daemon.READY} AND d.lease_ends_at > {clock}) THEN 1 ELSE 0 END AS is_live

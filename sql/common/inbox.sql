@@ -98,4 +98,5 @@ WHERE id = :id AND is_open = 1
 -- One statement tells an idle daemon whether there is anything to do.
 SELECT (SELECT MIN(id) FROM qflow.submissions WHERE is_open = 1) AS submission,
     (SELECT MIN(id) FROM qflow.commands WHERE is_open = 1) AS command,
+    (SELECT MIN(id) FROM qflow.signals WHERE is_open = 1) AS fact,
     (SELECT MIN(due_at) FROM qflow.timer) AS due_at

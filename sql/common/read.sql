@@ -177,6 +177,25 @@ SELECT {only: postgres current_setting('server_version')}{only: mysql VERSION()}
 {only: mysql SHOW VARIABLES WHERE Variable_name IN ('transaction_isolation', 'tx_isolation')}
 {only: sqlite SELECT 'isolation' AS name, 'serializable' AS value}
 
+-- shared: signal_columns
+s.id, s.name, s.business_date, s.payload, s.sent_by, {instant: s.lapses_at} AS expires_at, s.state, s.error, s.answered_at,
+    {only: postgres,mysql s.created_at}{only: sqlite CASE WHEN s.created_at LIKE '____-__-__T%' AND julianday(s.created_at) IS NOT NULL THEN s.created_at END} AS created_at
+
+-- name: find_signals
+SELECT {signal_columns} FROM qflow.signals s WHERE s.tenant = :tenant AND s.id < :before ORDER BY s.id DESC LIMIT {literal: batch}
+
+-- name: find_signals_named
+SELECT {signal_columns} FROM qflow.signals s
+WHERE s.tenant = :tenant AND s.name = :name AND LENGTH(s.tenant) <= 200 AND LENGTH(s.name) <= 200 AND s.id < :before
+ORDER BY s.id DESC LIMIT {literal: batch}
+
+-- name: find_open_approvals
+-- What waits for an answer: few rows among all that wait.
+SELECT a.id, a.instance_id, a.workflow, a.task, a.business_date, a.subject, a.state, a.asked_at, a.deadline_at, a.default_answer
+FROM qflow.waiter w JOIN qflow.approvals a ON a.id = w.task_id
+WHERE w.tenant = :tenant AND w.kind = {fact.APPROVAL} AND w.state < {wait.MET} AND a.state = 'WAITING' AND w.task_id > :after
+ORDER BY w.task_id LIMIT {literal: batch}
+
 -- name: show_clock
 SELECT {clock} AS server_at
 

@@ -7,9 +7,10 @@ GRANT INSERT (tenant, workflow, version, job, name, params, overrides, business_
 GRANT INSERT (tenant, action, instance_id, workflow, task, task_id, filter, args, reason, requested_by, created_at,
     state, result, error, answered_at)
     ON qflow.commands TO qflow_client;
-GRANT INSERT (tenant, name, payload, sent_by, created_at) ON qflow.signals TO qflow_client;
+GRANT INSERT (tenant, name, payload, sent_by, created_at, business_date, expires_at, state, error, answered_at)
+    ON qflow.signals TO qflow_client;
 GRANT SELECT ON qflow.instances, qflow.tasks, qflow.compensations, qflow.breakpoints, qflow.attempts, qflow.failures,
     qflow.handled_failures, qflow.logs, qflow.workflows, qflow.versions, qflow.task_definitions, qflow.schedules,
-    qflow.fires, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
+    qflow.fires, qflow.approvals, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
     qflow.quotas, qflow.usage_days, qflow.calendar_overrides, qflow.backfills,
     qflow.backfill_dates TO qflow_client;

@@ -104,6 +104,11 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     stand_in.end(single)
     fire = {"definition_id": definition, "name": "cron", "fire_at": "NOW", "instance_id": mapped, "created_at": "NOW"}
     stand_in.sql(stand_in.insert("schedule_fire", **fire))
+    lab.define("nav", {"ask": {"wait_for": {"approval": "发布?", "deadline": "1h"}}})
+    lab.start("nav", business_date="2026-11-20")
+    lab.waits.tick()
+    stand_in.sql(stand_in.insert("signals", name="bars.ready", payload='{"rows": 3}', business_date="2026-11-20"))
+    lab.waits.tick()
     asked = {"from": "2026-11-14", "to": "2026-11-20", "calendar": "XSHG", "params": {"价": 1}, "window": "22:00-06:00"}
     _, made = lab.command("backfill", workflow="daily", args=json.dumps(asked), requested_by="ann")
     lab.backfills.tick()
@@ -140,6 +145,8 @@ LOOKS: Mapping[str, Look] = {
     "Client.backfill": lambda c, t: repr(c.backfill(t.backfill)),
     "Backfill.info": lambda c, t: c.backfill(t.backfill).info(),
     "Backfill.dates": lambda c, t: c.backfill(t.backfill).dates(),
+    "Client.signals": lambda c, t: [list(c.signals()), list(c.signals("bars.ready", limit=1))],
+    "Client.approvals": lambda c, t: c.approvals(),
     "Client.limits": lambda c, t: c.limits(),
     "Client.workflow": lambda c, t: repr(c.workflow("daily")),
     "Client.limit": lambda c, t: repr(c.limit("vendor")),
@@ -176,6 +183,9 @@ WRITES: Mapping[str, Look] = {
     ),
     "Client.override_day": lambda c, t: c.override_day("XSHG", "2026-11-23", "half", "why", close="11:00", timeout=0),
     "Client.restore_day": lambda c, t: c.restore_day("XSHG", "2026-11-23", timeout=0),
+    "Client.signal": lambda c, t: c.signal(
+        "bars.ready/2026-11-20", {"价": [1, None]}, business_date=date(2026, 11, 20), expires_at="2026-12-01T09:30:00+08:00"
+    ),
     "Client.define_task": lambda c, t: c.define_task({"task_type": "other", "job": "work"}, timeout=0),
     "Instance.terminate": lambda c, t: c.instance(t.mapped).terminate("r", wait=False, timeout=0),
     "Instance.retry": lambda c, t: c.instance(t.mapped).retry(task="last", timeout=0),
@@ -184,6 +194,8 @@ WRITES: Mapping[str, Look] = {
     "Instance.rerun": lambda c, t: c.instance(t.mapped).rerun("last", params={"a": [1]}, timeout=0),
     "Instance.skip": lambda c, t: c.instance(t.mapped).skip("last", "r", timeout=0),
     "Instance.handle": lambda c, t: c.instance(t.mapped).handle("note", timeout=0),
+    "Instance.approve": lambda c, t: c.instance(t.mapped).approve("last", "note", timeout=0),
+    "Instance.reject": lambda c, t: c.instance(t.mapped).reject(timeout=0),
     "Instance.pause": lambda c, t: c.instance(t.mapped).pause(timeout=0),
     "Instance.start": lambda c, t: c.instance(t.held).start(timeout=0),
     "Instance.resume": lambda c, t: c.instance(t.held).resume(timeout=0),
@@ -237,6 +249,9 @@ FAULTS: Mapping[str, Look] = {
     **{f"{k} with {v!r}": lambda c, t, k=k, v=v: c.submit("daily", **{k: v}) for k in ("name", "idempotency_key") for v in UNSTORABLE},
     **{f"a reason with {v!r}": lambda c, t, v=v: c.instance(t.held).pause(reason=v, timeout=0) for v in UNSTORABLE},
     **{f"a filter with {v!r}": lambda c, t, v=v: c.command("retry", filter={"workflow": v}, timeout=0) for v in UNSTORABLE},
+    "a signal without a name": lambda c, t: c.signal("two words"),
+    "a payload that is not JSON": lambda c, t: c.signal("x", object()),
+    "an expiry that is no instant": lambda c, t: c.signal("x", expires_at="soon"),
     "neither workflow nor job": lambda c, t: c.submit(),
     **{f"an instance {value!r}": lambda c, t, v=value: c.instance(v) for value in ("1", None, 1.5, -1, 1 << 64)},
     **{f"why of {value!r}": lambda c, t, v=value: c.why(v) for value in ("1", None, 1.5, 1 << 64)},
@@ -282,7 +297,7 @@ def test_what_is_much_is_read_in_parts(pair: Pair, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("name", WRITES)
 def test_what_is_written_is_the_same(pair: Pair, name: str):
-    inbox = "submissions" if name == "Client.submit" else "commands"
+    inbox = {"Client.submit": "submissions", "Client.signal": "signals"}.get(name, "commands")
     assert row_of(pair, inbox, pair.by_http, name) == row_of(pair, inbox, pair.by_database, name)
 
 
@@ -293,8 +308,9 @@ def row_of(pair: Pair, inbox: str, client: Client, name: str) -> dict[str, Any]:
         "submissions": "tenant, workflow, version, job, name, params, overrides, business_date, priority, run_at, hold,"
         " idempotency_key, trigger_type, state",
         "commands": "tenant, action, instance_id, workflow, task, task_id, filter, args, reason, state",
+        "signals": "tenant, name, payload, business_date, expires_at, state",
     }[inbox]
-    [row] = pair.lab.sql(f"SELECT {columns} FROM qflow.{inbox} WHERE id = {answer.id}")
+    [row] = pair.lab.sql(f"SELECT {columns} FROM qflow.{inbox} WHERE id = {getattr(answer, 'id', answer)}")
     return dict(zip(columns.split(", "), row, strict=False))
 
 

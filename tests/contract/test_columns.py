@@ -27,6 +27,7 @@ VIEWS = (
     "task_definitions",
     "schedules",
     "fires",
+    "approvals",
     "jobs",
     "pools",
     "limits",
@@ -39,14 +40,14 @@ VIEWS = (
     "backfill_dates",
 )
 
-OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch")  # columns of inboxes that no client writes
+OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch", "lapses_at")  # columns of inboxes that no client writes
 # What earlier pages promised: names leave this list only with a new major version.
 PROMISED = {
     "submissions": "id tenant workflow version job name params overrides business_date priority run_at hold idempotency_key "
     "trigger_type submitted_by created_at state instance_id error answered_at",
     "commands": "id tenant action instance_id workflow task task_id filter args reason requested_by created_at state result "
     "error answered_at",
-    "signals": "id tenant name payload sent_by created_at",
+    "signals": "id tenant name payload sent_by created_at business_date expires_at state error answered_at",
     "instances": "id tenant workflow version name state reason saga_state trigger_type business_date priority params progress "
     "created_at started_at finished_at updated_at duration_s error wait_reason",
     "tasks": "id instance_id workflow task map_index kind job pool state reason attempt params output error daemon created_at "
@@ -67,6 +68,8 @@ PROMISED = {
     "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant archived_at"
     " wait_reason calendar session_time session_days times day_window",
     "fires": "workflow schedule fire_at instance_id state error tenant",
+    "approvals": "id instance_id workflow task business_date subject state asked_at deadline_at default_answer answered_by "
+    "answered_at note tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",
     "pools": "pool daemon processes threads busy ready_tasks",
     "limits": "name slots used source waiting updated_at rates frees_at resumes_at pause_reason set_by note paused_at paused_by"

@@ -15,6 +15,7 @@ from tests.support.daemon import until
 GRANTS = Path(__file__).parents[2] / "sql/grants"
 EMPTY = (  # views that have no rows here
     *("fires", "audit_entries", "quotas", "usage_days", "calendar_overrides", "backfills", "backfill_dates"),
+    "approvals",
 )
 INTERNAL = (
     "workflow_instance",
@@ -25,6 +26,7 @@ INTERNAL = (
     "daemon",
     "waker",
     "timer",
+    "waiter",
     "meta",
     "migration",
 )

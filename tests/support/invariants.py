@@ -132,6 +132,7 @@ def _leftovers(store: Store) -> Iterator[str]:
         "checkpoint",
         "task_progress",
         "task_input",
+        "waiter",
         "spawned",
         "spawner",
         "fan_out",
@@ -365,12 +366,14 @@ def _head(task: Task, items: list[TaskState]) -> Iterator[str]:
 def _tasks(store: Store) -> list[Task]:
     sql = (
         "SELECT t.id, t.node, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
-        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, COALESCE(c.fence, m.fence), f.items, f.opened, t.kind, t.reason, "
+        "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, COALESCE(c.fence, y.fence, m.fence), f.items, f.opened, t.kind, t.reason, "
         "f.first_ordinal, f.gated, f.gate, s.open_tasks "
         "FROM qflow.task_instance t "
         "LEFT JOIN qflow.timer m ON m.task_id = t.id AND m.purpose = 0 "
         # A task that has started an instance of another workflow waits for that as for a timer.
         "LEFT JOIN qflow.child c ON c.task_id = t.id AND c.is_open = 1 AND c.fence = t.fence "
+        # So does one for a fact.
+        "LEFT JOIN qflow.waiter y ON y.task_id = t.id AND y.state < 4 AND y.fence = t.fence "
         "LEFT JOIN qflow.fan_out f ON f.task_id = t.id LEFT JOIN qflow.spawner s ON s.task_id = t.id ORDER BY t.id"
     )
     rows: list[Any] = store.connection().script(sql)

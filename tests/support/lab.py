@@ -38,10 +38,11 @@ from qflowd.engine.running.dispatch import Dispatch
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.sagas.saga import Sagas
 from qflowd.engine.service import Topics
+from qflowd.engine.waits.waits import Waits
 from qflowd.model.errors import SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskKind, TaskState
-from qflowd.model.workflow import NO_POOL, Job
+from qflowd.model.workflow import NO_POOL, WAIT_POOL, Job
 from qflowd.store.clock import to_microseconds
 from qflowd.store.inbox import COMMAND, SUBMISSION
 from qflowd.store.migrate import migrate
@@ -112,6 +113,7 @@ class Lab:
         self.sweep = Sweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.children = Children(self.store, self.plans, self.topics, lambda: owner)
+        self.waits = Waits(self.store, self.plans, self.lanes, self.jobs, self.topics, lambda: owner)
         self.compensate = Sagas(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.promote = Timers(self.store, self.topics)
         self._lanes: dict[int, Lane] = {}
@@ -264,7 +266,7 @@ class Lab:
         """Take rows of every lane that was met before, in a transaction."""
         heads = [Head(*row) for row in tx.run("list_heads")]
         lanes = [self._lanes[head.lane] for head in heads if head.lane in self._lanes]
-        lanes = [lane for lane in lanes if lane.key.pool != NO_POOL]  # nobody claims these
+        lanes = [lane for lane in lanes if lane.key.pool not in (NO_POOL, WAIT_POOL)]  # nobody claims these
         taken = [row for lane in lanes for row in claim_rows(tx, lane, wanted, self.owner)]
         return hold_paused(tx, heads[0], taken) if taken and heads[0].may_be_paused else taken
 

@@ -183,7 +183,7 @@ def test_a_cycle_is_named_with_its_path():
 
 @pytest.mark.parametrize(
     "key",
-    ["window", "compensation", "signal", "deadline", "overlap", "wait_for"],
+    ["window", "compensation", "signal", "deadline", "overlap"],
 )
 def test_a_key_of_later_work_is_not_supported_yet(key):
     assert faults(tasks(f"a: {{job: j, {key}: x}}")) == [f"f.yaml:4: tasks.a.{key}: is not supported yet"]

@@ -30,6 +30,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
         (
             *("pause", "resume", "terminate", "stop", "retry", "rerun", "skip", "compensate", "handle", "trigger"),
             *("mute", "unmute"),
+            *("approve", "reject"),
             *("cancel", "enable", "disable", "priority"),
             *("backfill", "pause_backfill", "resume_backfill", "stop_backfill"),
             *("set_limit", "unset_limit", "pause_limit", "resume_limit", "open_breaker", "close_breaker"),

@@ -9,6 +9,7 @@ from qflowd.api.call import Call
 from qflowd.define import documents, stored
 from qflowd.define.edits import tasks_of
 from qflowd.define.sketch import sketch
+from qflowd.define.waits import wait_words
 from qflowd.model import dag
 from qflowd.model.errors import InvalidWorkflow, NotFound
 from qflowd.model.folding import MOST_BOXES, Folded, fold
@@ -58,14 +59,18 @@ class VersionGraph:
 
 
 def kind_of(task: Task) -> str:
-    """As its own row has it: `head` (of a map), `child` (it starts an instance of another workflow) or `task`."""
+    """As its own row has it: `head` (of a map), `child` (it starts an instance of another workflow), `wait` or `task`."""
     if task.workflow:
         return "child"
+    if task.only_waits:
+        return "wait"
     return "task" if task.map is None else "head"
 
 
 def job_of(task: Task) -> str:
-    """The job that a task runs, or the workflow that it starts."""
+    """The job that a task runs, the workflow that it starts, or what it waits for and does no more."""
+    if task.wait_for is not None and task.only_waits:
+        return wait_words(task.wait_for)
     return task.workflow or task.job or task.task
 
 

@@ -111,6 +111,18 @@ def insert_command(tx: Tx, call: Call, row: Mapping[str, Any]) -> int:
     return number
 
 
+def send_signal(call: Call, row: Mapping[str, Any]) -> int:
+    """Write a signal; its number. With an Idempotency-Key, once."""
+
+    def write(tx: Tx) -> dict[str, Json]:
+        number = int(tx.one("insert_signal", **{**row, "sent_by": call.caller.principal}).id)
+        after = {name: row[name] for name in ("payload", "business_date") if row[name] is not None}
+        record(tx, call.actor, "SIGNAL", "signal", str(row["name"]), after=after, outcome="done")
+        return {"signal": number}
+
+    return int(_stored(lambda: write_once(call, write))["signal"])
+
+
 def _object(row: Mapping[str, Any], number: int) -> tuple[str, str]:
     """What a command is about, for the audit."""
     names = (("task_id", "task"), ("instance_id", "instance"), ("workflow", "workflow"), ("task", "definition"))

@@ -34,6 +34,7 @@ class ClientRowsQuery(Query):
     instance_id: Instance | None = None
     workflow: str | None = None
     task: str | None = None
+    name: str | None = None
     version: Number | None = None
     first: Number | None = None
     last: Number | None = None

@@ -84,7 +84,7 @@ def show_plan(call: Call, id: str, query: PlanQuery) -> WorkflowPlan:
         version=version.version,
         params=params,
         tasks=[_step(each, jobs) for each in planned],
-        unknown_jobs=sorted({task.job for task in workflow.tasks if not task.workflow} - jobs.keys()),
+        unknown_jobs=sorted({task.job for task in workflow.tasks if task.job} - jobs.keys()),
         next_fires=timetable.next_fires(schedule, now, FIRES, calendars) if schedule else [],
     )
 
@@ -102,12 +102,12 @@ def _step(planned: PlannedTask, jobs: Mapping[str, Job]) -> PlanStep:
         map=task.map,
         on_failure=task.on_failure,
         run_on=task.run_on,
-        pool=None if task.workflow else settings.pool,
+        pool=None if task.workflow or task.only_waits else settings.pool,
         priority=settings.priority,
         retries=settings.retries,
         timeout_s=settings.timeout,
         memory=settings.memory,
         limits=dict(settings.limits or ()),
         params=planned.params,
-        is_known=bool(task.workflow) or task.job in jobs,
+        is_known=not task.job or task.job in jobs,
     )

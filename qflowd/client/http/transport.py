@@ -1,4 +1,4 @@
-"""A client's way to an HTTP API: rows by `GET /rows/{name}`, inboxes by `POST /submissions` and `POST /commands`."""
+"""A client's way to an HTTP API: rows by `GET /rows/{name}`, inboxes by `POST /submissions`, `/commands` and `/signals`."""
 
 import uuid
 from collections import namedtuple
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_S: Final = 60.0  # that a server waits
 # Columns that the server sets itself, by who calls; and those that hold JSON already.
-OF_THE_SERVER: Final = frozenset({"tenant", "submitted_by", "requested_by"})
-IN_JSON: Final = frozenset({"params", "overrides", "filter", "args"})
+OF_THE_SERVER: Final = frozenset({"tenant", "submitted_by", "requested_by", "sent_by"})
+IN_JSON: Final = frozenset({"params", "overrides", "filter", "args", "payload"})
 
 
 class ApiMe(msgspec.Struct):
@@ -43,6 +43,7 @@ class ApiNumber(msgspec.Struct):
 
     submission_id: int | None = None
     command_id: int | None = None
+    signal_id: int | None = None
 
 
 class HttpTransport:
@@ -105,6 +106,9 @@ class HttpTransport:
             return int(self._write("commands", _body(row), str(uuid.uuid4())).command_id or 0)
         except NotFound as error:  # the API looks before it writes; a daemon would have said the same
             raise Rejected(str(error)) from None
+
+    def signal(self, row: Mapping[str, Any]) -> int:
+        return int(self._write("signals", _body(row), str(uuid.uuid4())).signal_id or 0)
 
     def now(self) -> datetime:
         found: datetime = self.read("show_clock", {})[0].server_at

@@ -82,7 +82,7 @@ def publish(store: Store, topics: Topics, batch: Admitted) -> None:
     if batch.has_queued:
         topics.publish("turn")  # what it waits for may have ended meanwhile
     # A child may have to be told what its parent was told while it was waiting.
-    if any(a.plan.starts or a.request.trigger_type == CHILD_TRIGGER for a in batch.admissions):
+    if any(a.plan.has_unclaimed or a.request.trigger_type == CHILD_TRIGGER for a in batch.admissions):
         topics.publish("child")
     if batch.has_replaced:
         topics.publish("command")

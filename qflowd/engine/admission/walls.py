@@ -17,7 +17,7 @@ from qflowd.model import jsontext
 from qflowd.model.limits import UNSETTLED, Limits
 from qflowd.model.quotas import COUNTED, KILOBYTE, PATTERNS, Value, allows, limit_of, load_value
 from qflowd.model.refusals import Refusal
-from qflowd.model.workflow import BUILT_IN, NO_POOL, Job
+from qflowd.model.workflow import BUILT_IN, NO_POOL, WAIT_POOL, Job
 from qflowd.store.tx import Tx
 
 ACTIVE: Final = "ACTIVE"
@@ -62,7 +62,7 @@ class Wall:
 
     def check_pool(self, name: str) -> None:
         """Raises: OverQuota where this pool is none in which the tenant's tasks may run."""
-        if name != NO_POOL and not allows(self._patterns("allowed_pools"), name):
+        if name not in (NO_POOL, WAIT_POOL) and not allows(self._patterns("allowed_pools"), name):
             raise self._over("allowed_pools", f"pool {name!r} is none of them", "name one of these as `pool`")
 
     def check_priority(self, priority: int) -> None:
@@ -111,7 +111,7 @@ class Wall:
                     f"what job {cohort.lane.job!r} asks for is not known, as no daemon has registered it",
                     "submit it again once one has",
                 )
-            self.check_pool(cohort.lane.pool)
+            self.check_pool(cohort.own_pool if cohort.lane.pool == WAIT_POOL else cohort.lane.pool)
         for name in {task.compensate for task in admission.plan.tasks if task.compensate}:
             job = find_job(name)
             self.check_pool((job and job.settings.pool) or admission.default_pool or str(BUILT_IN.pool))

@@ -11,6 +11,7 @@ from qflowd.engine.backfills import backfill_commands  # noqa: F401
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.calendars import override_days  # noqa: F401
 from qflowd.engine.commands import (  # noqa: F401
+    approve,
     bulk,
     cancel,
     handle,
@@ -57,7 +58,7 @@ LEAST_ID, GREATEST_ID = -(1 << 63), (1 << 63) - 1  # clients may have written an
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
-    "approve", "close", "fire", "move", "open", "publish", "purge",
+    "close", "fire", "move", "open", "publish", "purge",
 }  # fmt: skip
 
 

@@ -79,9 +79,7 @@ def restart(
     _wait_again(tx, locked, [row for row in recounted if row.ordinal in waiting])
     if gates:
         tx.run("set_places", rows=[(locked.id * ORDINALS + head, *gate) for head, *gate in gates])
-    if rows.plan.starts:  # what starts from the beginning starts another instance
-        others = again if has_new_items else again - continued
-        tx.run("forget_children", rows=[(locked.id * ORDINALS + ordinal,) for ordinal in sorted(others | gone)])
+    _begin_anew(tx, locked, again if has_new_items else again - continued, gone)
     if items:
         # Their list may be another one: whatever they were, they are made anew.
         forget_rows(tx, [(locked.id * ORDINALS + part,) for part in sorted(items)])
@@ -92,6 +90,16 @@ def restart(
     now = states | {row.ordinal: row.state for row in recounted}
     _reopen(tx, locked, now | _tell_waiting(tx, locked, now, waiting, ended or {}))
     return recounted
+
+
+def _begin_anew(tx: Tx, locked: LockedInstance, ordinals: AbstractSet[int], gone: AbstractSet[int]) -> None:
+    """What starts from the beginning starts another instance, and waits anew for its fact before it may be claimed."""
+    tasks, nodes = locked.graph.plan.tasks, locked.graph.nodes
+    if locked.graph.plan.starts:
+        tx.run("forget_children", rows=[(locked.id * ORDINALS + ordinal,) for ordinal in sorted(ordinals | gone)])
+    rows = [(locked.id * ORDINALS + i,) for i in sorted(ordinals) if i == nodes[i] and tasks[i].wait_for is not None]
+    if rows and (waited := tx.run("load_waiters", rows=rows)):
+        tx.run("return_to_waits", rows=sorted((row.task_id, row.lane) for row in waited))
 
 
 def _refuse_open(locked: LockedInstance, restarted: AbstractSet[int]) -> None:

@@ -23,13 +23,13 @@ from qflowd.engine.commands.control import (
 )
 from qflowd.engine.commands.pause_task import let_through, named_task
 from qflowd.engine.concurrency.overlap import refuse_skipped
-from qflowd.engine.finishing.timers import RUN
+from qflowd.engine.finishing.timers import RUN, WAIT
 from qflowd.engine.refusal import Refused, no_active_version, no_such_task
 from qflowd.engine.request import read_request
 from qflowd.model import jsontext
 from qflowd.model.ids import task_id
 from qflowd.model.refusals import Refusal
-from qflowd.model.states import InstanceState, TaskState
+from qflowd.model.states import FactKind, InstanceState, TaskState
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Tx
 
@@ -80,7 +80,7 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
         instead = f"it waits for instance {started[0].instance_id}, which it has started"
         raise NotPossible(id=target.id, task=task, task_state=state.name, instead=instead)
     waits_for_time = state is TaskState.PENDING and row.need <= 0 and not row.is_expanded
-    if waits_for_time:
+    if waits_for_time and not _end_wait(tx, target.id, task, number, row.fence):
         tx.run("promote_tasks", rows=[(number, row.fence)], now=tx.now)
         tx.run("delete_timers", rows=[(number, RUN, row.fence)])
     was_paused = let_through(tx, command, target, plan, task)
@@ -92,7 +92,24 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     if not (waits_for_time or was_paused):
         already = f"task {task} of instance {target.id} is {state.name}: it neither waits for a time nor is paused"
         return Reply({"instance_id": target.id, "already": already})
-    return Reply({"instance_id": target.id, "triggered": [task]}, ("intent", "ready"))
+    return Reply({"instance_id": target.id, "triggered": [task]}, ("intent", "ready", "wait"))
+
+
+def _end_wait(tx: Tx, instance_id: int, task: str, number: int, fence: int) -> bool:
+    """End the wait of a task for a time. Returns: does it wait so?
+
+    Raises: NotPossible if it waits for another fact.
+    """
+    wait = tx.one("find_wait", task_id=number, fence=fence)
+    if wait is None:
+        return False
+    if wait.kind != FactKind.TIME:
+        remedy = "send it" if wait.kind == FactKind.SIGNAL else "`approve` or `reject` it"
+        instead = f"{wait.reason}: {remedy}, or `skip` the task"
+        raise NotPossible(id=instance_id, task=task, task_state=TaskState.PENDING.name, instead=instead)
+    tx.run("expire_waiters", rows=[(number, fence)])
+    tx.run("delete_timers", rows=[(number, WAIT, fence)])
+    return True
 
 
 def _submit(tx: Tx, command: Command, workflow: Any, caches: Caches) -> Reply:

@@ -15,7 +15,7 @@ from qflowd.engine.definitions.schedules import save_schedule
 from qflowd.engine.definitions.workflow_quota import need_room
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
-from qflowd.model.workflow import BUILT_IN, NO_POOL, Task, Workflow
+from qflowd.model.workflow import BUILT_IN, NO_POOL, WAIT_POOL, Task, Workflow
 from qflowd.store.tx import Tx
 
 ROWS_AT_ONCE: Final = 5000
@@ -225,6 +225,8 @@ def pool_of_task(task: Task, workflow: Workflow, pool_of: PoolOf) -> str:
     """The pool that a task stands in: its own word, the workflow's defaults, the job's, the built-in one."""
     if task.workflow:
         return NO_POOL
+    if task.only_waits:
+        return WAIT_POOL
     return task.settings.pool or workflow.defaults.pool or pool_of(task.job) or str(BUILT_IN.pool)
 
 

@@ -28,7 +28,7 @@ def advance_levels(tx: Tx, instances: Instances, level: list[InstanceRows[Any]])
     while level:
         rows, doubtful, fans, heads, items, spawners = kinds.arrivals(level, conditions)
         has_advanced |= bool(rows or fans)
-        may_start_workflows |= any(instance.plan.starts for instance, _ in level)
+        may_start_workflows |= any(instance.plan.has_unclaimed for instance, _ in level)
         unrun: list[Any] = []
         if heads:
             unrun, has_opened = item_rows.advance_heads(tx, instances, heads, items)

@@ -1,4 +1,4 @@
-"""Timers: rows that wait for an instant (run_at, retries, deferrals) and deadlines of instances."""
+"""Timers: rows that wait for an instant (run_at, retries, deferrals), deadlines of instances, and ends of waits."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -11,6 +11,7 @@ from qflowd.store.tx import Store, Tx
 
 RUN = 0  # purpose: the task may run
 DEADLINE = 1  # purpose: the instance has run out of time
+WAIT = 2  # purpose: the task has waited long enough
 BATCH = 1000
 IDLE_S = 60.0
 LOCKED_S = 0.5  # between looks at due tasks that are locked
@@ -30,7 +31,7 @@ class Timers:
         promoted, expired, next_due = self._store.transact(self.promote_due)
         if promoted:
             self._store.instruments.emit(TimersPromoted(promoted))
-            self._topics.publish("ready", *(("intent",) if expired else ()))
+            self._topics.publish("ready", "wait", *(("intent",) if expired else ()))
         if next_due is None:
             return IDLE_S
         left_s = (next_due - self._store.clock.now()).total_seconds()
@@ -54,6 +55,8 @@ class Timers:
         )
         if rows := [(number, fence) for number, purpose, fence in taken if purpose == RUN]:
             tx.run("promote_tasks", rows=rows, now=tx.now)
+        if waits := [(number, fence) for number, purpose, fence in taken if purpose == WAIT]:
+            tx.run("expire_waiters", rows=waits)
         if taken:
             tx.run("delete_due_timers", rows=taken, now=tx.now)
         deadlines = [row for row in taken if row[1] == DEADLINE]

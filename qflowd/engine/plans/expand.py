@@ -23,7 +23,7 @@ from qflowd.model.instants import format_instant
 from qflowd.model.limits import Limits
 from qflowd.model.refusals import Refusal
 from qflowd.model.states import InstanceState, TaskKind, TaskState
-from qflowd.model.workflow import Job, Json, Settings, Workflow
+from qflowd.model.workflow import WAIT_POOL, Job, Json, Settings, Workflow
 
 MOST_URGENT: Final = 2000  # priority of a row, either way: at most that of a submission and of a task together
 
@@ -37,6 +37,7 @@ class Cohort:
     priority: int  # stored negated: the smallest is claimed first
     start: rules.Counters
     kind: TaskKind
+    own_pool: str = ""  # of tasks that wait for a fact first: that of their lane then
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,8 @@ def _check_overrides(overrides: Mapping[str, Override], plan: Plan, jobs: Mappin
                 f"overrides: task {key} starts a workflow; only its params and priority can be overridden",
                 Refusal.FAULTY,
             )
+        if task.only_waits and (override.params or override.settings != Settings(priority=override.settings.priority)):
+            raise Refused(f"overrides: task {key} only waits; only its priority can be overridden", Refusal.FAULTY)
         if override.params and (job := jobs.get(task.job)):
             schema = schema_of_some(job.params_schema)
             if faults := schema.faults(schema.coerce(override.params)):
@@ -145,7 +148,10 @@ def _cohorts(
             if group.job and job is None:  # it may have limits, a pool and a priority of its own
                 lane = lane_keys.of_unknown_job(lane)
             priority = stored_priority(request.priority + (settings.priority or 0))
-            cohorts.append(Cohort(ordinals, lane, priority, group.start, group.kind))
+            own_pool = lane.pool if group.waits else ""
+            if group.waits:
+                lane = lane._replace(pool=WAIT_POOL)
+            cohorts.append(Cohort(ordinals, lane, priority, group.start, group.kind, own_pool))
     return cohorts
 
 
@@ -156,7 +162,7 @@ def stored_priority(wanted: int) -> int:
 
 def _limits(group: TaskGroup, settings: Settings, scope: Mapping[str, Json]) -> str:
     """The limits of tasks as part of their lane. Raises: Refused."""
-    if group.workflow:  # nobody claims these: what they start takes slots itself
+    if not group.job:  # nobody claims these: what they start takes slots itself, and a wait takes none
         return ""
     limits = lane_keys.of_task(settings.limits, group.fallback, is_map=group.kind is TaskKind.HEAD)
     try:

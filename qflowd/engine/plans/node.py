@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from qflowd.define.expressions import Template, compile_condition, compile_value
+from qflowd.define.waits import wait_document
 from qflowd.model import jsontext
 from qflowd.model.workflow import Settings, Task
 
@@ -42,6 +43,11 @@ class Node:
         return None if self.task.when is None else compile_condition(self.task.when)
 
     @cached_property
+    def wait(self) -> Template | None:
+        """What it waits for, as a document; None where it waits for nothing but tasks."""
+        return None if self.task.wait_for is None else compile_value(wait_document(self.task.wait_for))
+
+    @cached_property
     def label(self) -> Template | None:
         """What people call an item of a map; None where it goes by its index."""
         return None if self.task.label is None else compile_value(self.task.label)
@@ -62,6 +68,8 @@ class Node:
         templates = [*self.conditions.values()]
         if self.when is not None:
             templates.append(self.when)
+        if self.wait is not None:
+            templates.append(self.wait)
         if self.constant is None and self.params is not None:
             templates.append(self.params)
         return frozenset(self.ordinals[key] for template in templates for key in template.tasks) - self.running

@@ -12,7 +12,7 @@ from qflowd.engine.plans.fallbacks import Fallback
 from qflowd.engine.plans.node import Node, constant_params, edge_conditions
 from qflowd.model import dag, jsontext, rules
 from qflowd.model.states import TaskKind
-from qflowd.model.workflow import BUILT_IN, NO_POOL, Job, Json, Settings, Task, TriggerRule, Workflow
+from qflowd.model.workflow import BUILT_IN, NO_POOL, WAIT_POOL, Job, Json, Settings, Task, TriggerRule, Workflow
 
 LEAST_FAN = 8  # children; fewer are moved one by one
 
@@ -20,7 +20,8 @@ LEAST_FAN = 8  # children; fewer are moved one by one
 class TaskGroup(NamedTuple):
     """Tasks of a plan whose rows begin alike: of one job and kind, with the same settings and counters.
 
-    `workflow`: what they start instead of running a job; `job` is empty then, and their pool is NO_POOL.
+    `workflow`: what they start instead of running a job; `job` is empty then, and their pool is NO_POOL. `waits`: for
+    facts, before they may be claimed.
     """
 
     job: str
@@ -30,6 +31,7 @@ class TaskGroup(NamedTuple):
     ordinals: Sequence[int]
     workflow: str = ""
     fallback: Fallback = Fallback.NONE
+    waits: bool = False
 
 
 class Fan(NamedTuple):
@@ -81,32 +83,39 @@ class Plan:
     @cached_property
     def task_groups(self) -> Sequence[TaskGroup]:
         """All tasks, in as few groups as may be."""
-        groups: dict[tuple[str, Settings, int, TriggerRule, TaskKind, str, Fallback], list[int]] = {}
+        groups: dict[tuple[str, Settings, int, TriggerRule, TaskKind, str, Fallback, bool], list[int]] = {}
         for i, task in enumerate(self.tasks):
-            about = task.trigger_rule, _kind_of(task), task.workflow, self.fallback_of.get(i, Fallback.NONE)
+            fallback = self.fallback_of.get(i, Fallback.NONE)
+            about = task.trigger_rule, _kind_of(task), task.workflow, fallback, task.wait_for is not None
             groups.setdefault((task.job, task.settings, len(self.parents[i]), *about), []).append(i)
         return [
             TaskGroup(
                 job,
-                self._settings(settings, starts_workflow=bool(workflow)),
+                self._settings(settings, pool=NO_POOL if workflow else WAIT_POOL if kind is TaskKind.WAIT else None),
                 rules.start(parent_count, rule),
                 kind,
                 ordinals,
                 workflow,
                 fallback,
+                waits,
             )
-            for (job, settings, parent_count, rule, kind, workflow, fallback), ordinals in groups.items()
+            for (job, settings, parent_count, rule, kind, workflow, fallback, waits), ordinals in groups.items()
         ]
 
-    def _settings(self, of_task: Settings, *, starts_workflow: bool) -> Settings:
-        """A task's settings over the workflow's. Of one that starts a workflow only the priority counts."""
+    def _settings(self, of_task: Settings, *, pool: str | None) -> Settings:
+        """A task's settings over the workflow's. `pool`: of one that runs no job; only its priority counts."""
         settings = of_task.over(self.workflow.defaults)
-        return Settings(pool=NO_POOL, priority=settings.priority) if starts_workflow else settings
+        return settings if pool is None else Settings(pool=pool, priority=settings.priority)
 
     @cached_property
     def starts(self) -> frozenset[str]:
         """The workflows that its tasks start."""
         return frozenset(task.workflow for task in self.tasks if task.workflow)
+
+    @cached_property
+    def has_unclaimed(self) -> bool:
+        """Has it tasks that stand in lanes that nobody claims? They start workflows, or wait for facts."""
+        return bool(self.starts) or any(task.wait_for is not None for task in self.tasks)
 
     @cached_property
     def outputs(self) -> Template | None:
@@ -247,6 +256,8 @@ def single_job(job: str) -> Plan:
 def _kind_of(task: Task) -> TaskKind:
     if task.map is not None:
         return TaskKind.HEAD
+    if task.only_waits:
+        return TaskKind.WAIT
     return TaskKind.CHILD if task.workflow else TaskKind.TASK
 
 

@@ -13,6 +13,7 @@ WITH RECURSIVE look(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM look WHERE n < 2
 SELECT 1 FROM look
 WHERE EXISTS (SELECT 1 FROM qflow.submissions s WHERE s.is_open = 1 AND look.n > 0)
    OR EXISTS (SELECT 1 FROM qflow.commands c WHERE c.is_open = 1 AND look.n > 0)
+   OR EXISTS (SELECT 1 FROM qflow.signals g WHERE g.is_open = 1 AND look.n > 0)
    OR SLEEP(0.01)
 LIMIT 1 INTO @qflow_is_open
 """

@@ -23,6 +23,7 @@ SELECT l.id AS lane,
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
             THEN 'no daemon is running'
         WHEN l.pool = '' THEN {concat: 'workflow ', l.job, ' is about to be started'}
+        WHEN l.pool = '(wait)' THEN 'is about to wait'
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon_job k JOIN qflow.daemon x ON x.id = k.daemon_id
             WHERE k.job = l.job AND x.state = {daemon.READY} AND x.lease_ends_at > {clock})
             THEN (SELECT CASE WHEN COUNT(*) = 0 THEN {concat: 'no live daemon knows job ', l.job}
@@ -77,6 +78,17 @@ JOIN qflow.lane l ON l.id = t.lane
 LEFT JOIN qflow.workflow_instance x ON x.id = c.instance_id
 WHERE c.is_open = 1
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.fact_wait}
+;
+-- Internal: the fact that a task waits for, and since when.
+{replace_view} qflow.fact_wait AS
+SELECT w.task_id,
+    {concat: CASE WHEN w.kind = {fact.TIME} THEN {concat: 'waits until ', {utc_text: w.deadline_at}}
+        ELSE {concat: 'waits for ', CASE WHEN w.kind = {fact.APPROVAL} THEN 'approval: ' ELSE '' END, w.subject} END,
+        ' since ', {utc_text: w.began_at}, CASE WHEN w.kind = {fact.TIME} OR w.deadline_at IS NULL THEN ''
+        ELSE {concat: ', at most until ', {utc_text: w.deadline_at}} END} AS reason
+FROM qflow.waiter w
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.task_wait}
 ;
 -- Internal: what rows wait for that stand in no lane, if it is nothing else of their instance.
@@ -85,6 +97,8 @@ SELECT t.id AS task_id,
     CASE WHEN t.state = {task.PENDING} AND t.kind IN ({kind.CHILD}, {kind.COMPENSATION})
             AND EXISTS (SELECT 1 FROM qflow.child c WHERE c.task_id = t.id AND c.is_open = 1)
             THEN (SELECT y.reason FROM qflow.child_wait y WHERE y.task_id = t.id)
+        WHEN t.state = {task.PENDING} AND EXISTS (SELECT 1 FROM qflow.waiter y WHERE y.task_id = t.id AND y.fence = t.fence)
+            THEN (SELECT y.reason FROM qflow.fact_wait y WHERE y.task_id = t.id)
         WHEN t.state = {task.PENDING} THEN
             (SELECT CASE WHEN m.due_at = {forever} AND t.reason <> 0 THEN 'failed, and waits for a person: retry, skip or terminate'
                 WHEN m.due_at <= {clock} AND NOT EXISTS (SELECT 1 FROM qflow.daemon x
@@ -126,7 +140,8 @@ WHERE p.instance_id <> 0 OR NOT EXISTS (SELECT 1 FROM qflow.paused_task x
 ;
 {replace_view} qflow.tasks AS
 SELECT t.id, i.id AS instance_id, d.workflow, COALESCE(n.task, i.job) AS task, t.map_index,
-    {words: kind t.kind} AS kind, CASE WHEN l.pool = '' THEN {concat: 'workflow ', l.job} ELSE l.job END AS job, l.pool, {words: task CASE WHEN t.state = {task.READY} AND (i.state = {instance.PAUSED}
+    {words: kind t.kind} AS kind, CASE WHEN l.pool = '' OR l.pool = '(wait)' AND n.pool = '' THEN {concat: 'workflow ', l.job} ELSE l.job END AS job,
+    CASE WHEN l.pool <> '(wait)' THEN l.pool WHEN n.pool = '(wait)' THEN '' ELSE n.pool END AS pool, {words: task CASE WHEN t.state = {task.READY} AND (i.state = {instance.PAUSED}
         OR EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node)) THEN {task.HELD} ELSE t.state END} AS state,
     {words: reason t.reason} AS reason, t.attempt, COALESCE(p.params, n.params, CASE WHEN n.task IS NULL THEN i.params END) AS params, t.output,
     CASE WHEN t.state <> {task.SUCCESS} THEN
@@ -508,6 +523,24 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
         CASE WHEN s.day_window = '' THEN '' ELSE {concat: ', ', s.day_window} END} AS times, s.day_window
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.approvals}
+;
+-- What waits for a person to approve or reject, and what has been answered.
+{replace_view} qflow.approvals AS
+SELECT w.task_id AS id, i.id AS instance_id, d.workflow, n.task, i.business_date, w.subject,
+    CASE WHEN w.answer = 1 THEN 'APPROVED' WHEN w.answer = 0 THEN 'REJECTED'
+        WHEN w.state < {wait.MET} AND t.fence = w.fence THEN 'WAITING' ELSE 'CLOSED' END AS state,
+    {instant: w.began_at} AS asked_at, {instant: w.deadline_at} AS deadline_at,
+    CASE WHEN w.default_answer = 1 THEN 'approve' ELSE 'reject' END AS default_answer,
+    w.answered_by, {instant: w.answered_at} AS answered_at, w.note, i.tenant
+FROM qflow.waiter w
+JOIN qflow.task_instance t ON t.id = w.task_id
+JOIN qflow.workflow_instance i ON i.id = w.task_id >> 20
+JOIN qflow.workflow_version v ON v.id = i.version_id
+JOIN qflow.workflow_definition d ON d.id = v.definition_id
+JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+WHERE w.kind = {fact.APPROVAL}
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.fires}
 ;

@@ -1,0 +1,120 @@
+"""`wait_for`: what a task waits for before it may be claimed, as a file says it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from qflowd.define.fields import Fields
+from qflowd.define.readers import Reader, one_of, short_text, shown, text
+from qflowd.define.settings import SETTINGS
+from qflowd.model.durations import parse_duration
+from qflowd.model.instants import EARLIEST, parse_instant
+from qflowd.model.names import fault_in_signal
+from qflowd.model.workflow import Json, Task, WaitFor
+
+LONGEST: Final = 1000  # characters of an expression, or of what is to be approved
+_OF_A_JOB: Final = (frozenset(SETTINGS) - {"priority"}) | {
+    "params", "map", "chunk", "max_parallel", "label", "tolerate", "max_spawn", "compensate", "compensate_on",
+}  # fmt: skip
+
+
+def read_wait(fields: Fields) -> WaitFor | None:
+    """What stands under `wait_for`; None where there is nothing."""
+    inner = fields.section("wait_for")
+    if fields.data.get("wait_for") is None:
+        return None
+    given = [fact for fact in FACTS if inner.data.get(fact) is not None]
+    if len(given) != 1:
+        what = f"names {' and '.join(given)}" if given else "names nothing to wait for"
+        inner.fault(f"{what}; one of {', '.join(FACTS)} is needed")
+        return WaitFor()
+    readers = {given[0]: FACTS[given[0]], **_BESIDE[given[0]]}
+    values: dict[str, Any] = {key: inner.take(key, read, None) for key, read in readers.items()}
+    inner.close()
+    return WaitFor(**{key: value for key, value in values.items() if value is not None})
+
+
+def check_wait(fields: Fields, task: Task) -> None:
+    """What is only for a job does not stand beside a wait that has none; nor is a wait for what cannot wait."""
+    if task.wait_for is None:
+        return
+    if task.only_waits:
+        for name in sorted(_OF_A_JOB & fields.data.keys()):
+            fields.fault("is for a task with a job; this one only waits", name)
+    if task.run_on is not None:
+        fields.fault("is not for a task that runs when its instance is terminated", "wait_for")
+    if any(edge.each for edge in task.after):
+        fields.fault("is not for a map that waits for another one item by item", "wait_for")
+
+
+def wait_document(wait: WaitFor | None) -> dict[str, Json]:
+    """What stands under `wait_for`: only what differs from the defaults."""
+    return {} if wait is None else msgspec.to_builtins(wait)
+
+
+def wait_words(wait: WaitFor) -> str:
+    """What it is, in a few words, as it is written: `signal bars.ready`."""
+    return next(f"{fact} {value}" for fact in FACTS if (value := getattr(wait, fact)))
+
+
+def moment(value: Json, now: datetime) -> datetime:
+    """The instant that a duration from now, or an instant, names.
+
+    Raises: ValueError with the text of the fault.
+    """
+    with suppress(ValueError):
+        return now + timedelta(seconds=parse_duration(value))
+    with suppress(ValueError):
+        return parse_instant(str(value))
+    raise ValueError(f'{shown(value)} is neither a duration such as "2h" nor an instant such as 2026-11-20T09:30:00Z')
+
+
+def _signal(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string and (fault := fault_in_signal(string)):
+        raise ValueError(fault)
+    return string
+
+
+def _moment(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string:
+        moment(string, EARLIEST)
+    return string
+
+
+def _duration(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string:
+        parse_duration(string)
+    return string
+
+
+def _instant(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string:
+        parse_instant(string)
+    return string
+
+
+def _expression(value: Json) -> str:
+    if not (string := text(value).strip()):
+        raise ValueError("must not be empty")
+    return short_text(LONGEST)(string)
+
+
+FACTS: Final[Mapping[str, Reader[str]]] = {
+    "signal": _signal,
+    "delay": _duration,
+    "until": _instant,
+    "approval": _expression,
+}
+_BESIDE: Final[Mapping[str, Mapping[str, Reader[str]]]] = {
+    "signal": {"timeout": _moment, "on_timeout": one_of("fail", "skip", "continue")},
+    "delay": {},
+    "until": {},
+    "approval": {"deadline": _moment, "default": one_of("approve", "reject")},
+}

@@ -1,0 +1,101 @@
+"""Register: a task whose turn has come begins to wait. Committed before the fact is looked up: no wake-up is lost.
+
+One transaction: the rows are locked, those that others have taken are left out → parked (PENDING, without a timer of their
+own, owned by nobody, with a new fence) → a row of `waiter` each → timers of deadlines.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from qflowd.engine.caches import LaneKey
+from qflowd.engine.claiming.claim import Claimed
+from qflowd.engine.claiming.lanes import Lane
+from qflowd.engine.finishing.timers import WAIT
+from qflowd.engine.plans.gather import Unrenderable, gather
+from qflowd.engine.plans.instances import Instances, LoadedInstance
+from qflowd.engine.plans.node import Node
+from qflowd.engine.plans.scope import check_conditions, scope_of
+from qflowd.engine.waits import facts
+from qflowd.engine.waits.fact import WaitTerms
+from qflowd.model.errors import Unreadable
+from qflowd.model.states import FactKind, WaitState
+from qflowd.model.workflow import WAIT_POOL, Job
+from qflowd.store.tx import Store, Tx
+
+
+class Ready(NamedTuple):
+    """A row that is to wait, and for what."""
+
+    row: Claimed
+    instance: LoadedInstance
+    kind: FactKind
+    waiting: WaitTerms
+
+
+def lane_of(row: Any) -> Lane:
+    """The lane of a row of `list_ready_waits`."""
+    job = Job(name=row.job or "wait", module="", file="", hash="")
+    return Lane(row.lane, LaneKey(row.tenant, WAIT_POOL, row.job), job, None)
+
+
+def claimed_of(row: Any) -> Claimed:
+    """A row of `list_ready_waits` as a claim would have it."""
+    return Claimed(*row[: len(Claimed._fields)])
+
+
+def render(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> tuple[list[Ready], list[Unrenderable]]:
+    """What rows of one lane are to wait for, and those that end instead or that this daemon cannot read."""
+    instances.load_claimed(tx, rows)
+    gathered = gather(tx, instances, (lane, rows))
+    ready, failed = [], gathered.failed
+    for _, places in gathered.parts:
+        for row, instance, node in places:
+            try:
+                ready.append(_ready(row, instance, node, gathered.outputs, tx.now))
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the others wait
+                failed.append(Unrenderable(row, error))
+    return ready, failed
+
+
+def _ready(row: Claimed, instance: LoadedInstance, node: Node, outputs: Any, now: datetime) -> Ready:
+    """Raises: ExpressionFailed; Unwanted; SkippedByPerson; Unreadable."""
+    scope = scope_of(instance, outputs)
+    check_conditions(instance, node, scope, outputs)
+    if node.wait is None:
+        raise Unreadable(f"task {node.key} waits for what only a newer qflowd knows")
+    kind, waiting = facts.begin(node.wait.render(scope), now)
+    return Ready(row, instance, kind, waiting)
+
+
+def register(store: Store, lane: Lane, ready: Sequence[Ready]) -> int:
+    """Have these rows wait, except those that changed hands. Returns how many do.
+
+    Raises: StoreUnavailable; it may have been applied all the same.
+    """
+    return store.transact(lambda tx: _register(tx, lane, ready), name="register_waits")
+
+
+def _register(tx: Tx, lane: Lane, ready: Sequence[Ready]) -> int:
+    wanted = sorted((each.row.id, each.row.fence) for each in ready)
+    free = {row.id for row in tx.run("take_ready_waits", rows=wanted)}
+    mine = sorted((each for each in ready if each.row.id in free), key=lambda each: each.row.id)
+    if not mine:
+        return 0
+    tx.run("rearm_tasks", rows=[(row.id, row.fence, row.attempt, 0) for row, *_ in mine])
+    tx.run("save_waiters", rows=[_waiter_row(each, lane.id) for each in mine], now=tx.now)
+    if timers := [
+        (row.id, WAIT, row.fence + 1, waiting.deadline_at)
+        for row, _, _, waiting in mine
+        if waiting.deadline_at is not None
+    ]:
+        tx.run("insert_timers", rows=timers)
+    return len(mine)
+
+
+def _waiter_row(each: Ready, lane: int) -> tuple[Any, ...]:
+    row, instance, kind, waiting = each
+    day = instance.facts.business_date
+    state = WaitState.NEW if kind is FactKind.SIGNAL else WaitState.WAITING
+    about = (instance.tenant, int(kind), waiting.name, day, int(state))
+    return (row.id, row.fence + 1, *about, *waiting[1:], lane)

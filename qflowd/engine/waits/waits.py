@@ -1,0 +1,116 @@
+"""Waits: tasks with `wait_for` hold no slot while they wait, and stand in no lane that is claimed.
+
+Any daemon has them begin to wait, takes signals, and wakes those whose fact has come or whose time is over. Each step looks
+at what is in the database, so whatever is missed or killed is done at the next look. No waiting row is asked one by one.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Final
+
+from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.claiming.lanes import START
+from qflowd.engine.claiming.paused_rows import without_paused
+from qflowd.engine.finishing.batch import Batch
+from qflowd.engine.finishing.finish import finish_and
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.running.dispatch import refuse
+from qflowd.engine.running.harvest import Harvest
+from qflowd.engine.service import Place, Topics, UnreadableLog
+from qflowd.engine.waits import register, signals, wake
+from qflowd.store.tx import Store, Tx
+
+BATCH: Final = 500
+OPEN_S: Final = 0.1  # until the next look at what another daemon works on
+IDLE_S: Final = 5.0  # the daemon that let a task begin to wait may be dead
+
+
+class Waits:
+    """The service of tasks that wait for facts."""
+
+    name: ClassVar[str] = "waits"
+    topics: ClassVar[tuple[str, ...]] = ("child", "turn", "fact", "wait")
+
+    def __init__(
+        self,
+        store: Store,
+        plans: Plans,
+        lanes: LaneIds,
+        jobs: RegisteredJobs,
+        topics: Topics,
+        daemon_id: Callable[[], int],
+    ) -> None:
+        self._store, self._lanes, self._topics, self._daemon_id = store, lanes, topics, daemon_id
+        self._unreadable = UnreadableLog()
+        self._ready, self._woken = Place(START), Place(0)
+        self._instances = Instances(plans, jobs)
+        self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of waiting
+
+    def tick(self) -> float:
+        has_registered = self._register()
+        open_rows = self._store.read(lambda tx: tx.one("find_open_waits"))
+        taken, has_more = signals.take_signals(self._store) if open_rows.fact is not None else (0, False)
+        is_fresh = open_rows.fresh is not None or has_registered
+        settled = self._store.transact(signals.look) if is_fresh else 0
+        is_woken = (taken or settled or open_rows.woken is not None) and self._wake()
+        if has_registered or has_more or settled or is_woken:
+            return 0
+        return OPEN_S if is_fresh or open_rows.fact is not None else IDLE_S
+
+    def _register(self) -> bool:
+        """Have tasks whose turn has come begin to wait. Returns: was there something to do?"""
+        priority, number = self._ready.after
+        after: dict[str, Any] = {"after_priority": priority, "after_id": number}
+        found = self._store.read(lambda tx: tx.run("list_ready_waits", batch=BATCH, **after))
+        rows = self._store.read(lambda tx: without_paused(tx, found)) if found else []
+        by_lane: dict[int, list[Any]] = {}
+        for row in rows:
+            by_lane.setdefault(row.lane, []).append(row)
+        done = sum(self._register_lane(lane_rows) for lane_rows in by_lane.values())
+        if batch := self._harvest.reap():
+            self._finish(batch, [])
+        return self._ready.move(found, BATCH, lambda row: (row.priority, row.id)) or done > 0
+
+    def _register_lane(self, rows: Sequence[Any]) -> int:
+        lane = register.lane_of(rows[0])
+        claimed = [register.claimed_of(row) for row in rows]
+        ready, failed = self._store.read(lambda tx: register.render(tx, self._instances, lane, claimed))
+        refuse(self._harvest, lane, failed)
+        return len(failed) + (register.register(self._store, lane, ready) if ready else 0)
+
+    def _wake(self) -> bool:
+        """Let tasks run, or end them. Returns: was there something to do?"""
+        after, now = self._woken.after, self._store.clock.now()
+        rows = self._store.read(lambda tx: tx.run("list_woken", batch=BATCH, after=after, now=now))
+        has_more = self._woken.move(rows, BATCH, lambda row: int(row.id))
+        rows = [row for row in rows if row.open_id is None]
+        if not rows:
+            return has_more
+
+        def judge(tx: Tx) -> wake.Woken:
+            self._instances.load_claimed(tx, rows)
+            return wake.judge(tx, self._instances, rows)
+
+        woken = self._store.read(judge)
+        for number, error in woken.unreadable.items():
+            self._unreadable.warn_once("task", number, error)
+        wake.let_run(self._store, self._lanes, woken)
+        if woken.batch:
+            self._finish(woken.batch, woken.ended)
+        if woken.runs:
+            self._topics.publish("ready", *(("child",) if wake.starts_more(rows, woken) else ()))
+        return len(woken.unreadable) < len(rows) or has_more
+
+    def _finish(self, batch: Batch, ended: Sequence[wake.Key]) -> None:
+        """Write a batch, and end these waiters with it."""
+
+        def end_waiters(tx: Tx) -> None:
+            if ended:
+                tx.run("end_waiters", rows=sorted(ended))
+
+        closed, _ = finish_and(self._store, self._instances, batch, self._daemon_id(), end_waiters)
+        topics = set(batch.topics())
+        if batch.effects.has_advanced:
+            topics.add("ready")
+        topics |= self._instances.awaited_by(closed)
+        self._instances.forget(closed)
+        self._topics.publish(*topics)

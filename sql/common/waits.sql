@@ -1,0 +1,131 @@
+-- Tasks that wait for facts: they are about to in lanes of the pool '(wait)', which nobody claims, and PENDING while they do.
+
+-- name: find_open_waits
+-- One look says what there is to do, however many tasks wait.
+SELECT (SELECT MIN(s.id) FROM qflow.signals s WHERE s.is_open = 1) AS fact,
+    (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state = {wait.NEW}) AS fresh,
+    (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state IN ({wait.MET}, {wait.OVER})) AS woken
+
+-- name: list_ready_waits
+-- Rows that may begin to wait now, behind a place. A cross join: SQLite begins with the lanes.
+SELECT t.id, t.node, t.fence, t.priority, t.attempt, t.crashes, t.solo, t.kind, t.map_index, t.round, l.id AS lane, l.tenant, l.job
+FROM qflow.lane l CROSS JOIN qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = t.id >> 20
+WHERE l.pool = '(wait)' AND t.lane = l.id AND t.state = {task.READY} AND i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
+    AND (t.priority > :after_priority OR t.priority = :after_priority AND t.id > :after_id)
+    AND NOT EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node)
+ORDER BY t.priority, t.id LIMIT {literal: batch}
+
+-- name: take_ready_waits
+-- Of these rows, those that still are as they were seen; they stay so until this transaction has ended.
+SELECT t.id FROM {rows: id bigint, fence int} r
+{only: mysql STRAIGHT_JOIN qflow.task_instance t FORCE INDEX (PRIMARY)}{only: postgres,sqlite JOIN qflow.task_instance t}
+    ON t.id = r.id AND t.fence = r.fence AND t.state = {task.READY}
+{lock}
+
+-- name: save_waiters
+INSERT INTO qflow.waiter (task_id, fence, tenant, kind, name, business_date, state, subject, began_at, deadline_at, default_answer, lane)
+SELECT r.task_id, r.fence, r.tenant, r.kind, r.name, r.business_date, r.state, r.subject, :now, r.deadline_at, r.default_answer, r.lane
+FROM {rows: task_id bigint, fence int, tenant text, kind smallint, name text, business_date date, state smallint, subject text,
+    deadline_at instant, default_answer smallint, lane int} r WHERE 1 = 1
+{upsert: task_id} fence = {excluded: fence}, name = {excluded: name}, state = {excluded: state}, subject = {excluded: subject},
+    began_at = {excluded: began_at}, deadline_at = {excluded: deadline_at}, default_answer = {excluded: default_answer}, signal_id = NULL, answer = NULL,
+    answered_by = NULL, note = NULL, answered_at = NULL
+
+-- name: load_waiters
+SELECT w.task_id, w.lane FROM {rows: task_id bigint} r JOIN qflow.waiter w ON w.task_id = r.task_id
+
+-- name: return_to_waits
+-- Rows that start anew wait anew.
+{update: qflow.task_instance t, id bigint, lane int | t.id = d.id}
+lane = d.lane
+
+-- name: list_open_signals
+-- Ids alone: a driver may stumble over anything else that a client wrote.
+SELECT id FROM qflow.signals WHERE is_open = 1 ORDER BY id LIMIT {literal: batch}
+
+-- name: take_signals
+-- What is too long to be meant is not read at all.
+SELECT id, tenant, name, business_date, expires_at, sent_by, CASE WHEN LENGTH(payload) <= 1048576 THEN payload END AS payload,
+    LENGTH(payload) AS payload_size
+FROM qflow.signals s WHERE is_open = 1 AND id BETWEEN :first AND :last ORDER BY id LIMIT {literal: batch} {lock}
+
+-- name: answer_signals
+-- The date as it was read: SQLite lets clients write anything.
+{update: qflow.signals s, id bigint, answer text, day date, lapses_at instant, reason text | s.id = d.id AND s.is_open = 1}
+is_open = 0, answered_at = {instant: :now}, state = d.answer, lapses_at = d.lapses_at, error = d.reason,
+business_date = CASE WHEN d.answer = 'ACCEPTED' THEN d.day ELSE s.business_date END
+
+-- name: meet_waiters
+-- All that wait for a signal, by one index range; one with a business date is for tasks of that date.
+UPDATE qflow.waiter {only: mysql FORCE INDEX (waiter_fact)} SET state = {wait.MET}, signal_id = :signal_id
+WHERE tenant = :tenant AND kind = {fact.SIGNAL} AND name = :name AND state < {wait.MET}
+    AND (CAST(:business_date AS {date_cast}) IS NULL OR business_date = CAST(:business_date AS {date_cast}))
+
+-- shared: first_signal
+SELECT MIN(s.id) FROM qflow.signals s WHERE s.tenant = w.tenant AND s.name = w.name AND LENGTH(s.tenant) <= 200 AND LENGTH(s.name) <= 200
+    AND (s.business_date IS NULL OR s.business_date = w.business_date)
+
+-- name: list_fresh_waiters
+-- Tasks that have just registered, with the first signal that is there, and the first that is still to be taken.
+SELECT w.task_id, w.fence,
+    ({first_signal} AND s.is_open = 0 AND s.state = 'ACCEPTED' AND (s.lapses_at IS NULL OR s.lapses_at > :now)) AS signal_id,
+    ({first_signal} AND s.is_open = 1) AS open_id
+FROM qflow.waiter w WHERE w.state = {wait.NEW} ORDER BY w.task_id LIMIT {literal: batch}
+
+-- name: settle_waiters
+-- A signal that was taken meanwhile has come first.
+{update: qflow.waiter w, task_id bigint, fence int, state smallint, signal_id bigint | w.task_id = d.task_id AND w.fence = d.fence}
+signal_id = CASE WHEN w.state = {wait.NEW} THEN d.signal_id ELSE w.signal_id END,
+state = CASE WHEN w.state = {wait.NEW} THEN d.state ELSE w.state END
+
+-- name: expire_waiters
+{update: qflow.waiter w, task_id bigint, fence int | w.task_id = d.task_id AND w.fence = d.fence}
+state = CASE WHEN w.state < {wait.MET} THEN {wait.OVER} ELSE w.state END
+
+-- name: list_woken
+-- Tasks whose fact has come or whose time is over, behind a place; of the latter, the signal that is there after all.
+-- `now_fence`: of the row itself, which may have been taken from the wait.
+SELECT y.*, e.payload AS late_payload FROM (
+    SELECT t.id, t.node, t.fence AS now_fence, t.kind, t.round, t.attempt, w.fence, w.tenant, l.job, l.limits, w.kind AS fact,
+        w.state AS wait_state, w.subject, w.began_at, w.deadline_at, w.answer, w.answered_by, w.note, w.answered_at, w.signal_id, p.payload,
+        CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN
+            ({first_signal} AND s.is_open = 0 AND s.state = 'ACCEPTED' AND (s.lapses_at IS NULL OR s.lapses_at > :now)) END AS late_signal_id,
+        CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN ({first_signal} AND s.is_open = 1) END AS open_id
+    FROM qflow.waiter w
+    JOIN qflow.lane l ON l.id = w.lane
+    JOIN qflow.task_instance t ON t.id = w.task_id
+    LEFT JOIN qflow.signals p ON p.id = w.signal_id
+    WHERE w.state IN ({wait.MET}, {wait.OVER}) AND w.task_id > :after ORDER BY w.task_id LIMIT {literal: batch}) y
+LEFT JOIN qflow.signals e ON e.id = y.late_signal_id
+ORDER BY y.id
+
+-- name: wake_tasks
+-- They may be claimed now.
+{update: qflow.task_instance t, id bigint, fence int, lane int | t.id = d.id AND t.fence = d.fence}
+state = {task.READY}, fence = t.fence + 1, lane = d.lane, ready_at = :now
+
+-- name: find_wait
+-- What a row waits for now, and in words.
+SELECT w.kind, y.reason FROM qflow.waiter w JOIN qflow.fact_wait y ON y.task_id = w.task_id
+WHERE w.task_id = :task_id AND w.fence = :fence AND w.state < {wait.MET}
+
+-- name: end_waiters
+{update: qflow.waiter w, task_id bigint, fence int | w.task_id = d.task_id AND w.fence = d.fence}
+state = {wait.ENDED}
+
+-- name: list_approvals_of
+-- Of an instance: what waits for an answer, or did. `is_current`: it still does, or has only just been answered.
+SELECT w.task_id, w.fence, w.deadline_at, w.default_answer, w.state, w.answer, w.answered_by, w.answered_at,
+    CASE WHEN t.fence = w.fence THEN 1 ELSE 0 END AS is_current
+FROM qflow.waiter w JOIN qflow.task_instance t ON t.id = w.task_id
+WHERE w.task_id BETWEEN :first AND :last AND w.kind = {fact.APPROVAL} ORDER BY w.task_id
+
+-- name: answer_approval
+-- The row count says whether nobody was faster and the deadline has not passed.
+UPDATE qflow.waiter SET state = {wait.MET}, answer = :answer, answered_by = :answered_by, note = :note, answered_at = :now
+WHERE task_id = :task_id AND fence = :fence AND state < {wait.MET} AND (deadline_at IS NULL OR deadline_at > :now)
+
+-- name: insert_signal
+INSERT INTO qflow.signals (tenant, name, payload, business_date, expires_at, sent_by)
+VALUES (:tenant, :name, :payload, CAST(:business_date AS {date_cast}), {instant: :expires_at}, :sent_by)
+{returning: id}
