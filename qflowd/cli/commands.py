@@ -60,6 +60,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "definitions": "List task types and task definitions; define, archive or unarchive one.",
         "schedules": "List schedules; enable, disable or look into one.",
         "backfills": "List backfills; show, pause, resume or stop one.",
+        "gaps": "List sessions of a workflow's calendar that have no good run.",
         "calendars": "List calendars; show the year of one, its next sessions, whether it is open.",
         "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",
         "plugins": "List plugin files as each live daemon sees them, with errors.",

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import islice
 from operator import itemgetter
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from qflowd.calendars import timetable
 from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.client.failures import find_failures
+from qflowd.client.gaps import find_gaps
 from qflowd.client.records import ApprovalInfo, FailureInfo, InstanceInfo, SignalInfo, from_json, records_of
 from qflowd.client.requests import whole
 from qflowd.client.transport import Transport, rows_at_once
@@ -169,6 +170,22 @@ class Views:
         """The newest rows of the view `backfills`, newest first."""
         batch = whole(limit, "limit", most=rows_at_once("show_backfills"))
         return self._list("show_backfills", before=LARGEST_INSTANCE + 1, batch=batch)
+
+    def gaps(
+        self, workflow: str, first: date | str | None = None, last: date | str | None = None
+    ) -> list[dict[str, Any]]:
+        """The sessions of a workflow's calendar that have no good run, earliest first.
+
+        One is due when it has closed and no schedule of the workflow is still to fire for it.
+
+        Args:
+            first: from this day on; default the first business date that the workflow has a run for.
+            last: to this day; default the last session that is due.
+
+        Returns: `business_date`, `state` and `instance_id` of the latest run for it; None where there is none.
+        Raises: NotFound for a workflow that does not exist; InvalidRequest for one without a calendar.
+        """
+        return find_gaps(self.read_all, workflow, first, last)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Rows of the view `jobs`."""

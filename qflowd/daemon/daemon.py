@@ -15,6 +15,7 @@ from qflowd.daemon.plugins import Plugins, reloader_for
 from qflowd.engine.access.usage import Usage
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.calendars.session_rows import SessionRows
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
 from qflowd.engine.limits.limit_repair import LimitRepair
 from qflowd.engine.limits.limit_settings import save_configured
@@ -173,6 +174,7 @@ class Daemon:
             *instance_services(store, topics, self._intake, lambda: identity.id),
             Recovery(store, instances, identity, topics, self.lease),
             LimitRepair(store, topics),
+            SessionRows(store),
             Usage(store, topics, timedelta(seconds=self._config.retention.audit)),
             self._logs,
             Plugins(self._reloader, self.announce),

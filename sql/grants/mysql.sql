@@ -26,3 +26,5 @@ GRANT SELECT ON qflow.usage_days TO qflow_client;
 GRANT SELECT ON qflow.calendar_overrides TO qflow_client;
 GRANT SELECT ON qflow.backfills TO qflow_client;
 GRANT SELECT ON qflow.backfill_dates TO qflow_client;
+GRANT SELECT ON qflow.session_runs TO qflow_client;
+GRANT SELECT ON qflow.gaps TO qflow_client;

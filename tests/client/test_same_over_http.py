@@ -13,6 +13,7 @@ import pytest
 
 import qflowd
 from qflowd.client import Backfill, Client, Instance, Limit, StoredDefinition, StoredWorkflow
+from qflowd.engine.calendars.session_rows import SessionRows
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.conftest import KINDS, GetServer
@@ -82,7 +83,11 @@ def pair(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[Pair
 def _fill(lab: Lab, stand_in: StandIn) -> There:
     undone = undoing(lab)
     schedule = {"cron": "0 5 * * *", "timezone": "Asia/Shanghai"}
-    definition = lab.define("daily", WORKFLOW, title="收盘", tags=["a"], domain="desk", schedule=schedule)
+    definition = lab.define(
+        "daily", WORKFLOW, title="收盘", tags=["a"], domain="desk", schedule=schedule, calendar="XSHG"
+    )
+    while not SessionRows(lab.store).tick():
+        pass
     mapped = lab.start("daily", params=None, business_date="2026-11-20", name="seven", priority=5)
     lab.ends(lab.claim())
     lab.run({"last": TaskState.FAILED})
@@ -132,6 +137,7 @@ LOOKS: Mapping[str, Look] = {
     "Client.workflows": lambda c, t: c.workflows(with_archived=True),
     "Client.task_definitions": lambda c, t: c.task_definitions(),
     "Client.schedules": lambda c, t: c.schedules(),
+    "Client.gaps": lambda c, t: [c.gaps("daily", None, "2026-11-24"), c.gaps("daily", "2026-11-16", date(2026, 11, 20))],
     "Client.fires": lambda c, t: c.fires("daily"),
     "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello")],
     "Client.calendar": lambda c, t: [c.calendar("XHKG").session(f"2026-11-{n}") for n in (23, 24)],

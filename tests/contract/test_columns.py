@@ -38,6 +38,8 @@ VIEWS = (
     "calendar_overrides",
     "backfills",
     "backfill_dates",
+    "session_runs",
+    "gaps",
 )
 
 OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch", "lapses_at")  # columns of inboxes that no client writes
@@ -76,6 +78,8 @@ PROMISED = {
     " breaker breaker_state tripped_at retries_at trip_reason",
     "daemons": "id name host pid version state pools started_at seen_at memory_mb lease_s",
     "calendar_overrides": "calendar day kind hours reason set_by set_at tenant",
+    "session_runs": "tenant workflow calendar business_date state instance_id is_due has_begun",
+    "gaps": "tenant workflow calendar business_date state instance_id",
 }
 
 

@@ -16,6 +16,7 @@ GRANTS = Path(__file__).parents[2] / "sql/grants"
 EMPTY = (  # views that have no rows here
     *("fires", "audit_entries", "quotas", "usage_days", "calendar_overrides", "backfills", "backfill_dates"),
     "approvals",
+    *("session_runs", "gaps"),
 )
 INTERNAL = (
     "workflow_instance",

@@ -77,6 +77,8 @@ TEXT_IN = {
     "list_tenants": {"first", "last", "after"},
     "update_tenant": {"state"},
     "find_parts_named": {"label"},
+    "add_session_set": {"days"},
+    "find_session_set": {"days"},
 }  # numbers elsewhere
 DATE_IN = {
     "list_usage": {"first", "last"},

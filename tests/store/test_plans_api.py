@@ -26,12 +26,12 @@ ANALYZE = {
     "postgres": "ANALYZE",
     "mariadb": "ANALYZE TABLE qflow.task_instance, qflow.workflow_instance, qflow.log_line, qflow.attempt",
 }
-FILES = ("api_read", "api_tasks", "api_logs", "api_failures", "api_timeline")
+FILES = ("api_read", "api_tasks", "api_logs", "api_failures", "api_timeline", "api_gaps")
 # A range of ids that is the whole table where there is one instance: planners may read it as a whole.
 GIVEN: dict[str, Any] = {
     "tenant": "default", "id": TASK, "instance_id": MAPPED, "task_id": TASK, "first": MAPPED << 20, "last": (MAPPED << 20) + 900,
     "before": INSTANCES, "lowest": INSTANCES - 100, "after": 0, "batch": 50, "states": "6", "trigger_type": "", "job": "",
-    "definition_id": 3, "is_dated": 0, "date_from": "0001-01-01", "date_to": "9999-12-31", "date": "2026-11-20",
+    "definition_id": 3, "is_dated": 0, "is_all": 0, "date_from": "0001-01-01", "date_to": "9999-12-31", "date": "2026-11-20",
     "created_from_at": datetime(1970, 1, 1, tzinfo=UTC), "created_to_at": datetime(9000, 1, 1, tzinfo=UTC), "workflow": "%",
     "name": "%", "domain": "", "tag": "%", "search": "%", "node": -1, "place": -1, "task": "", "pool": "",
     "lane": 1, "priority": -32768, "part": 0, "fence": 1, "attempt": 0, "levels": "", "error_class": "%",

@@ -1,6 +1,7 @@
 """What the Python client asks, over HTTP: rows as it reads them from a database, whole and of one tenant."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
@@ -43,6 +44,9 @@ class ClientRowsQuery(Query):
     after: Number | None = None
     after_fence: Number | None = None
     batch: Annotated[int, msgspec.Meta(ge=1, le=ROWS)] | None = None
+    date_from: date | None = None
+    date_to: date | None = None
+    is_all: Annotated[int, msgspec.Meta(ge=0, le=1)] | None = None
 
 
 class ClientRows(Item):
@@ -101,7 +105,8 @@ def _params(name: str, query: ClientRowsQuery) -> dict[str, Any]:
     """
     if name not in READS:
         raise ApiFault(40401, f"there is no read {name[:60]!r}{did_you_mean(name, READS)}")
-    given = {key: value for key, value in msgspec.structs.asdict(query).items() if value is not None}
+    asked = msgspec.structs.asdict(query)
+    given = {key: str(value) if isinstance(value, date) else value for key, value in asked.items() if value is not None}
     if given.keys() != set(READS[name]):
         raise ApiFault(
             40002, f"{name} takes {', '.join(READS[name]) or 'no parameters'}, not {', '.join(given) or 'none'}"

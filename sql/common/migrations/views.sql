@@ -676,3 +676,28 @@ FROM qflow.backfill_date x
 JOIN qflow.backfill b ON b.id = x.backfill_id
 LEFT JOIN qflow.workflow_instance i ON i.id = x.submission_id
 LEFT JOIN qflow.submissions s ON s.id = x.submission_id AND i.id IS NULL
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.session_runs}
+;
+-- The sessions of a workflow's calendar, each with the instance for it that counts: the latest that succeeded, or the latest.
+-- Subqueries stand where MySQL can still merge the view.
+{replace_view} qflow.session_runs AS
+SELECT d.tenant, d.workflow, w.calendar, c.day AS business_date, {words: instance i.state} AS state, i.id AS instance_id,
+    CASE WHEN c.over_at <= {clock} AND (w.next_at IS NULL OR w.next_at <= {clock} OR c.day < w.next_day) THEN 1 ELSE 0 END AS is_due,
+    CASE WHEN c.day >= f.business_date THEN 1 ELSE 0 END AS has_begun
+FROM qflow.workflow_definition d
+JOIN qflow.session_workflow w ON w.definition_id = d.id
+JOIN qflow.session_day c ON c.set_id = w.set_id
+LEFT JOIN qflow.dated_run f ON f.definition_id = d.id AND f.business_date = (
+    SELECT MIN(x.business_date) FROM qflow.dated_run x WHERE x.definition_id = d.id)
+LEFT JOIN qflow.workflow_instance i ON i.id = COALESCE(
+    (SELECT MAX(x.id) FROM qflow.workflow_instance x WHERE x.business_date = c.day AND x.definition_id = d.id AND x.state = {instance.SUCCESS}),
+    (SELECT MAX(x.id) FROM qflow.workflow_instance x WHERE x.business_date = c.day AND x.definition_id = d.id))
+WHERE d.archived_at IS NULL
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.gaps}
+;
+{replace_view} qflow.gaps AS
+SELECT g.tenant, g.workflow, g.calendar, g.business_date, g.state, g.instance_id
+FROM qflow.session_runs g
+WHERE g.is_due = 1 AND g.has_begun = 1 AND (g.state IS NULL OR g.state <> 'SUCCESS')

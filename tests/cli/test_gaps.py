@@ -1,0 +1,59 @@
+"""`qflowd gaps`: sessions without a good run, for people and programs, with an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from qflowd.engine.calendars.session_rows import SessionRows
+from tests.cli.conftest import Run
+from tests.conftest import GetServer
+from tests.support.lab import FAILED, Lab
+
+
+@pytest.fixture
+def lab(get_server: GetServer, run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A store that commands find by the environment, with a workflow that goes by sessions."""
+    server = get_server("sqlite")
+    url = server.create_store()
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", url)
+    lab = Lab(url)
+    lab.workflow("bars", {"a": []}, calendar="XSHG")
+    lab.workflow("any_day", {"a": []})
+    service = SessionRows(lab.store)
+    while not service.tick():
+        pass
+    yield lab
+    lab.close()
+    server.start().drop_database(url)
+
+
+def test_gaps_are_listed_with_what_is_there_and_the_exit_code_says_whether_there_are_any(run: Run, lab: Lab) -> None:
+    lab.start("bars", business_date="2024-11-18")
+    lab.run()
+    failed = lab.start("bars", business_date="2024-11-20")
+    lab.run({"a": FAILED})
+    found = run("gaps", "bars", "--to", "2024-11-20")
+    lines = [line.split() for line in found.out.splitlines()]
+    assert (found.code, lines[1:]) == (1, [["2024-11-19", "nothing"], ["2024-11-20", "FAILED", str(failed)]])
+    assert run("gaps", "bars", "--to", "2024-11-19", "--json").json == [
+        {"business_date": "2024-11-19", "state": None, "instance_id": None}
+    ]
+    whole = run("gaps", "bars", "--to", "2024-11-18")
+    assert (whole.code, whole.err) == (0, "workflow bars has no gaps\n")
+
+
+def test_what_has_no_gaps_to_tell_is_an_error(run: Run, lab: Lab) -> None:
+    assert "workflow 'any_day' has no calendar" in run("gaps", "any_day").err
+    assert "there is no workflow 'bar'; did you mean bars?" in run("gaps", "bar").err
+    assert "'soon' is not a date" in run("gaps", "bars", "--from", "soon").err
+
+
+def test_submitting_for_a_date_again_needs_a_flag(run: Run, lab: Lab) -> None:
+    asked = ("submit", "bars", "--business-date", "2024-11-18")
+    numbers = [int(run(*asked, *flag).out) for flag in ((), (), ("--allow-duplicates",))]
+    while not lab.admit.tick():
+        pass
+    states = lab.sql("SELECT state FROM qflow.submissions ORDER BY id")
+    assert (len(numbers), [state for (state,) in states]) == (3, ["ACCEPTED", "REJECTED", "ACCEPTED"])
