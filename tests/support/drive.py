@@ -20,8 +20,8 @@ class Drive:
     """Drives instances of one DAG to their end, in an order that a seed decides."""
 
     def __init__(self, lab: Lab, dag: Dag, seed: int) -> None:
-        lab.wipe()
-        self.lab = Lab(lab.url)
+        self.lab = Lab(lab.url, kept=lab.kept)
+        self.lab.wipe()
         self.dag = dag
         self.chance = random.Random(seed)
         self.held: list[Any] = []

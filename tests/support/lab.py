@@ -92,7 +92,7 @@ class Lab:
     def __init__(self, url: str, *, owner: int = 7, fault: Fault | None = None, kept: KeptStore | None = None) -> None:
         self.url = url
         self.clock = SetClock(datetime(2026, 11, 20, 9, 30, tzinfo=UTC))
-        self._kept = kept
+        self.kept = kept
         if kept:
             self.store = kept.take()
             self.store.clock = self.clock
@@ -119,8 +119,8 @@ class Lab:
         self._lanes: dict[int, Lane] = {}
 
     def close(self) -> None:
-        if self._kept:
-            self._kept.give_back()
+        if self.kept:
+            self.kept.give_back()
         else:
             self.store.close()
 
