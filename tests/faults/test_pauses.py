@@ -12,15 +12,16 @@ from tests.faults.conftest import House, side_by_side
 from tests.support.daemon import Daemon, until
 
 pytestmark = pytest.mark.fault
-PART = 800  # rows of one part of a sweep; as many as usual would take tests three times as long
-WIDE = 1000  # tasks: more than one part
+PART = 320  # rows of one part of a sweep; as many as usual would take tests many times as long
+WIDE = 400  # tasks: more than one part, and work for some seconds
+STEP = {"job": "step", "params": {"seconds": 0.025}}
 GRACE_S = 0.5  # from the commit of the command to the last start
 PLACES = [f"{name}:{point}" for name in ("sweep_part", "sweep") for point in ("begin", "before_commit", "after_commit")]
 
 
 @pytest.fixture
 def wide(houses: list[House]) -> list[House]:
-    tasks = {f"t{i}": {"job": "step", "params": {"seconds": 0.01}} for i in range(WIDE)}
+    tasks = {f"t{i}": STEP for i in range(WIDE)}
     for house in houses:
         house.workflows = {"wide.json": json.dumps({"workflow": "wide", "tasks": tasks})}
     return houses
@@ -69,8 +70,7 @@ def _pause_and_resume(house: House) -> None:
 
 def test_with_two_daemons_nothing_of_a_paused_task_begins_and_its_neighbours_run(houses: list[House]) -> None:
     items = list(range(WIDE))
-    step = {"job": "step", "params": {"seconds": 0.01}}
-    tasks = {"wide": step | {"map": items}, "beside": step | {"map": items[:50]}}
+    tasks = {"wide": STEP | {"map": items}, "beside": STEP | {"map": items[:50]}}
     for house in houses:
         house.workflows = {"wide.json": json.dumps({"workflow": "wide", "tasks": tasks})}
     side_by_side(_pause_a_task, houses)
