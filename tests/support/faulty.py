@@ -1,5 +1,6 @@
 """`python -m tests.support.faulty run`: qflowd with faults at named places, `QFLOWD_FAULT=finish:before_commit:3:kill`.
 
+`QFLOWD_FAULT_FROM`: nothing happens, and nothing is counted, before there is a file of this name.
 `QFLOWD_FAULTY_SWEEP_PART`: rows that a sweep takes in one transaction, so that fewer make several parts.
 """
 
@@ -28,10 +29,12 @@ def fault_from_environment() -> Fault | None:
     faults = [_read(text) for text in os.environ.get("QFLOWD_FAULT", "").split(",") if text]
     if not faults:
         return None
+    begins_with = os.environ.get("QFLOWD_FAULT_FROM")
 
     def all_faults(name: str, where: str) -> None:
-        for fault in faults:
-            fault(name, where)
+        if begins_with is None or Path(begins_with).exists():
+            for fault in faults:
+                fault(name, where)
 
     return all_faults
 
