@@ -29,11 +29,11 @@ class CalendarFile(_Part, frozen=True):
 
     calendar: str
     kind: CalendarKind
-    title: str
     timezone: str
     first: date
     last: date
-    source: str
+    title: str = ""
+    source: str = ""
     weekdays: str = "12345"
     closed: dict[str, str] = {}
     open: dict[str, str] = {}

@@ -20,6 +20,11 @@ class TradingDays:
         self._weekdays = weekdays
         self._days = array("i", days)  # a list would be ten times as large
 
+    @property
+    def weekdays(self) -> frozenset[int]:
+        """The days of the week that are sessions unless they are holidays: 0 is Sunday."""
+        return frozenset(self._weekdays)
+
     @classmethod
     def of_weeks(
         cls, name: str, first: date, last: date, weekdays: str, closed: Iterable[date], added: Iterable[date]

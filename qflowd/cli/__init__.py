@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from qflowd import __version__
 from qflowd.cli.commands import HELP, NEED_DATABASE, LazyGroup
+from qflowd.define.known_calendars import TenantToo, knowing
+from qflowd.model.errors import QflowdError
+
+if TYPE_CHECKING:
+    from qflowd.calendars.calendar_book import Calendars
 
 __all__ = ["app", "main"]
 
@@ -61,7 +66,8 @@ def app(*, url: str | None, **_options: str | None) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Errors become a line on stderr."""
     try:
-        code = app.main(args, prog_name="qflowd", standalone_mode=False)
+        with knowing(TenantToo(_calendars_of_tenant)):
+            code = app.main(args, prog_name="qflowd", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.Abort:
         return 130
@@ -72,3 +78,14 @@ def main(args: Sequence[str] | None = None) -> int:
         if code is None:
             raise
         return code
+
+
+def _calendars_of_tenant() -> "Calendars":
+    """Those that a document may name beside what ships. Without a database or API it is as if there were none."""
+    from qflowd.calendars.calendar_book import BUNDLED
+    from qflowd.cli.calendar_changes import known_calendars
+
+    try:
+        return known_calendars()
+    except QflowdError:
+        return BUNDLED

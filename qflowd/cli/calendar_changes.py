@@ -1,6 +1,7 @@
-"""`qflowd calendars override`, `restore` and `overrides`: what people say of single days of a calendar."""
+"""`qflowd calendars override`, `restore`, `overrides`, `import` and `remove`: what people say of calendars."""
 
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TextIO
 
 import click
 
@@ -9,7 +10,8 @@ from qflowd.calendars.day_overrides import KINDS
 from qflowd.cli.control import REFUSED, carry_out, command_options
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
-from qflowd.model.errors import SchemaMissing
+from qflowd.model import jsontext
+from qflowd.model.errors import InvalidRequest, SchemaMissing
 
 COLUMNS: Final = "calendar | day | kind | hours | reason | SET BY:set_by | SET AT (UTC):set_at"
 
@@ -75,10 +77,56 @@ def restore(*, name: str, day: str, **options: Any) -> int:
     return carry_out("restore_day", [(f"restore {name} {day}", {"args": args})], _outcome, is_one=True, **options)
 
 
+@click.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.option("--name", help="Of a list of days: what the calendar is called; the file's name if not given.")
+@click.option("--timezone", "zone", metavar="ZONE", help="Of a list of days, such as Asia/Shanghai.")
+@click.option("--title", help="Of a list of days: the calendar in words.")
+@click.option("--first", metavar="DATE", help="The first day that the list speaks of; its first one if not given.")
+@click.option("--last", metavar="DATE", help="The last day that the list speaks of; its last one if not given.")
+@command_options
+def import_(*, file: TextIO, name: str | None, zone: str | None, **options: Any) -> int:
+    """Store the calendar in FILE (- reads stdin) beside those that ship, new or changed.
+
+    FILE is JSON as the calendars that ship are, or names calendars that it is made of (all_of or any_of); or a list of
+    sessions in CSV: lines of a day, and perhaps its hours. Exit code 1 if it is refused, or no daemon answers.
+    """
+    about = {"title": options.pop("title"), "first": options.pop("first"), "last": options.pop("last")}
+    written = file.read()
+    if written.lstrip().startswith("{"):
+        try:
+            args: dict[str, Any] = {"document": jsontext.parse(written, file.name)}
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from None
+    else:
+        args = {"csv": written, "calendar": name or Path(file.name).stem, "timezone": zone} | about
+    args = {key: value for key, value in args.items() if value is not None}
+    return carry_out("import_calendar", [(f"import {file.name}", {"args": args})], _imported, is_one=True, **options)
+
+
+@click.command(help=f"Forget the own calendar NAME, and what was overridden of it.\n\n{REFUSED}")
+@click.argument("name")
+@command_options
+def remove(*, name: str, **options: Any) -> int:
+    """See `help` above."""
+    rows = [(f"remove {name}", {"args": {"calendar": name}})]
+    return carry_out("remove_calendar", rows, is_one=True, **options)
+
+
+def _imported(result: dict[str, Any]) -> str:
+    """What is so now."""
+    known = f"{result['sessions']:,} sessions from {result['first']} to {result['last']}"
+    return f"{result['calendar']} is {'new' if result['is_new'] else 'replaced'}: {known}; {_of_schedules(result)}"
+
+
 def _outcome(result: dict[str, Any]) -> str:
     """What is so now."""
     kind = result.get("kind")
     what = "as its file says" if kind is None else f"{kind}, {result['hours']}" if result["hours"] else kind
+    return f"{what}; {_of_schedules(result)}"
+
+
+def _of_schedules(result: dict[str, Any]) -> str:
     moved = result["moved"]
     schedules = f"{moved} schedule{'s' * (moved != 1)} fire{'s' * (moved == 1)} next at another time"
-    return f"{what}; {schedules if moved else 'the next fires of schedules stay as they are'}"
+    return schedules if moved else "the next fires of schedules stay as they are"

@@ -11,7 +11,15 @@ from qflowd.calendars.coming import last_ended, sessions_after
 from qflowd.calendars.horizon import SOON, days_left, ends_soon
 from qflowd.calendars.hours import format_hours
 from qflowd.calendars.trading_session import TradingSession
-from qflowd.cli.calendar_changes import known_calendars, known_overrides, override, overrides, restore
+from qflowd.cli.calendar_changes import (
+    import_,
+    known_calendars,
+    known_overrides,
+    override,
+    overrides,
+    remove,
+    restore,
+)
 from qflowd.cli.calendar_year import print_overrides, print_year
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.exits import ERROR, OK, say
@@ -172,5 +180,5 @@ def is_open(*, name: str, at: str | None, as_json: bool) -> int:
     return OK if state.is_open else ERROR
 
 
-for _command in (overrides, override, restore):
+for _command in (overrides, override, restore, import_, remove):
     calendars.add_command(_command)

@@ -288,6 +288,37 @@ class Client(Views):
         """The controller of a backfill; `workflow(key).backfill()` makes one. That it exists is asked only by its methods."""
         return Backfill(self, requests.whole(id, "id", most=LARGEST_INSTANCE))
 
+    def import_calendar(  # noqa: PLR0913 - the args of the command, by name
+        self,
+        document: Mapping[str, Any] | None = None,
+        reason: str | None = None,
+        *,
+        csv: str | None = None,
+        calendar: str | None = None,
+        timezone: str | None = None,
+        title: str | None = None,
+        first: date | str | None = None,
+        last: date | str | None = None,
+        timeout: float | None = ANSWER_S,
+    ) -> Answer:
+        """Store a calendar of this tenant, new or changed; schedules that go by it are planned anew.
+
+        Args:
+            document: what a file of calendars holds, or `{"calendar": "BOTH", "all_of": ["XSHG", "XHKG"]}`, or `any_of`.
+            csv: instead of a document: lines of a day, and perhaps its hours; with `calendar` and `timezone`.
+            first, last: what the list speaks of; its first and last day if left out. Past `last` nothing is known.
+
+        Raises: as `command`; Rejected names the line that is wrong, and then nothing has changed.
+        """
+        about = {"calendar": calendar, "timezone": timezone, "title": title, "first": first, "last": last}
+        args: dict[str, Any] = {name: str(value) for name, value in about.items() if value is not None}
+        args |= {name: value for name, value in (("document", document), ("csv", csv)) if value is not None}
+        return self.command("import_calendar", args=args, reason=reason, timeout=timeout)
+
+    def remove_calendar(self, calendar: str, reason: str | None = None, *, timeout: float | None = ANSWER_S) -> Answer:
+        """Forget a calendar of this tenant. Raises: as `command`; Rejected while a schedule goes by it."""
+        return self.command("remove_calendar", args={"calendar": calendar}, reason=reason, timeout=timeout)
+
     def limit(self, name: str) -> Limit:
         """The controller of a limit that all tenants share: how large it is, and whether it is paused."""
         return Limit(self, name)

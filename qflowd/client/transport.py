@@ -32,6 +32,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "list_gaps": ("workflow", "date_from", "date_to", "is_all"),
         "list_jobs": (),
         "list_logs": ("instance_id", "after", "batch"),
+        "list_own_calendars": (),
         "list_plugins": (),
         "list_pools": (),
         "list_schedules": (),

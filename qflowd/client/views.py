@@ -160,7 +160,7 @@ class Views:
 
     def calendars(self) -> CalendarBook:
         """All calendars by their names, as `calendar()` gives them: read once, for many questions."""
-        return CalendarBook.of_rows(self.read_all("list_calendar_overrides"))
+        return CalendarBook.of_rows(self.read_all("list_calendar_overrides"), self.read_all("list_own_calendars"))
 
     def calendar_overrides(self, name: str | None = None) -> list[dict[str, Any]]:
         """Rows of the view `calendar_overrides`, by calendar and day; of one calendar if it is named."""
@@ -186,6 +186,10 @@ class Views:
         Raises: NotFound for a workflow that does not exist; InvalidRequest for one without a calendar.
         """
         return find_gaps(self.read_all, workflow, first, last)
+
+    def own_calendars(self) -> list[dict[str, Any]]:
+        """Rows of the view `own_calendars`: what this tenant has imported; `document` is a mapping."""
+        return [row | {"document": from_json(row["document"])} for row in self._list("list_own_calendars")]
 
     def jobs(self) -> list[dict[str, Any]]:
         """Rows of the view `jobs`."""

@@ -10,6 +10,7 @@ from typing import Final, Literal
 from msgspec.structs import replace
 
 from qflowd.define.fields import Fields
+from qflowd.define.known_calendars import known_calendars
 from qflowd.define.readers import flag, short_text, text
 from qflowd.define.session_functions import fault_in_calendar
 from qflowd.model import cron
@@ -93,10 +94,9 @@ def _check_window(fields: Fields, schedule: Schedule) -> None:
 
 
 def _check_anchor(fields: Fields, schedule: Schedule) -> None:
-    from qflowd.calendars.bundled import calendar
     from qflowd.calendars.session_times import parse_session_time
 
-    found, anchor = calendar(schedule.calendar), parse_session_time(schedule.at).anchor
+    found, anchor = known_calendars().calendar(schedule.calendar), parse_session_time(schedule.at).anchor
     if found.kind == "workday":
         fields.fault(f"{found.name} has days without hours; use cron beside calendar: {found.name}", "at")
     elif anchor.startswith("night") and not found.has_nights:
@@ -108,13 +108,12 @@ def _check_anchor(fields: Fields, schedule: Schedule) -> None:
 def _check_times(fields: Fields, schedule: Schedule) -> None:
     """Since its calendar began it must have fired: what never fires is not what anybody means."""
     from qflowd.calendars import timetable
-    from qflowd.calendars.bundled import calendar
 
-    name = schedule.calendar
-    begin = datetime.combine(calendar(name).first, time(), UTC)
-    if timetable.next_fire(_with_zone(schedule), begin) is not None:
+    name, known = schedule.calendar, known_calendars()
+    begin = datetime.combine(known.calendar(name).first, time(), UTC)
+    if timetable.next_fire(_with_zone(schedule), begin, known) is not None:
         return
-    if schedule.days and timetable.next_fire(_with_zone(replace(schedule, days="")), begin) is not None:
+    if schedule.days and timetable.next_fire(_with_zone(replace(schedule, days="")), begin, known) is not None:
         fields.fault(f"{schedule.days!r} never fires: {name} has no such session at these times", "days")
     else:
         fields.fault(f"{schedule.cron!r} never fires: none of its times is on a session of {name}", "cron")
@@ -126,9 +125,7 @@ def _with_zone(schedule: Schedule) -> Schedule:
         return schedule
     zone = "UTC"
     if schedule.calendar:
-        from qflowd.calendars.bundled import calendar
-
-        zone = calendar(schedule.calendar).timezone
+        zone = known_calendars().calendar(schedule.calendar).timezone
     return replace(schedule, timezone=zone)
 
 

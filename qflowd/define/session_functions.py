@@ -10,7 +10,8 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from qflowd.define.functions import date_text, shown
-from qflowd.model.errors import NotFound, QflowdError
+from qflowd.define.known_calendars import known_calendars
+from qflowd.model.errors import QflowdError
 from qflowd.model.instants import parse_date, parse_instant
 from qflowd.model.workflow import Json
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from qflowd.calendars.calendar import Calendar
     from qflowd.calendars.calendar_book import Calendars
 
-LONGEST_NAME: Final = 100  # of a calendar
+LONGEST_NAME: Final = 64  # of a calendar, as the columns are
 NAMES_NONE: Final = (
     "no calendar is named: give the workflow one, as in `calendar: XSHG`, or name one as the last argument"
 )
@@ -36,7 +37,7 @@ class SessionFunction(NamedTuple):
 def ask_calendar(name: str, calendar: Json, arguments: Sequence[Json], calendars: "Calendars | None" = None) -> Json:
     """The value of a function by a calendar's name; empty: nobody has named one.
 
-    `calendars`: those of a tenant; None: those that ship.
+    `calendars`: those of a tenant; None: those that documents may name here.
 
     Raises: TypeError; ValueError, also for a calendar that nobody has, and for days that it does not know.
     """
@@ -52,18 +53,18 @@ def ask_calendar(name: str, calendar: Json, arguments: Sequence[Json], calendars
 
 def fault_in_calendar(name: str) -> str | None:
     """Why there is no calendar of this name; None where there is one."""
+    if len(name) > LONGEST_NAME:
+        return f"has {len(name)} characters; at most {LONGEST_NAME} are allowed"
     try:
         _named(name)
-    except NotFound as error:
+    except QflowdError as error:
         return str(error)
     return None
 
 
 def _named(name: str, calendars: "Calendars | None" = None) -> "Calendar":
-    """Raises: NotFound."""
-    from qflowd.calendars.calendar_book import BUNDLED  # most workflows need none
-
-    return (calendars or BUNDLED).calendar(name)
+    """Raises: NotFound; InvalidRequest for a combination that cannot be."""
+    return (calendars or known_calendars()).calendar(name)
 
 
 def _prev_session(calendar: "Calendar", day: Json, n: Json = 1) -> str:

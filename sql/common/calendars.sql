@@ -20,6 +20,25 @@ UPDATE qflow.calendar_revision SET revision = revision + 1 WHERE tenant = :tenan
 SELECT o.tenant, o.calendar, o.day, o.kind, o.hours
 FROM {rows: tenant text} r JOIN qflow.calendar_override o ON o.tenant = r.tenant ORDER BY o.tenant, o.calendar, o.day
 
+-- name: load_own_calendars
+SELECT c.tenant, c.name, c.document
+FROM {rows: tenant text} r JOIN qflow.own_calendar c ON c.tenant = r.tenant ORDER BY c.tenant, c.name
+
+-- name: list_own_calendars
+SELECT name, kind, title, document, set_by, set_at FROM qflow.own_calendars WHERE tenant = :tenant ORDER BY name
+
+-- name: save_own_calendar
+INSERT INTO qflow.own_calendar (tenant, name, kind, title, document, set_by, set_at)
+VALUES (:tenant, :calendar, :kind, :title, :document, :set_by, :now)
+{upsert: tenant, name} kind = {excluded: kind}, title = {excluded: title}, document = {excluded: document},
+    set_by = {excluded: set_by}, set_at = {excluded: set_at}
+
+-- name: delete_own_calendar
+DELETE FROM qflow.own_calendar WHERE tenant = :tenant AND name = :calendar
+
+-- name: delete_overrides_of_calendar
+DELETE FROM qflow.calendar_override WHERE tenant = :tenant AND calendar = :calendar
+
 -- name: find_calendar_overrides
 -- Of one day: those of an exchange, and of its products.
 SELECT o.calendar, o.kind, o.hours, o.reason, o.set_by, {instant: o.set_at} AS set_at
@@ -37,7 +56,7 @@ VALUES (:tenant, :calendar, CAST(:day AS {date_cast}), :kind, :hours, :reason, :
 DELETE FROM qflow.calendar_override WHERE tenant = :tenant AND calendar = :calendar AND day = CAST(:day AS {date_cast})
 
 -- name: list_schedules_of_tenant_by_calendar
-SELECT s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window, s.next_fire_at
+SELECT d.workflow, s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window, s.next_fire_at
 FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
 WHERE d.tenant = :tenant AND s.calendar <> '' ORDER BY s.definition_id, s.name
 

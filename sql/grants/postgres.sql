@@ -13,4 +13,4 @@ GRANT SELECT ON qflow.instances, qflow.tasks, qflow.compensations, qflow.breakpo
     qflow.handled_failures, qflow.logs, qflow.workflows, qflow.versions, qflow.task_definitions, qflow.schedules,
     qflow.fires, qflow.approvals, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
     qflow.quotas, qflow.usage_days, qflow.calendar_overrides, qflow.backfills,
-    qflow.backfill_dates, qflow.session_runs, qflow.gaps TO qflow_client;
+    qflow.backfill_dates, qflow.session_runs, qflow.gaps, qflow.own_calendars TO qflow_client;

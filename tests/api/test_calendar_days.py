@@ -58,3 +58,29 @@ def test_what_cannot_be_overridden_is_told_by_a_sentence(overridden: ApiServer) 
     assert desk.delete(f"{DAYS}/2027-03-18").code == 40901
     assert desk.delete(f"{DAYS}/tomorrow").code == 42202
     assert overridden.as_(Role.OPERATE).put(DAYS, CLOSED).code == 40301
+
+
+def test_own_calendars_are_imported_and_removed(api: ApiServer) -> None:
+    desk = api.as_(Role.DEFINE)
+    bad = desk.post("/calendars/desk/import", {"csv": "2026-01-05\nsoon\n", "timezone": "UTC"})
+    assert (bad.code, "line 2: " in bad.message, "nothing was imported" in bad.message) == (42202, True, True)
+    made = desk.post(
+        "/calendars/desk/import", {"csv": "2026-01-05\n2026-01-06\n", "timezone": "UTC", "last": "2026-01-31"}
+    )
+    assert made.data == {
+        "calendar": "desk", "kind": "workday", "is_new": True, "first": "2026-01-05", "last": "2026-01-31", "sessions": 2,
+        "moved": 0,
+    }  # fmt: skip
+    both = {"document": {"calendar": "both", "all_of": ["desk", "XHKG"]}}
+    assert desk.post("/calendars/other/import", both).code == 42202
+    assert desk.post("/calendars/both/import", both).data["sessions"] == 2
+    told = {each["name"]: each["is_own"] for each in api.get("/calendars").data}
+    assert (told["desk"], told["both"], told["XHKG"]) == (True, True, False)
+    assert [each["day"] for each in api.get("/calendars/both?year=2026").data["sessions"]] == [
+        "2026-01-05",
+        "2026-01-06",
+    ]
+    assert desk.delete("/calendars/desk").code == 40901
+    assert [desk.delete(f"/calendars/{name}").status for name in ("both", "desk")] == [200, 200]
+    assert desk.delete("/calendars/desk").code == 40401
+    assert desk.post("/calendars/XSHG/import", {"csv": "2026-01-05\n", "timezone": "UTC"}).code == 40902

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,20 @@ def test_a_schedule_is_previewed_by_the_calendar_as_it_is(run: Run, lab: Lab) ->
     run("calendars", "override", "XHKG", day, "closed", "--reason", "typhoon", "--no-wait")
     lab.commands.tick()
     assert run("plan", "daily", "--json").json["next_fires"][0] == fires[1]
+
+
+def test_a_list_of_days_is_imported_and_named_in_workflows(run: Run, lab: Lab, tmp_path: Path) -> None:
+    file, workflow = tmp_path / "desk.csv", tmp_path / "w.yaml"
+    file.write_text("\ufeffday,hours\n2026-12-01,09:00-12:00\n2026-12-03,09:00-12:00\n", "utf-8")
+    workflow.write_text("workflow: w\nschedule: {at: close, calendar: desk & XSHG}\ntasks: {a: {job: work}}\n", "utf-8")
+    assert "there is no calendar 'desk'" in run("validate", workflow).out
+    run("calendars", "import", file, "--timezone", "Asia/Shanghai", "--last", "2026-12-31", "--no-wait")
+    lab.commands.tick()
+    [row] = [row for row in run("calendars", "--json").json if row["name"] == "desk"]
+    assert (row["first"], row["last"], row["hours"]) == ("2026-12-01", "2026-12-31", "09:00-12:00")
+    found = run("calendars", "next", "desk & XSHG", "--after", "2026-12-01", "-n", 1, "--json").json
+    assert found[0]["close_at"] == "2026-12-03T04:00:00Z"
+    assert "there is no calendar" not in run("validate", workflow).out
+    run("calendars", "remove", "desk", "--no-wait")
+    lab.commands.tick()
+    assert "there is no calendar 'desk'" in run("calendars", "show", "desk").err

@@ -29,6 +29,7 @@ WORKFLOW = {
 }
 DRAFT = '{"workflow": "daily", "tasks": {"other": {"job": "work"}}}'
 HALF = {"calendar": "XHKG", "day": "2026-11-24", "kind": "half", "close": "12:00"}
+BOTH = {"calendar": "BOTH", "all_of": ["XSHG", "XHKG"], "title": "沪港"}
 UNSTORABLE = ("a\0", "\udcff")  # as the name of a file that is not UTF-8
 # Not asked of both, and why.
 LEFT_OUT: Mapping[str, str] = {
@@ -98,6 +99,7 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     rejected = lab.start("nobody")
     lab.command("draft", workflow="daily", args=json.dumps({"source": DRAFT, "format": "json"}))
     lab.command("define_task", args='{"source": "task_type: sum\\njob: work\\n", "format": "yaml"}')
+    lab.command("import_calendar", args=json.dumps({"document": BOTH}), requested_by="ann")
     lab.command("override_day", args=json.dumps(HALF), reason="typhoon", requested_by="ann")
     lab.command("set_limit", args='{"limit": "vendor", "slots": 3, "rate": ["200/min"], "breaker": "5/min"}')
     stand_in.daemon(jobs=("hello",))
@@ -142,6 +144,7 @@ LOOKS: Mapping[str, Look] = {
     "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello")],
     "Client.calendar": lambda c, t: [c.calendar("XHKG").session(f"2026-11-{n}") for n in (23, 24)],
     "Client.calendars": lambda c, t: [c.calendars().names(), c.calendars().text],
+    "Client.own_calendars": lambda c, t: [c.own_calendars(), c.calendar("BOTH").sessions("2026-11-23", "2026-11-27")],
     "Client.calendar_overrides": lambda c, t: [c.calendar_overrides(), c.calendar_overrides("XSHG")],
     "Client.jobs": lambda c, t: c.jobs(),
     "Client.plugins": lambda c, t: c.plugins(),
@@ -192,6 +195,11 @@ WRITES: Mapping[str, Look] = {
     "Client.signal": lambda c, t: c.signal(
         "bars.ready/2026-11-20", {"价": [1, None]}, business_date=date(2026, 11, 20), expires_at="2026-12-01T09:30:00+08:00"
     ),
+    "Client.import_calendar": lambda c, t: [
+        c.import_calendar(BOTH | {"calendar": "two"}, timeout=0),
+        c.import_calendar(csv="2026-01-05\n", calendar="one", timezone="UTC", first=date(2026, 1, 1), timeout=0),
+    ][-1],
+    "Client.remove_calendar": lambda c, t: c.remove_calendar("BOTH", "why", timeout=0),
     "Client.define_task": lambda c, t: c.define_task({"task_type": "other", "job": "work"}, timeout=0),
     "Instance.terminate": lambda c, t: c.instance(t.mapped).terminate("r", wait=False, timeout=0),
     "Instance.retry": lambda c, t: c.instance(t.mapped).retry(task="last", timeout=0),

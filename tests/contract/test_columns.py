@@ -40,6 +40,7 @@ VIEWS = (
     "backfill_dates",
     "session_runs",
     "gaps",
+    "own_calendars",
 )
 
 OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch", "lapses_at")  # columns of inboxes that no client writes
@@ -77,6 +78,7 @@ PROMISED = {
     "limits": "name slots used source waiting updated_at rates frees_at resumes_at pause_reason set_by note paused_at paused_by"
     " breaker breaker_state tripped_at retries_at trip_reason",
     "daemons": "id name host pid version state pools started_at seen_at memory_mb lease_s",
+    "own_calendars": "name kind title document set_by set_at tenant",
     "calendar_overrides": "calendar day kind hours reason set_by set_at tenant",
     "session_runs": "tenant workflow calendar business_date state instance_id is_due has_begun",
     "gaps": "tenant workflow calendar business_date state instance_id",

@@ -26,6 +26,7 @@ from qflowd.api.codes import CODES
 from qflowd.api.live.stream import STREAM_HEADERS, Live
 from qflowd.api.reading import names_etag, quoted, read_body, read_path, read_query
 from qflowd.api.routing import Endpoint
+from qflowd.define.known_calendars import TenantToo, knowing
 from qflowd.model import jsontext
 from qflowd.model.errors import GrantsMissing, QueryTooSlow, StoreUnavailable
 from qflowd.model.roles import Role
@@ -73,7 +74,8 @@ def _handled(call: Call, endpoint: Endpoint, params: dict[str, str]) -> Any:
     if endpoint.body is not None:
         content_type = call.request.headers.get("content-type", "")
         arguments["body"] = read_body(call.request.body, content_type, endpoint.body)
-    returned = endpoint.handler(call, **arguments)
+    with knowing(TenantToo(call.client.calendars)):
+        returned = endpoint.handler(call, **arguments)
     if isinstance(returned, Wait):
         return Waiting(call, returned)
     return finished(call, returned)

@@ -25,7 +25,7 @@ NEXT: Final = 5  # sessions that are told beside a year
 class CalendarItem(Item):
     """A calendar, known from `first` to `last`, its horizon. `ends_soon`: it is near or past; then update qflowd.
 
-    `products`: of a futures exchange, those that have a calendar of their own, such as `SHFE.rb`.
+    `is_own`: the tenant has imported it. `products`: of a futures exchange, those that have a calendar of their own, such as `SHFE.rb`.
     """
 
     name: str
@@ -38,6 +38,7 @@ class CalendarItem(Item):
     ends_soon: bool
     products: Sequence[str]
     source: str
+    is_own: bool
 
 
 class TradingSessionItem(Item):
@@ -108,7 +109,7 @@ def _now(call: Call) -> datetime:
 def _facts(book: CalendarBook, calendar: Calendar, now: datetime) -> dict[str, Any]:
     """The fields of a CalendarItem."""
     about = {key: getattr(calendar, key) for key in ("name", "kind", "title", "timezone", "first", "last", "source")}
-    about["products"] = book.products(calendar.name)
+    about |= {"products": book.products(calendar.name), "is_own": calendar.name in book.own}
     return about | {"days_left": days_left(calendar, now), "ends_soon": ends_soon(calendar, now)}
 
 

@@ -75,8 +75,13 @@ def hold_calendars(tx: Tx, tenant: str) -> int:
 
 def _load(tx: Tx, tenants: Sequence[str], revisions: dict[str, int]) -> dict[str, CalendarBook]:
     """The books of these tenants. What is changed between both reads is known by an older revision, and read again."""
-    rows = tx.run("load_calendar_overrides", rows=[(tenant,) for tenant in sorted(tenants)])
+    wanted = [(tenant,) for tenant in sorted(tenants)]
+    overrides, own = tx.run("load_calendar_overrides", rows=wanted), tx.run("load_own_calendars", rows=wanted)
     return {
-        tenant: CalendarBook.of_rows([row for row in rows if row.tenant == tenant], revisions[tenant])
+        tenant: CalendarBook.of_rows(
+            [row for row in overrides if row.tenant == tenant],
+            [row for row in own if row.tenant == tenant],
+            revisions[tenant],
+        )
         for tenant in tenants
     }

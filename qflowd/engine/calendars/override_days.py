@@ -3,12 +3,12 @@
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from qflowd.calendars.calendar_book import CalendarBook
+from qflowd.calendars.combined import parts_of
 from qflowd.calendars.day_overrides import KINDS, DayOverride, OverrideKind, check_override, closing_at
 from qflowd.calendars.hours import format_hours, parse_hours
 from qflowd.define.fields import Fields
 from qflowd.define.readers import text
-from qflowd.engine.calendars.calendar_books import load_book
+from qflowd.engine.calendars.calendar_changes import TOPICS, lock_calendars, plan_anew, refused
 from qflowd.engine.commands.control import (
     Caches,
     Command,
@@ -19,7 +19,6 @@ from qflowd.engine.commands.control import (
     refuse_other_targets,
     verb,
 )
-from qflowd.engine.definitions.replanning import move_fires
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidRequest, NotFound, OutsideCalendar
@@ -29,7 +28,6 @@ from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
 
 MOST_PARTS: Final = 5  # of a day's hours
-TOPICS: Final = ("calendar", "schedule")
 
 
 class NamedDay(NamedTuple):
@@ -79,19 +77,19 @@ def override_day(tx: Tx, command: Command, wanted: NamedDay, _: Caches) -> Reply
 
     Raises: Refused where that is said already, would change nothing, or is not a day that the calendar knows.
     """
-    before = _lock(tx, command.tenant)
+    before = lock_calendars(tx, command.tenant)
     _refuse_overlap(tx, command.tenant, wanted)
     try:
+        if parts_of(wanted.calendar)[1]:
+            raise InvalidRequest(f"{wanted.calendar} is made of others; override the days of these")
         calendar = before.calendar(wanted.calendar)
         if wanted.close:
             wanted = wanted._replace(
                 override=DayOverride("half", closing_at(calendar, wanted.day, wanted.close)),
             )
         check_override(calendar, wanted.day, wanted.override)
-    except NotFound as error:
-        raise Refused(str(error), Refusal.NOT_FOUND) from None
-    except (InvalidRequest, OutsideCalendar) as error:
-        raise Refused(str(error), Refusal.FAULTY) from None
+    except (InvalidRequest, NotFound, OutsideCalendar) as error:
+        raise refused(error) from None
     kind, hours = wanted.override
     reason = jsontext.clean_text(command.reason or "")[:LONGEST_ERROR]
     about: dict[str, Any] = {"calendar": wanted.calendar, "day": wanted.day.isoformat(), "kind": kind, "hours": hours}
@@ -103,7 +101,8 @@ def override_day(tx: Tx, command: Command, wanted: NamedDay, _: Caches) -> Reply
         set_by=command.requested_by,
         now=tx.now,
     )
-    return Reply(about | {"hours": hours or None} | _moved(tx, command, wanted, before), TOPICS)
+    moved = plan_anew(tx, command.tenant, wanted.calendar, before)
+    return Reply(about | {"hours": hours or None, "moved": moved}, TOPICS)
 
 
 @verb(
@@ -117,18 +116,11 @@ def restore_day(tx: Tx, command: Command, wanted: NamedDay, _: Caches) -> Reply:
 
     Raises: NotPossible if nothing else was said of it.
     """
-    before = _lock(tx, command.tenant)
+    before = lock_calendars(tx, command.tenant)
     about: dict[str, Any] = {"calendar": wanted.calendar, "day": wanted.day.isoformat()}
     if not tx.count("delete_calendar_override", **about, tenant=command.tenant):
         raise NotPossible(**about)
-    return Reply(about | _moved(tx, command, wanted, before), TOPICS)
-
-
-def _lock(tx: Tx, tenant: str) -> CalendarBook:
-    """Have the calendars of a tenant to ourselves; they are as this book says."""
-    tx.run("add_calendar_revision", tenant=tenant)
-    tx.run("raise_calendar_revision", tenant=tenant)
-    return load_book(tx, tenant)
+    return Reply(about | {"moved": plan_anew(tx, command.tenant, wanted.calendar, before)}, TOPICS)
 
 
 def _refuse_overlap(tx: Tx, tenant: str, wanted: NamedDay) -> None:
@@ -143,13 +135,6 @@ def _refuse_overlap(tx: Tx, tenant: str, wanted: NamedDay) -> None:
                 f"because: {row.reason}; `qflowd calendars restore {row.calendar} {wanted.day}` takes that away",
                 Refusal.NAME_TAKEN,
             )
-
-
-def _moved(tx: Tx, command: Command, wanted: NamedDay, before: CalendarBook) -> dict[str, Json]:
-    """Plan anew what depends on a calendar, and say which schedules fire at other instants than planned."""
-    after = load_book(tx, command.tenant)
-    concerned = {wanted.calendar, *(f"{wanted.calendar}.{product}" for product in after.products(wanted.calendar))}
-    return {"moved": move_fires(tx, command.tenant, concerned, before, after)}
 
 
 def _named(fields: Fields) -> tuple[str, date]:

@@ -1,5 +1,7 @@
 """Carrying out a command: its verb is asked what the command names, does it, and says why where it cannot."""
 
+from qflowd.define.known_calendars import TenantToo, knowing
+from qflowd.engine.calendars.calendar_books import load_book
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, Verb
 from qflowd.engine.refusal import Refused
 from qflowd.store.tx import Tx
@@ -12,6 +14,7 @@ def carry_out(tx: Tx, verb: Verb, command: Command, caches: Caches) -> Reply:
     """
     try:
         verb.check(command)
-        return verb.carry_out(tx, command, verb.needs(tx, command), caches)
+        with knowing(TenantToo(lambda: load_book(tx, command.tenant))):
+            return verb.carry_out(tx, command, verb.needs(tx, command), caches)
     except NotPossible as error:
         raise Refused(verb.refusal(error)) from None

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 # Each of these adds its verbs to the registry.
 from qflowd.engine.backfills import backfill_commands  # noqa: F401
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.calendars import override_days  # noqa: F401
+from qflowd.engine.calendars import import_calendars, override_days  # noqa: F401
 from qflowd.engine.commands import (  # noqa: F401
     approve,
     bulk,

@@ -8,7 +8,7 @@ from typing import Any
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 
 # Each of these adds its verbs to the registry.
-from qflowd.engine.calendars import override_days  # noqa: F401
+from qflowd.engine.calendars import import_calendars, override_days  # noqa: F401
 from qflowd.engine.commands.carry_out import carry_out
 from qflowd.engine.commands.control import VERBS, Caches, Command, Reply
 from qflowd.engine.definitions import archive, canary, drafts, schedules, task_definitions, versions  # noqa: F401

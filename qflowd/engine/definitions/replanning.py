@@ -1,12 +1,11 @@
 """Replanning: schedules by a calendar get another next fire when what is known of the calendar has changed."""
 
 import logging
-from collections.abc import Container
 from datetime import datetime
 from typing import Any
 
 from qflowd.calendars import timetable
-from qflowd.calendars.calendar_book import Calendars
+from qflowd.calendars.calendar_book import CalendarBook, Calendars
 from qflowd.calendars.timetable import times_in
 from qflowd.engine.calendars.calendar_books import hold_calendars, load_book
 from qflowd.store.tx import Tx
@@ -36,14 +35,15 @@ def replan(tx: Tx) -> None:
             _plan(tx, row, next_at)
 
 
-def move_fires(tx: Tx, tenant: str, calendars: Container[str], before: Calendars, after: Calendars) -> int:
-    """Plan the schedules of a tenant by these calendars anew, now that they are as `after` says.
+def move_fires(tx: Tx, tenant: str, calendar: str, before: CalendarBook, after: CalendarBook) -> int:
+    """Plan the schedules of a tenant that depend on a calendar anew, now that it is as `after` says.
 
     What is due stays so: it is looked at again when it fires. Returns: how many fire next at another instant.
     """
     moved = 0
     for row in tx.run("list_schedules_of_tenant_by_calendar", tenant=tenant):
-        if row.calendar not in calendars or (row.next_fire_at is not None and row.next_fire_at <= tx.now):
+        is_due = row.next_fire_at is not None and row.next_fire_at <= tx.now
+        if is_due or calendar not in before.depends_on(row.calendar) | after.depends_on(row.calendar):
             continue
         next_at = _next(row, tx.now, before, after)
         moved += next_at != row.next_fire_at and _plan(tx, row, next_at)

@@ -12,7 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
+from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.define import documents
+from qflowd.define.known_calendars import TenantToo, knowing
+from qflowd.engine.calendars.calendar_books import load_book
 from qflowd.engine.definitions.definition_files import DefinitionFiles
 from qflowd.engine.definitions.definition_store import WorkflowText
 from qflowd.engine.definitions.workflow_quota import NoRoom
@@ -43,7 +46,7 @@ class WorkflowFiles:
     """The service that keeps definitions in step with `[workflows] dirs`."""
 
     name: ClassVar[str] = "workflow-files"
-    topics: ClassVar[tuple[str, ...]] = ()
+    topics: ClassVar[tuple[str, ...]] = ("calendar",)
 
     def __init__(
         self,
@@ -60,6 +63,8 @@ class WorkflowFiles:
         self._scan = Scan()
         self._is_stale = False  # what was scanned is not in the database yet
         self._is_unfinished = False  # a file waits for a task definition
+        self._revision = 0  # of the calendars that were read last
+        self._waits_for_calendar: int | None = None  # that revision, if a file names a calendar that nobody had
         self._definitions = DefinitionFiles(store, pool_of)
         self._readings: dict[str, Reading] = {}  # by path
         self._owners: dict[str, str] = {}  # key -> file that defines it
@@ -81,6 +86,8 @@ class WorkflowFiles:
         scan = self._watch.poll()
         if scan is not None:
             self._scan, self._is_stale = scan, True
+        if self._waits_for_calendar is not None:
+            self._read_again()
         if self._is_stale:
             self._take_over()
         if scan is None and self._has_news:  # a look later: the plugin that was saved with a workflow is live by then
@@ -105,6 +112,24 @@ class WorkflowFiles:
 
     def _take_over(self) -> None:
         """Bring the database in step with what was scanned. It begins anew after an outage."""
+        calendars = TenantToo(self._learn_calendars)
+        with knowing(calendars):
+            self._take_over_files()
+        if calendars.has_missed:
+            self._waits_for_calendar = self._revision
+
+    def _learn_calendars(self) -> CalendarBook:
+        book = self._store.read(lambda tx: load_book(tx, DEFAULT_TENANT))
+        self._revision = book.revision
+        return book
+
+    def _read_again(self) -> None:
+        """Files that name a calendar that nobody had may be right when calendars have changed."""
+        if self._learn_calendars().revision != self._waits_for_calendar:
+            self._readings = {path: reading for path, reading in self._readings.items() if reading.error is None}
+            self._is_stale, self._waits_for_calendar = True, None
+
+    def _take_over_files(self) -> None:
         # Asked for each time: the first file to define a key may have been seen by another daemon.
         self._owners, self._is_unfinished = self._store.read(_list_owners), False
         # Names that are not UTF-8 are written as well as a database can hold them.

@@ -701,3 +701,9 @@ WHERE d.archived_at IS NULL
 SELECT g.tenant, g.workflow, g.calendar, g.business_date, g.state, g.instance_id
 FROM qflow.session_runs g
 WHERE g.is_due = 1 AND g.has_begun = 1 AND (g.state IS NULL OR g.state <> 'SUCCESS')
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.own_calendars}
+;
+{replace_view} qflow.own_calendars AS
+SELECT c.name, c.kind, c.title, c.document, c.set_by, {instant: c.set_at} AS set_at, c.tenant
+FROM qflow.own_calendar c
