@@ -1,15 +1,12 @@
-"""What doctor looks at on this host: pools against cores and memory, folders and who can write to them, calendars."""
+"""What doctor looks at on this host: pools against cores and memory, folders and who can write to them."""
 
 import itertools
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
-from qflowd.calendars import bundled
-from qflowd.calendars.horizon import SOON, ends_soon
 from qflowd.cli.file_check import check_files, workflow_paths
 from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
 from qflowd.cli.known_jobs import KnownJobs
@@ -67,24 +64,9 @@ def _check_workflows(config: Config) -> Iterator[Finding]:
         yield ok("workflows", f"{len(paths)} files in {', '.join(map(str, folders))}")
 
 
-def _check_calendars(_config: Config) -> Iterator[Finding]:
-    """Calendars that ship are known for long enough."""
-    now = datetime.now(UTC)
-    calendars = [bundled.calendar(name) for name in bundled.names()]
-    ending: dict[date, list[str]] = {}
-    for calendar in calendars:
-        if ends_soon(calendar, now):
-            ending.setdefault(calendar.last, []).append(calendar.name)
-    for last, names in sorted(ending.items()):
-        yield warning("calendars", f"nothing is known after {last} of {', '.join(names)}", "update qflowd before then")
-    if not ending:
-        yield ok("calendars", f"{len(calendars)} are known for more than {SOON} days from now")
-
-
 CHECKS: Final[Sequence[Callable[[Config], Iterator[Finding]]]] = (
     _check_pools,
     _check_folders,
     _check_plugins,
     _check_workflows,
-    _check_calendars,
 )

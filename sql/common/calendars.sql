@@ -62,3 +62,8 @@ WHERE d.tenant = :tenant AND s.calendar <> '' ORDER BY s.definition_id, s.name
 
 -- name: find_tenant_of_definition
 SELECT tenant FROM qflow.workflow_definition WHERE id = :id
+
+-- name: list_documents_with_calendar
+-- Of workflows that may run: what names a calendar for its expressions.
+SELECT d.tenant, d.workflow, v.document FROM qflow.workflow_definition d JOIN qflow.workflow_version v ON v.id = d.active_version
+WHERE d.archived_at IS NULL AND d.enabled = 1 AND v.document LIKE '%"calendar":%' ORDER BY d.tenant, d.workflow

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from qflowd.cli.database_checks import CHECKS
+from qflowd.define.known_calendars import TenantToo, knowing
+from qflowd.engine.calendars.calendar_books import load_book
 from tests.cli.conftest import Run
 from tests.conftest import KINDS, GetServer
 from tests.support.lab import Lab
@@ -53,6 +58,29 @@ def test_a_schedule_is_previewed_by_the_calendar_as_it_is(run: Run, lab: Lab) ->
     run("calendars", "override", "XHKG", day, "closed", "--reason", "typhoon", "--no-wait")
     lab.commands.tick()
     assert run("plan", "daily", "--json").json["next_fires"][0] == fires[1]
+
+
+def test_calendars_near_their_horizon_are_marked_and_doctor_warns_of_those_in_use(run: Run, lab: Lab) -> None:
+    now = lab.clock.time = datetime.now(UTC)
+    for name, left in {"NEAR": 44, "EDGE": 45, "FAR": 46, "PAST": -3}.items():
+        file = {"calendar": name, "kind": "workday", "timezone": "UTC", "first": "2020-01-01"}
+        document = file | {"last": str((now + timedelta(days=left)).date())}
+        lab.command("import_calendar", args=json.dumps({"document": document}))
+    marks = {line.split()[0]: "!" in line.split() for line in run("calendars").out.splitlines()[1:]}
+    assert {name: marks[name] for name in ("EDGE", "FAR", "NEAR", "PAST")} == {
+        "EDGE": True, "FAR": False, "NEAR": True, "PAST": True,
+    }  # fmt: skip
+    assert list(CHECKS["calendars"](lab.store)) == []
+    with knowing(TenantToo(lambda: lab.store.read(lambda tx: load_book(tx, "default")))):
+        lab.define("a", {"a": {"job": "work"}}, calendar="FAR")
+        [found] = CHECKS["calendars"](lab.store)
+        assert (found.level, found.message) == ("ok", "those in use, 1, are known for more than 45 days from now")
+        lab.define("b", {"a": {"job": "work"}}, calendar="PAST")
+        lab.define("c", {"a": {"job": "work"}}, schedule={"cron": "0 9 * * *", "calendar": "FAR & NEAR"})
+    found = list(CHECKS["calendars"](lab.store))
+    assert {each.level for each in found} == {"warning"}
+    assert [each.message.partition(" of ")[2].partition(",")[0] for each in found] == ["PAST", "FAR & NEAR"]
+    assert found[0].message.startswith(f"nothing is known after {now.date() - timedelta(days=3)} of PAST, which")
 
 
 def test_a_list_of_days_is_imported_and_named_in_workflows(run: Run, lab: Lab, tmp_path: Path) -> None:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 import qflowd
 from tests.cli.conftest import Run
-from tests.docs.pages import ROOT
 
 TERMINAL = 80
 
@@ -213,36 +206,3 @@ def test_what_cannot_be_answered_is_one_sentence_with_the_remedy(run: Run, args:
     ran = run("calendars", *args.split())
     assert (ran.code, ran.out) == (code, "")
     assert message in ran.err
-
-
-@pytest.fixture
-def ending(tmp_path: Path) -> Path:
-    """An installation whose calendars are known for 44, 45 and 46 more days, and one whose horizon is past."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "qflowd", tmp_path / "qflowd", ignore=ignored)
-    for name in ("sql", "plugins", "starter"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "calendars").mkdir()
-    for name, left in {"NEAR": 44, "EDGE": 45, "FAR": 46, "PAST": -3}.items():
-        last = datetime.now(UTC).date() + timedelta(days=left)
-        file = {"calendar": name, "kind": "exchange", "title": name, "timezone": "UTC", "source": "a test"}
-        days = {"first": "2020-01-01", "last": str(last), "hours": {"2020-01-01": "09:30-16:00"}}
-        (tmp_path / "calendars" / f"{name}.json").write_text(json.dumps(file | days))
-    return tmp_path
-
-
-def test_calendars_near_their_horizon_are_marked_and_doctor_warns_of_them(ending: Path) -> None:
-    def qflowd_there(*args: str) -> str:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("QFLOWD_")}
-        command = [sys.executable, "-m", "qflowd", *args]
-        return subprocess.run(
-            command, cwd=ending, env=kept, capture_output=True, text=True, timeout=60, check=False
-        ).stdout
-
-    listed = qflowd_there("calendars").splitlines()[1:]
-    marks = {line.split()[0]: "!" in line.split() for line in listed}
-    assert marks == {"EDGE": True, "FAR": False, "NEAR": True, "PAST": True}
-    warnings = [line for line in qflowd_there("doctor").splitlines() if line.startswith("warning calendars: ")]
-    named = [line.partition(" of ")[2] for line in warnings]
-    assert named == ["PAST", "NEAR", "EDGE"]
-    assert warnings[0] == f"warning calendars: nothing is known after {datetime.now(UTC).date() - timedelta(3)} of PAST"
