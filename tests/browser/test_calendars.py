@@ -162,3 +162,30 @@ def _place(page: Page, day: str) -> dict[str, float]:
     box = page.locator(f"[data-day='{day}']").bounding_box()
     assert box is not None
     return dict(box)
+
+
+def test_a_day_is_overridden_with_a_reason_and_taken_back(site: Site) -> None:
+    with site.look() as page:
+        site.open(page, "calendars?name=XHKG&year=2027")
+        cell = page.get_by_role("gridcell", name=re.compile("^2027-03-17"))
+        expect(cell).to_have_text("●")
+        expect(page.get_by_role("main")).to_contain_text("No day is overridden")
+        page.get_by_role("button", name="Override a day").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Day").fill("2027-03-17")
+        dialog.get_by_label("It is").select_option("half")
+        dialog.get_by_label("Hours (Asia/Hong_Kong)").fill("09:30-12:00")
+        do = dialog.get_by_role("button", name="Override a day")
+        expect(do).to_be_disabled()
+        dialog.get_by_label("Reason").fill("typhoon signal 8")
+        do.click()
+        expect(cell).to_have_text("◐")
+        row = page.get_by_role("table", name="Overridden days of 2027").locator("tbody tr")
+        expect(row).to_contain_text("2027-03-17")
+        expect(row).to_contain_text("09:30-12:00")
+        expect(row).to_contain_text("typhoon signal 8")
+        assert site.client.calendar("XHKG").session("2027-03-17").is_half
+        row.get_by_role("button", name="Restore").click()
+        page.get_by_role("dialog").get_by_role("button", name="Restore").click()
+        expect(cell).to_have_text("●")
+        expect(row).to_have_count(0)

@@ -9,6 +9,7 @@ import { Tag } from '../../ui/Chip'
 import { Panel } from '../../ui/Panel'
 import { Table } from '../../ui/Table'
 import { useWords } from '../../words'
+import { Overrides } from './Overrides'
 import { words } from './words'
 import { dayWord, hoursOf, spanOf, wholeOf, yearOf, type CalendarYear, type TradingSessionItem } from './year'
 import { Year } from './Year'
@@ -29,7 +30,8 @@ export function Whole({ of, products }: { of: CalendarYear; products: string[] }
       <Horizon of={of} />
       <Panel title={(isWork ? w.workdays : w.sessions)(of.sessions.length, of.year)}><Year key={`${of.name} ${of.year}`} of={of} /></Panel>
       <Panel title={isWork ? w.nextWork : w.next} flush>{of.next.length > 0 ? <Next of={of} /> : <p className="muted calendar-none">{w.noNext}</p>}</Panel>
-      <p className="muted">{w.source}: {of.source}</p>
+      <Overrides of={of} />
+      <p className="muted">{w.source}: {of.is_own ? w.ownSource(of.source) : of.source}</p>
     </div>
   )
 }

@@ -3,7 +3,7 @@ import { count } from '../../format'
 import type { Kind } from './year'
 
 const en = {
-  title: 'Calendars', about: (n: number) => `${n} trading calendars ship with qflowd`,
+  title: 'Calendars', about: (n: number) => `${n} trading calendars`,
   short: (days: number) => (days < 0 ? 'horizon past' : `${days} d left`),
   product: 'Product', ofExchange: 'the exchange: its longest nights', year: 'Year', earlier: 'Earlier year', later: 'Later year',
   sessions: (n: number, year: number) => `${n} sessions in ${year}`, workdays: (n: number, year: number) => `${n} work days in ${year}`,
@@ -19,10 +19,14 @@ const en = {
   known: (first: string, last: string, days: number) => `Known from ${first} to ${last}, its horizon: ${count(days)} days from today.`,
   soon: (days: number, last: string) => `Only ${days} more days are known, until ${last}. Update qflowd before then: past its horizon a calendar guesses nothing, and schedules on it hold.`,
   past: (last: string) => `Nothing is known after ${last}: past this horizon schedules on it hold. Update qflowd.`,
-  source: 'Source',
+  source: 'Source', ownSource: (source: string) => (source ? `imported, ${source}` : 'imported'),
+  overrides: (year: number) => `Overridden days of ${year}`, noOverrides: 'No day is overridden: all are as the calendar says.',
+  override: 'Override a day', overrideText: 'Says what a day is, whatever the calendar says. Schedules are planned anew at once.',
+  day: 'Day', is: 'It is', says: { closed: 'closed', half: 'half day', open: 'open' }, reason: 'Reason', hoursOf: (zone: string) => `Hours (${zone})`,
+  restore: 'Restore', restoreText: (day: string) => `${day} becomes what the calendar says. Schedules are planned anew at once.`,
 }
 const zh: typeof en = {
-  title: '交易日历', about: (n) => `随 qflowd 附带 ${n} 个交易日历`,
+  title: '交易日历', about: (n) => `共 ${n} 个交易日历`,
   short: (days) => (days < 0 ? '已过截止日' : `剩 ${days} 天`),
   product: '品种', ofExchange: '交易所：夜盘最长的品种', year: '年份', earlier: '上一年', later: '下一年',
   sessions: (n, year) => `${year} 年共 ${n} 个交易日`, workdays: (n, year) => `${year} 年共 ${n} 个工作日`,
@@ -38,6 +42,10 @@ const zh: typeof en = {
   known: (first, last, days) => `已知范围：${first} 至 ${last}（数据截止日），距今 ${count(days)} 天。`,
   soon: (days, last) => `只剩 ${days} 天的数据，到 ${last} 为止。请在此之前升级 qflowd：截止日之后日历不作任何猜测，依赖它的调度会挂起。`,
   past: (last) => `${last}（数据截止日）之后的日期未知：依赖它的调度已挂起。请升级 qflowd。`,
-  source: '来源',
+  source: '来源', ownSource: (source) => (source ? `导入，${source}` : '导入'),
+  overrides: (year) => `${year} 年的临时调整`, noOverrides: '没有临时调整：每一天都以日历为准。',
+  override: '调整某一天', overrideText: '无论日历怎么写，以此为准。相关调度会立即重新安排。',
+  day: '日期', is: '改为', says: { closed: '休市', half: '半日市', open: '开市' }, reason: '原因', hoursOf: (zone) => `交易时间（${zone}）`,
+  restore: '恢复', restoreText: (day) => `${day} 恢复为日历所写。相关调度会立即重新安排。`,
 }
 export const words = { en, zh }

@@ -5,7 +5,7 @@ const session = (day: string, more: Partial<TradingSessionItem> = {}): TradingSe
   day, open_at: `${day}T01:30:00Z`, close_at: `${day}T07:00:00Z`, breaks: [[`${day}T03:30:00Z`, `${day}T05:00:00Z`]], night: null, is_half: false, ...more,
 })
 const year = (more: Partial<CalendarYear>): CalendarYear => ({
-  name: 'X', kind: 'exchange', title: '', timezone: 'Asia/Shanghai', first: '2024-01-02', last: '2024-12-30', days_left: 9, ends_soon: true, products: [], source: '', year: 2024, sessions: [], closed: [], next: [], ...more,
+  name: 'X', kind: 'exchange', title: '', timezone: 'Asia/Shanghai', first: '2024-01-02', last: '2024-12-30', days_left: 9, ends_soon: true, products: [], source: '', is_own: false, year: 2024, sessions: [], closed: [], next: [], overrides: [], ...more,
 })
 const kindsOf = (of: CalendarYear) => new Map(monthsOf(of).flat().map(({ day, kind }) => [day, kind]))
 

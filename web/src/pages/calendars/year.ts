@@ -23,6 +23,17 @@ export interface CalendarItem {
   ends_soon: boolean
   products: string[]
   source: string
+  is_own: boolean
+}
+
+export interface DayOverrideItem {
+  calendar: string
+  day: string
+  kind: 'closed' | 'open' | 'half'
+  hours: string | null
+  reason: string
+  set_by: string | null
+  set_at: string
 }
 
 export interface CalendarYear extends CalendarItem {
@@ -30,6 +41,7 @@ export interface CalendarYear extends CalendarItem {
   sessions: TradingSessionItem[]
   closed: string[]
   next: TradingSessionItem[]
+  overrides: DayOverrideItem[]
 }
 
 /** What a day is, with its sign: the same kinds as `qflowd calendars show` has, in the order of the legend. */
