@@ -15,4 +15,4 @@ def calendar(name: str) -> Calendar:
     Raises: NotFound, which names what comes near.
     """
     attempt = current()
-    return BUNDLED.calendar(name) if attempt is None else attempt.known_calendar(name)
+    return BUNDLED.calendar(name) if attempt is None else attempt.calendars.calendar(name)

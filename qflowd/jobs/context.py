@@ -18,6 +18,7 @@ from qflowd.model.plain import plain
 
 if TYPE_CHECKING:
     from qflowd.calendars.calendar import Calendar
+    from qflowd.calendars.calendar_book import CalendarBook
 
 LARGEST_SAVE = 1 << 20  # bytes of JSON
 
@@ -128,16 +129,14 @@ class Context:
     @property
     def calendar(self) -> "Calendar | None":
         """The calendar of the workflow, as it was when the attempt began; None where it has none."""
-        return self.known_calendar(self._facts.calendar) if self._facts.calendar else None
+        return self.calendars.calendar(self._facts.calendar) if self._facts.calendar else None
 
-    def known_calendar(self, name: str) -> "Calendar":
-        """A calendar by its name, with what the tenant says of its days; `qflowd.calendar(name)` asks for it.
-
-        Raises: NotFound, which names what comes near.
-        """
+    @property
+    def calendars(self) -> "CalendarBook":
+        """All calendars of the tenant, as they were when the attempt began: its own and its overrides are among them."""
         from qflowd.calendars.calendar_book import CalendarBook  # most jobs ask for none
 
-        return CalendarBook.of_text(self._facts.calendars).calendar(name)
+        return CalendarBook.of_text(self._facts.calendars)
 
     @property
     def params(self) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def set_calendar_day(call: Call, name: str, body: OverrideBody) -> MovedFires:
     return _do(call, "override_day", name, args, body.reason)
 
 
-@route("DELETE", "/calendars/{name}/days/{day}", Role.DEFINE, errors=(40901,), does="command restore_day")
+@route("DELETE", "/calendars/{name}/days/{day}", Role.DEFINE, errors=(40901, 42202), does="command restore_day")
 def restore_calendar_day(call: Call, name: str, day: str, query: RestoreQuery) -> MovedFires:
     """Let a day be what the calendar's file says."""
     try:

@@ -67,7 +67,7 @@ def import_calendar(call: Call, name: str, body: ImportBody) -> ImportedCalendar
     return call.change(work)
 
 
-@route("DELETE", "/calendars/{name}", Role.DEFINE, errors=(40901,), does="command remove_calendar")
+@route("DELETE", "/calendars/{name}", Role.DEFINE, errors=(40901, 42202), does="command remove_calendar")
 def remove_calendar(call: Call, name: str, query: RestoreQuery) -> RemovedCalendar:
     """Forget a calendar that the tenant has imported."""
 
