@@ -174,7 +174,8 @@ def test_a_backfill_is_watched_paused_and_stopped_beside_the_list(site: Site) ->
         expect(row).to_contain_text("2026-11-16 – 2026-11-20 XSHG")
         expect(row).to_contain_text("0 / 5")
         expect(row.get_by_role("img")).to_have_accessible_name("RUNNING 1, PENDING 4")
-        page.get_by_role("button", name=f"long #{number}").click()
+        row.click()
+        expect(page).to_have_url(f"{site.url}backfills?open={number}")
         drawer = page.get_by_role("dialog", name=f"long #{number}").first
         expect(drawer).to_contain_text("at most 1, with priority -100")
         expect(drawer).to_contain_text("done 0 · failed 0 · skipped 0 · active 1 · waiting 4")

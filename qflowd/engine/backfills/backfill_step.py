@@ -14,7 +14,7 @@ from qflowd.model.states import BackfillState, DateState, InstanceState
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Tx
 
-LOOKED_AT: Final = 200  # dates in one step, of those that may turn out to have a run
+LOOKED_AT: Final = 20  # dates in one step, of those that may turn out to have a run
 QUOTA_S: Final = 60.0  # until a tenant is asked again that may run no more for now
 
 

@@ -50,21 +50,21 @@ export default function Backfills() {
     <>
       <Head title={w.title} name={w.title}>{running !== undefined && w.about(running)}</Head>
       <LoadedList of={found} empty={<Empty title={w.none} code={'qflowd backfill daily_bars --from 2026-01-05 --to 2026-11-20 --calendar XSHG --only-missing'}>{w.noneMore}</Empty>}>
-        {(backfills) => <Listed backfills={backfills} open={(id) => setOpen(String(id), true)} />}
+        {(backfills) => <Listed backfills={backfills} chosen={open} open={(id) => setOpen(String(id), true)} />}
       </LoadedList>
       {open && <Detail id={open} onClose={() => setOpen('')} />}
     </>
   )
 }
 
-function Listed({ backfills, open }: { backfills: BackfillItem[]; open: (id: number) => void }) {
+function Listed({ backfills, chosen, open }: { backfills: BackfillItem[]; chosen: string; open: (id: number) => void }) {
   const w = useWords(words)
   const common = useCommon()
   return (
     <Table
-      label={w.title} rows={backfills} keyOf={(one) => String(one.id)}
+      label={w.title} rows={backfills} keyOf={(one) => one.id} open={(one) => open(one.id)} selected={(one) => String(one.id) === chosen}
       columns={[
-        { head: w.workflow, cell: (one) => <button type="button" data-row className="cut" onClick={() => open(one.id)}>{one.workflow} <span className="muted">#{one.id}</span></button> },
+        { head: w.workflow, cell: (one) => <><strong>{one.workflow}</strong> <span className="muted">#{one.id}</span></> },
         { head: w.state, width: '9rem', cell: (one) => <Chip state={one.state} title={one.wait_reason ?? undefined} /> },
         { head: w.range, width: '15rem', cell: (one) => <>{one.first_date} – {one.last_date} <span className="muted">{one.calendar}</span></> },
         { head: w.progress, width: '16rem', cell: (one) => <Dates of={one} /> },

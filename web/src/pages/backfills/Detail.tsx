@@ -77,7 +77,7 @@ function Runs({ path }: { path: string }) {
     <LoadedList of={found} lines={5} empty={null}>
       {(dates) => (
         <Table
-          label={w.dates} rows={dates} keyOf={(one) => String(one.place)}
+          label={w.dates} rows={dates} keyOf={(one) => one.place}
           columns={[
             { head: w.date, width: '8rem', cell: (one) => one.business_date },
             { head: w.state, cell: (one) => <Chip state={signOf(one)} title={one.error ?? undefined} /> },
