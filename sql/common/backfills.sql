@@ -1,6 +1,9 @@
 -- Backfills. Whoever makes one has locked its workflow; whoever changes one, or its dates, has locked its row, and then waits
 -- for no other.
 
+-- shared: may_run
+CASE WHEN d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL AND d.active_version IS NOT NULL THEN 1 ELSE 0 END AS may_run
+
 -- name: insert_backfill
 INSERT INTO qflow.backfill (tenant, definition_id, first_date, last_date, calendar, only_missing, newest_first, max_active,
     priority, params, day_window, timezone, state, run_s, reason, requested_by, created_at, updated_at)
@@ -40,7 +43,7 @@ ORDER BY place LIMIT {literal: batch}
 -- name: list_open_backfills
 -- What there is to do of each: `ended` of its active dates have ended; `may_run`: its workflow takes submissions that begin.
 SELECT b.id, b.tenant, b.state, b.max_active, b.resumes_at,
-    CASE WHEN d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL AND d.active_version IS NOT NULL THEN 1 ELSE 0 END AS may_run,
+    {may_run},
     (SELECT COUNT(*) FROM qflow.backfill_date x WHERE x.backfill_id = b.id AND x.state = {of_date.ACTIVE}) AS active,
     (SELECT COUNT(*) FROM qflow.backfill_date x
         LEFT JOIN qflow.submissions s ON s.id = x.submission_id LEFT JOIN qflow.workflow_instance i ON i.id = x.submission_id
@@ -56,9 +59,7 @@ SELECT b.id, b.tenant, b.definition_id, b.only_missing, b.max_active, b.priority
 FROM qflow.backfill b WHERE b.id = :id AND b.tenant = :tenant {only: postgres,mysql FOR UPDATE}
 
 -- name: find_workflow_of_backfill
-SELECT d.workflow,
-    CASE WHEN d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL AND d.active_version IS NOT NULL THEN 1 ELSE 0 END AS may_run
-FROM qflow.workflow_definition d WHERE d.id = :definition_id
+SELECT d.workflow, {may_run} FROM qflow.workflow_definition d WHERE d.id = :definition_id
 
 -- name: list_active_dates
 -- What has become of them: of an instance by its state, of a submission that was refused by its error.

@@ -111,7 +111,7 @@ SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
 -- name: count_open
 -- What `--until-idle` waits for, and in how many lanes something stands: in one look, since rows move from one to the
 -- other. Of timers those that are due, and retries that no person has to ask for: a deferral has no reason. A row of an
--- instance that is being terminated is counted as an intent.
+-- instance that is being terminated is counted as an intent, and a backfill where its next date can begin.
 SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
     (SELECT COUNT(*) FROM qflow.signals WHERE is_open = 1) AS signals,
     (SELECT COUNT(*) FROM qflow.waiter WHERE state IN ({wait.NEW}, {wait.MET}, {wait.OVER})) AS waits,
@@ -130,6 +130,13 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
         WHERE m.purpose = 0 AND m.due_at < {forever} AND t.state = {task.PENDING} AND t.reason <> 0 LIMIT 1) AS first_retry) AS retries,
     (SELECT COUNT(*) FROM qflow.child c LEFT JOIN qflow.workflow_instance i ON i.id = c.instance_id
         WHERE c.is_open = 1 AND (i.id IS NULL OR i.state >= {instance.SUCCESS})) AS children,
+    (SELECT COUNT(*) FROM qflow.backfill b JOIN qflow.workflow_definition d ON d.id = b.definition_id
+        AND d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL AND d.active_version IS NOT NULL
+        WHERE b.state < {backfill.DONE} AND b.state = {backfill.RUNNING} AND (b.resumes_at IS NULL OR b.resumes_at <= :now)
+        AND EXISTS (SELECT 1 FROM qflow.backfill_date x WHERE x.backfill_id = b.id AND x.state = {of_date.OPEN})
+        AND b.max_active > (SELECT COUNT(*) FROM qflow.backfill_date x
+            JOIN qflow.workflow_instance i ON i.id = x.submission_id AND i.state < {instance.SUCCESS}
+            WHERE x.backfill_id = b.id AND x.state = {of_date.ACTIVE})) AS backfills,
     (SELECT COUNT(*) FROM qflow.lane l WHERE EXISTS (
         SELECT 1 FROM qflow.task_instance t WHERE t.state = {task.READY} AND t.lane = l.id)) AS ready_lanes
 

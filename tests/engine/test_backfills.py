@@ -57,6 +57,11 @@ def days(lab: Lab) -> list[str]:
     return [state for (state,) in lab.sql("SELECT state FROM qflow.backfill_dates ORDER BY backfill_id, place")]
 
 
+def left(lab: Lab) -> int:
+    """How many backfills can let a date begin now."""
+    return int(lab.store.read(lambda tx: tx.one("count_open", now=lab.clock.now())).backfills)
+
+
 @pytest.fixture
 def daily(lab: Lab) -> Lab:
     lab.workflow("daily", {"one": []}, params={"codes": {"type": "integer", "default": 1}})
@@ -70,7 +75,10 @@ def test_the_sessions_of_a_range_run_a_few_at_a_time_until_all_have_ended(daily)
     drive(daily)
     assert (runs(daily), days(daily)) == (SESSIONS[:3], ["ACTIVE", "ACTIVE", "ACTIVE", "OPEN"])
     assert daily.backfills.tick() == WAITING_S
-    finish(daily, FAILED), drive(daily)
+    assert left(daily) == 0
+    finish(daily, FAILED)
+    assert left(daily) == 1  # `--until-idle` waits for its next date
+    drive(daily)
     assert (runs(daily), daily.sql(COUNTS)) == (SESSIONS, [("RUNNING", 0, 1, 0, 3, 0, 4)])
     for _ in range(3):
         finish(daily)
