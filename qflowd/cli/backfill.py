@@ -44,10 +44,11 @@ def backfill(
 ) -> int:
     """See `help` above."""
     options: CommandOptions = {"reason": reason, "no_wait": no_wait, "as_json": as_json}
-    return _make(workflow, {"from": first, "to": last, "params": merged(given, pairs), **asked}, **options)
+    return make_backfill(workflow, {"from": first, "to": last, "params": merged(given, pairs), **asked}, **options)
 
 
-def _make(workflow: str, asked: dict[str, Any], **options: Unpack[CommandOptions]) -> int:
+def make_backfill(workflow: str, asked: dict[str, Any], **options: Unpack[CommandOptions]) -> int:
+    """Ask for a backfill, with args as the command has them; the exit code."""
     args = {name: value for name, value in asked.items() if value is not None and value is not False}
     rows = [(f"backfill {workflow}", {"workflow": workflow, "args": args})]
     return carry_out("backfill", rows, _outcome, is_one=True, **options)

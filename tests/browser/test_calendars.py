@@ -189,3 +189,25 @@ def test_a_day_is_overridden_with_a_reason_and_taken_back(site: Site) -> None:
         page.get_by_role("dialog").get_by_role("button", name="Restore").click()
         expect(cell).to_have_text("●")
         expect(row).to_have_count(0)
+
+
+def test_a_year_of_a_workflow_tells_its_gaps(site: Site) -> None:
+    text = "workflow: bars_of_a_year\ncalendar: XSHG\ntasks: {report: {job: report}}\n"
+    (site.daemon.folder / "workflows" / "bars_of_a_year.yaml").write_text(text, "utf-8")
+    until(lambda: [row for row in site.client.workflows() if row["workflow"] == "bars_of_a_year"], 30)
+    for day in ("2024-11-18", "2024-11-20"):
+        site.ended(site.client.submit("bars_of_a_year", business_date=day).id, "SUCCESS")
+    until(lambda: site.client.read_one("find_session_workflow", workflow="bars_of_a_year"), 30)
+    gaps = len(site.client.gaps("bars_of_a_year", None, "2024-12-31"))
+    for lang, good, missing, told in (
+        ("en", "a good run", "a session without a run", f"{gaps} gaps"),
+        ("zh", "运行成功", "交易日没有运行", f"{gaps} 个缺口"),
+    ):
+        with site.look(lang=lang) as page:
+            site.open(page, "workflows/bars_of_a_year?tab=year&year=2024")
+            table = page.get_by_role("table", name="bars_of_a_year 2024")
+            expect(table.get_by_role("img", name=f"2024-11-19, {missing}")).to_have_text("○")
+            expect(page.get_by_role("main")).to_contain_text(told)
+            assert violations(page) == []
+            table.get_by_role("link", name=f"2024-11-20, {good}").click()
+            expect(page).to_have_url(re.compile(r"/instances/\d+$"))

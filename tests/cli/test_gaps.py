@@ -50,6 +50,29 @@ def test_what_has_no_gaps_to_tell_is_an_error(run: Run, lab: Lab) -> None:
     assert "'soon' is not a date" in run("gaps", "bars", "--from", "soon").err
 
 
+def test_gaps_are_filled_by_a_backfill_of_what_is_missing(run: Run, lab: Lab) -> None:
+    for day in (18, 20):
+        lab.start("bars", business_date=f"2024-11-{day}")
+    lab.run()
+    assert run("gaps", "bars", "--to", "2024-11-21", "--fill", "--no-wait").code == 0
+    lab.commands.tick()
+    dates = lab.sql("SELECT business_date FROM qflow.backfill_dates ORDER BY place")
+    assert [str(day) for (day,) in dates] == ["2024-11-19", "2024-11-21"]
+    assert run("gaps", "bars", "--to", "2024-11-18", "--fill").err == "workflow bars has no gaps\n"
+
+
+def test_gaps_of_some_sessions_alone_are_not_filled_by_a_backfill_of_all(run: Run, lab: Lab) -> None:
+    schedule = {"at": "close+30m", "days": "last session of month"}
+    lab.workflow("month_end", {"a": []}, calendar="XSHG", schedule=schedule)
+    lab.start("month_end", business_date="2024-08-30")
+    lab.run()
+    service = SessionRows(lab.store)
+    while not service.tick():
+        pass
+    refused = run("gaps", "month_end", "--to", "2024-10-31", "--fill")
+    assert (refused.code, "is for some sessions alone (last session of month)" in refused.err) == (2, True)
+
+
 def test_submitting_for_a_date_again_needs_a_flag(run: Run, lab: Lab) -> None:
     asked = ("submit", "bars", "--business-date", "2024-11-18")
     numbers = [int(run(*asked, *flag).out) for flag in ((), (), ("--allow-duplicates",))]

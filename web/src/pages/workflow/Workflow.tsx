@@ -24,6 +24,7 @@ const GraphTab = lazy(() => import('./GraphTab'))
 const VersionsTab = lazy(() => import('./VersionsTab'))
 const SourceTab = lazy(() => import('./SourceTab'))
 const ScheduleTab = lazy(() => import('./ScheduleTab'))
+const YearTab = lazy(() => import('./YearTab'))
 
 export default function Workflow({ id }: { id: string }) {
   const found = useOne<WorkflowDetail>(`/workflows/${encodeURIComponent(id)}`, {}, { every: 10_000, topic: 'instances', also: 10_000 })
@@ -51,11 +52,11 @@ function Whole({ of: x }: { of: WorkflowDetail }) {
         <Line of={x} />
       </Head>
       <Faults of={x} />
-      <Tabs label={w.tabs} chosen={tab} choose={(name) => setTab(name)} tabs={(['grid', 'graph', 'versions', 'schedule', 'source'] as const).map((name) => ({ name, word: w[name] }))} />
+      <Tabs label={w.tabs} chosen={tab} choose={(name) => setTab(name)} tabs={(['grid', 'year', 'graph', 'versions', 'schedule', 'source'] as const).map((name) => ({ name, word: w[name] }))} />
       <div className="tab-body" role="tabpanel" aria-label={tab}>
         <Fence name={tab}>
           <Suspense fallback={<Waiting lines={5} />}>
-            {tab === 'graph' ? <GraphTab of={x} /> : tab === 'versions' ? <VersionsTab of={x} /> : tab === 'source' ? <SourceTab of={x} /> : tab === 'schedule' ? <ScheduleTab of={x} /> : <GridTab of={x} />}
+            {tab === 'year' ? <YearTab of={x} /> : tab === 'graph' ? <GraphTab of={x} /> : tab === 'versions' ? <VersionsTab of={x} /> : tab === 'source' ? <SourceTab of={x} /> : tab === 'schedule' ? <ScheduleTab of={x} /> : <GridTab of={x} />}
           </Suspense>
         </Fence>
       </div>

@@ -1,0 +1,16 @@
+import { expect, it } from 'vitest'
+import { countsOf, monthsOf, type DayOfWorkflow } from './year'
+
+const day = (date: string, more: Partial<DayOfWorkflow> = {}): DayOfWorkflow => ({ date, is_session: true, is_gap: false, runs: 0, state: null, instance_id: null, ...more })
+const days = [
+  day('2024-02-26', { state: 'SUCCESS' }), day('2024-02-27', { state: 'FAILED', is_gap: true }), day('2024-02-28', { state: 'RUNNING', is_gap: true }),
+  day('2024-02-29', { is_gap: true }), day('2024-03-01'),
+]
+
+it('has every day of the year once, and says what each is', () => {
+  const months = monthsOf({ workflow: 'w', calendar: 'X', year: 2024, gaps: 3, days })
+  const kinds = new Map(months.flat().map((each) => [each.day, each.kind]))
+  expect(kinds.size).toBe(366)
+  expect(days.map((each) => kinds.get(each.date))).toEqual(['good', 'bad', 'open', 'missing', 'coming'])
+  expect(countsOf(months)).toEqual([['good', 1], ['open', 1], ['bad', 1], ['missing', 1], ['coming', 1], ['none', 361]])
+})
