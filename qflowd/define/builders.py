@@ -83,6 +83,23 @@ class TaskBuilder:
         """How many tasks an attempt may spawn by `context().spawn()`: 1 to 100,000; 1,000 if this is not called."""
         return self._with(max_spawn=most)
 
+    def with_wait_for(
+        self,
+        *,
+        signal: str | None = None,
+        delay: str | float | None = None,
+        until: str | None = None,
+        approval: str | None = None,
+        **more: str,
+    ) -> Self:
+        """What must be so before it may begin: one of these; without a job, it does nothing but wait.
+
+        Args:
+            more: `timeout` and `on_timeout` of a signal, `deadline` and `default` of an approval, as in a file.
+        """
+        facts = {"signal": signal, "delay": delay, "until": until, "approval": approval}
+        return self._with(wait_for={name: value for name, value in facts.items() if value is not None} | more)
+
     def with_run_on(self, when: str) -> Self:
         """`terminate`: a task with the rule `always` also runs once when its instance is terminated."""
         return self._with(run_on=when)

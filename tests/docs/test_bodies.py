@@ -80,6 +80,8 @@ class Desk:
         if "$instance" in text or "$task" in text:
             instance = self.failed()
             values |= {"instance": str(instance), "task": str(task_id(instance, 0))}
+        if "$asked" in text:
+            values |= {"asked": self.asked()}
         line = parsed(text.replace(CODE, self.code), values)
         headers = line.headers | {"Content-Type": "application/json"}
         reply = self.api.request(line.method, line.path, line.body.encode(), headers)
@@ -95,6 +97,14 @@ class Desk:
         ann = Person(self.api, reply.headers["set-cookie"].partition(";")[0])
         ann.csrf = reply.data["csrf"]
         assert ann.send("PUT", "/me", {"password": PASSWORD}).status == 200
+
+    def asked(self) -> str:
+        """The id of a task that waits for an approval."""
+        definition = {"workflow": "nav", "tasks": {"ship": {"wait_for": {"approval": "Ship it?"}}}}
+        assert self.api.post("/workflows?wait=30", {"definition": definition}).status == 201
+        assert self.api.post("/workflows/nav/start?wait=30", {}).status == 201
+        found = until(lambda: self.api.get("/approvals").data["items"], 30, what="the approval")
+        return str(found[0]["id"])
 
     def failed(self) -> int:
         """A new instance of `daily_bars` that has failed."""

@@ -77,8 +77,8 @@ def parts(statement: Statement) -> list[Statement]:
     return found
 
 
-def whole_reads(store: Store, text: str, aliases: str = "t") -> list[str]:
-    """The plan of a statement, if it reads the table of tasks whole, or on SQLite one of these; else nothing."""
+def whole_reads(store: Store, text: str, aliases: str = "t", tables: Sequence[str] = ("task_instance",)) -> list[str]:
+    """The plan of a statement, if it reads one of these tables whole, by its name or one of its aliases; else nothing."""
     script, kind = store.connection().script, store.dialect.name
     if kind == "sqlite":
         steps = [row[3] for row in script("EXPLAIN QUERY PLAN " + text)]
@@ -89,8 +89,12 @@ def whole_reads(store: Store, text: str, aliases: str = "t") -> list[str]:
         while open_nodes:
             node = open_nodes.pop()
             open_nodes += node.get("Plans", [])
-            if node["Node Type"] == "Seq Scan" and node["Relation Name"] == "task_instance":
+            if node["Node Type"] == "Seq Scan" and node["Relation Name"] in tables:
                 return [json.dumps(found, indent=1)]
         return []
     rows = script("EXPLAIN " + text)
-    return list(map(str, rows)) if any(row[2] == "t" and row[3] in ("ALL", "index") for row in rows) else []
+    return (
+        list(map(str, rows))
+        if any(row[2] in {*aliases[:1], *tables} and row[3] in ("ALL", "index") for row in rows)
+        else []
+    )

@@ -1,0 +1,68 @@
+"""However many tasks wait, looks and signals read only those that they concern, and a claim reads none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from qflowd.store.tx import Store
+from tests.conftest import KINDS
+from tests.store.conftest import opened
+from tests.store.plans import NUMBERS, fill, whole_reads
+
+SIZE = 20_000
+ANALYZE = {
+    "sqlite": "ANALYZE qflow",
+    "postgres": "ANALYZE",
+    "mariadb": "ANALYZE TABLE qflow.task_instance, qflow.lane, qflow.waiter, qflow.signals",
+}
+VALUES = {
+    "after_priority": "0",
+    "after_id": "0",
+    "after": "0",
+    "tenant": "'default'",
+    "name": "'bars.ready/7'",
+    "business_date": "NULL",
+    "signal_id": "1",
+}
+
+
+@pytest.fixture(scope="module", params=[f"{kind} {age}" for kind in KINDS for age in ("stale", "fresh")])
+def filled(request: pytest.FixtureRequest, get_server: Any) -> Any:
+    """A table of tasks that all wait for a signal of their own; stale: analysed while it was empty."""
+    kind, age = request.param.split()
+    with opened(get_server, kind) as store:
+        script = store.connection().script
+        script(
+            "INSERT INTO qflow.lane (tenant, pool, job, limits, is_paused) VALUES ('default', '(wait)', 'work', '', 0)"
+        )
+        if age == "stale":
+            script(ANALYZE[kind])
+        fill(store, 1, SIZE, state="0")
+        number = "seq" if store.dialect.name == "mysql" else "n"
+        name = f"CONCAT('bars.ready/', {number})" if kind != "sqlite" else f"'bars.ready/' || {number}"
+        now = {"sqlite": "0", "postgres": "now()", "mariadb": "now()"}[kind]
+        script(
+            "INSERT INTO qflow.waiter (task_id, fence, tenant, kind, name, state, subject, began_at, lane) "
+            f"SELECT {number} * 16, 0, 'default', 0, {name}, 1, '', {now}, 1 FROM "
+            + NUMBERS[store.dialect.name].format(first=1, last=SIZE)
+        )
+        if age == "fresh":
+            script(ANALYZE[kind])
+        yield store
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["find_open_waits", "list_ready_waits", "meet_waiters", "list_fresh_waiters", "list_woken", "find_open_approvals"],
+)
+def test_no_statement_about_waits_reads_all_that_wait(filled: Store, name: str) -> None:
+    text = filled.catalog[name].text({"batch": 100})
+    for param, value in (VALUES | {"now": "0" if filled.dialect.name == "sqlite" else "now()"}).items():
+        text = text.replace(f"%({param})s", value).replace(f":{param}", value)
+    assert not whole_reads(filled, text, "wt", ("waiter", "task_instance"))
+
+
+def test_a_claim_sees_no_row_that_waits(filled: Store) -> None:
+    assert filled.read(lambda tx: tx.run("list_heads")) == []

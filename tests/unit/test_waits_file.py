@@ -1,0 +1,91 @@
+"""`wait_for` in a file: what it may say, and each fault in a sentence."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from qflowd.define import workflow_file
+from qflowd.define.builders import TaskBuilder, WorkflowBuilder
+from qflowd.define.waits import moment
+from qflowd.define.writing import dump
+from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.workflow import WaitFor
+
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+
+
+def text(task: str) -> str:
+    return f"workflow: w\nparams: {{m: {{type: string}}}}\ntasks:\n  {task}\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "wait"),
+    [
+        ("{signal: bars.ready}", WaitFor(signal="bars.ready")),
+        (
+            '{signal: "bars/{{ params.m }}", timeout: 2h, on_timeout: skip}',
+            WaitFor(signal="bars/{{ params.m }}", timeout="2h", on_timeout="skip"),
+        ),
+        ("{delay: 10m}", WaitFor(delay="10m")),
+        ("{until: 2026-11-20T16:00:00Z}", WaitFor(until="2026-11-20T16:00:00Z")),
+        (
+            '{approval: "Ship it?", deadline: 1h, default: approve}',
+            WaitFor(approval="Ship it?", deadline="1h", default="approve"),
+        ),
+    ],
+)
+def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
+    workflow = workflow_file.parse(text(f"a: {{wait_for: {written}}}"), "yaml", "f.yaml")
+    assert (workflow.tasks[0].wait_for, workflow.tasks[0].only_waits) == (wait, True)
+    assert workflow_file.parse(json.dumps(dump(workflow)), "json", "w.json") == workflow
+    built = WorkflowBuilder("w").with_params(m={"type": "string"})
+    about = dump(workflow)["tasks"]["a"]["wait_for"]
+    assert built.with_task(TaskBuilder("a").with_wait_for(**about)).build() == workflow
+
+
+@pytest.mark.parametrize(
+    ("task", "fault"),
+    [
+        ("a: {wait_for: 10m}", "wait_for: must hold keys and values, not a string"),
+        ("a: {wait_for: {}}", "wait_for: names nothing to wait for; one of signal, delay, until, approval is needed"),
+        (
+            "a: {wait_for: {signal: x, delay: 5m}}",
+            "wait_for: names signal and delay; one of signal, delay, until, approval is needed",
+        ),
+        ("a: {wait_for: {signal: two words}}", "wait_for.signal: the name of a signal 'two words' contains ' '"),
+        ("a: {wait_for: {delay: soon}}", "wait_for.delay: 'soon' is not a duration"),
+        ("a: {wait_for: {until: noon}}", "wait_for.until: 'noon' is not an instant"),
+        (
+            "a: {wait_for: {signal: x, timeout: later}}",
+            "wait_for.timeout: 'later' is neither a duration such as \"2h\" nor an instant",
+        ),
+        ("a: {wait_for: {signal: x, on_timeout: wait}}", "wait_for.on_timeout: must be one of fail, skip, continue"),
+        ("a: {wait_for: {signal: x, deadline: 1h}}", "wait_for.deadline: unknown key"),
+        ("a: {wait_for: {approval: x, timeout: 1h}}", "wait_for.timeout: unknown key"),
+        ('a: {wait_for: {signal: "{{ params.n }}"}}', "wait_for.signal: params has no 'n'"),
+        ('a: {wait_for: {signal: "{{ b.output }}"}}', "wait_for.signal: the output of 'b' is not known here"),
+        ("a: {wait_for: {delay: 5m}, retries: 3}", "tasks.a.retries: is for a task with a job; this one only waits"),
+        ("a: {wait_for: {delay: 5m}, map: [1]}", "tasks.a.map: is for a task with a job; this one only waits"),
+    ],
+)
+def test_what_a_wait_cannot_say_is_faulted(task: str, fault: str) -> None:
+    with pytest.raises(InvalidWorkflow) as caught:
+        workflow_file.parse(text(task), "yaml", "f.yaml")
+    assert any(fault in str(found) for found in caught.value.faults), caught.value
+
+
+@pytest.mark.parametrize(
+    ("value", "instant"),
+    [("90m", "11:00"), (60, "09:31"), ("2026-11-20T18:00:00+08:00", "10:00"), ("2026-11-20 12:00", "12:00")],
+)
+def test_a_deadline_is_a_duration_or_an_instant(value: str | int, instant: str) -> None:
+    assert moment(value, NOW) == datetime.fromisoformat(f"2026-11-20T{instant}:00+00:00")
+
+
+def test_anything_else_is_neither() -> None:
+    for value in (None, True, "soon", [1], -5):
+        with pytest.raises(ValueError, match="neither a duration"):
+            moment(value, NOW)
