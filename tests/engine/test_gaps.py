@@ -163,3 +163,12 @@ def test_two_daemons_write_the_rows_of_a_calendar_once(lab):
     before = lab.sql("SELECT COUNT(*), MIN(day), MAX(day) FROM qflow.session_day")
     keep(lab)  # another daemon, which has written none
     assert lab.sql("SELECT COUNT(*), MIN(day), MAX(day) FROM qflow.session_day") == before
+
+
+def test_a_schedule_that_nobody_understands_hides_no_gaps_of_others(lab, client):
+    lab.workflow("broken", ONE, calendar="XSHG", schedule="0 9 * * *")
+    keep(lab)
+    lab.sql("UPDATE qflow.schedule SET timezone = 'Mars/Base'")
+    lab.workflow("bars", ONE, calendar="XSHG")
+    keep(lab)
+    assert len(gaps(client, "bars", "2024-11-18", "2024-11-19")) == 2

@@ -6,8 +6,8 @@ What a view cannot work out stands beside them: by which sessions a workflow goe
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -20,7 +20,7 @@ from qflowd.calendars.session_days import parse_session_days
 from qflowd.calendars.timetable import Fire
 from qflowd.define import stored
 from qflowd.engine.calendars.calendar_books import CalendarBooks
-from qflowd.model.errors import InvalidWorkflow, NotFound, OutsideCalendar
+from qflowd.model.errors import OutsideCalendar, QflowdError, Unreadable
 from qflowd.model.workflow import Schedule
 from qflowd.model.zones import zone
 from qflowd.store.tx import Store, Tx
@@ -95,7 +95,7 @@ class SessionRows:
                 continue
             try:
                 stand = self._stand_of(tx, row, schedules[row.id], written)
-            except (NotFound, OutsideCalendar, InvalidWorkflow) as error:  # another release has stored it
+            except QflowdError as error:  # another release has stored it, or a host lacks a time zone
                 log.debug("gaps of workflow %d are left as they are: %s", row.id, error)
                 continue
             if stand != _stored(row):
@@ -117,7 +117,8 @@ class SessionRows:
         key = SessionSet(row.tenant, calendar, days.pop() if len(days) == 1 else "")
         book = self._books.book(row.tenant)
         planned = [(timetable.times_in(each), each.next_fire_at) for each in schedules if each.next_fire_at is not None]
-        coming = [fire for times, at in planned for fire in _first_fire(times, at - _MOMENT, book)]
+        with _of_one_workflow():
+            coming = [fire for times, at in planned for fire in _first_fire(times, at - _MOMENT, book)]
         next_day, next_at = min(((day.isoformat(), at) for at, day in coming), default=(None, None))
         set_id = self._set_id(tx, key, book.calendar(calendar), written)
         return Stand(row.active_version, calendar, set_id, next_day, next_at)
@@ -131,7 +132,8 @@ class SessionRows:
         if (found := tx.one("find_session_set", **about)) is None:
             tx.run("add_session_set", **about)
             found = tx.one("find_session_set", **about)
-        days = list(_days_of(calendar, key.days))
+        with _of_one_workflow():
+            days = list(_days_of(calendar, key.days))
         digest = hashlib.sha256(repr(days).encode()).hexdigest()[:32]
         if found.hash != digest and tx.count("claim_session_set", id=found.id, hash=digest):
             tx.run("delete_session_days", id=found.id)
@@ -140,6 +142,17 @@ class SessionRows:
                 tx.run("insert_session_days", rows=[(found.id, day.isoformat(), over_at) for day, over_at in part])
         written[key] = calendar, int(found.id)
         return int(found.id)
+
+
+@contextmanager
+def _of_one_workflow() -> Iterator[None]:
+    """Whatever time zone data, croniter or another release say of one workflow, the others are told of. Raises: QflowdError."""
+    try:
+        yield
+    except QflowdError:
+        raise
+    except Exception as error:
+        raise Unreadable(str(error)) from error
 
 
 @lru_cache(maxsize=4096)  # asked again in every round
