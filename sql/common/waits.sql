@@ -4,7 +4,8 @@
 -- One look says what there is to do, however many tasks wait.
 SELECT (SELECT MIN(s.id) FROM qflow.signals s WHERE s.is_open = 1) AS fact,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state = {wait.NEW}) AS fresh,
-    (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state IN ({wait.MET}, {wait.OVER})) AS woken
+    (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state IN ({wait.MET}, {wait.OVER})) AS woken,
+    (SELECT MIN(w.deadline_at) FROM qflow.waiter w WHERE w.state = {wait.WAITING}) AS deadline_at
 
 -- name: list_ready_waits
 -- Rows that may begin to wait now, behind a place. A cross join: SQLite begins with the lanes.
@@ -81,6 +82,10 @@ state = CASE WHEN w.state = {wait.NEW} THEN d.state ELSE w.state END
 -- name: expire_waiters
 {update: qflow.waiter w, task_id bigint, fence int | w.task_id = d.task_id AND w.fence = d.fence}
 state = CASE WHEN w.state < {wait.MET} THEN {wait.OVER} ELSE w.state END
+
+-- name: expire_overdue_waiters
+UPDATE qflow.waiter {only: mysql FORCE INDEX (waiter_deadline)} SET state = {wait.OVER}
+WHERE state = {wait.WAITING} AND deadline_at <= :before
 
 -- name: list_woken
 -- Tasks whose fact has come or whose time is over, behind a place; of the latter, the signal that is there after all.

@@ -244,3 +244,26 @@ def test_delays_and_instants_are_timers(lab: Lab) -> None:
     drive(lab)
     assert lab.state(number) == "SUCCESS"
     lab.check(drained=True)
+
+
+def test_a_wait_ends_although_an_older_release_has_taken_its_timer(lab: Lab) -> None:
+    lab.define("late", {"a": {"wait_for": {"delay": "10m"}}, "b": {"wait_for": SIGNAL | {"on_timeout": "continue"}}})
+    number = lab.start("late", business_date=DAY)
+    drive(lab)
+    lab.sql("DELETE FROM qflow.timer")
+    lab.clock.advance(605)
+    drive(lab)
+    assert lab.states(number)["a"] == "PENDING"
+    lab.clock.advance(5)
+    drive(lab)
+    assert lab.states(number) == {"a": "SUCCESS", "b": "PENDING"}
+    lab.clock.advance(7200)
+    drive(lab)
+    assert lab.state(number) == "SUCCESS"
+
+
+def test_a_signal_with_an_id_of_its_writers_own_is_taken(lab: Lab, bars: int) -> None:
+    given = "OVERRIDING SYSTEM VALUE" if lab.url.startswith("postgres") else ""
+    lab.sql(f"INSERT INTO qflow.signals (id, name) {given} VALUES (-7, '{NAME}')")
+    drive(lab)
+    assert lab.state(bars) == "SUCCESS"

@@ -19,12 +19,13 @@ from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
 BATCH: Final = 500
+ALL: Final = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
 
 
 def take_signals(store: Store) -> tuple[int, bool]:
     """Take open signals. Returns how many, and whether there may be more."""
     try:
-        taken = store.transact(lambda tx: _take(tx, 0, (1 << 63) - 1), name="take_signals")
+        taken = store.transact(lambda tx: _take(tx, *ALL), name="take_signals")
     except StoreUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - one row must never stand in the way of others

@@ -5,6 +5,7 @@ at what is in the database, so whatever is missed or killed is done at the next 
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
@@ -22,6 +23,8 @@ from qflowd.store.tx import Store, Tx
 BATCH: Final = 500
 OPEN_S: Final = 0.1  # until the next look at what another daemon works on
 IDLE_S: Final = 5.0  # the daemon that let a task begin to wait may be dead
+# After a deadline: its timer is lost, as a release that knows no waits deletes it.
+OVERDUE: Final = timedelta(seconds=10)
 
 
 class Waits:
@@ -51,10 +54,22 @@ class Waits:
         taken, has_more = signals.take_signals(self._store) if open_rows.fact is not None else (0, False)
         is_fresh = open_rows.fresh is not None or has_registered
         settled = self._store.transact(signals.look) if is_fresh else 0
-        is_woken = (taken or settled or open_rows.woken is not None) and self._wake()
+        expired = self._expire_overdue(open_rows.deadline_at)
+        is_woken = (taken or settled or expired or open_rows.woken is not None) and self._wake()
         if has_registered or has_more or settled or is_woken:
             return 0
         return OPEN_S if is_fresh or open_rows.fact is not None else IDLE_S
+
+    def _expire_overdue(self, first: datetime | None) -> int:
+        """End waits whose deadline has long passed, if there are any. `first`: the earliest deadline. Returns how many."""
+        before = self._store.clock.now() - OVERDUE
+        if first is None or first > before:
+            return 0
+
+        def expire_overdue(tx: Tx) -> int:
+            return tx.count("expire_overdue_waiters", before=before)
+
+        return self._store.transact(expire_overdue)
 
     def _register(self) -> bool:
         """Have tasks whose turn has come begin to wait. Returns: was there something to do?"""
