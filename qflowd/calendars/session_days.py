@@ -35,6 +35,11 @@ class SessionDays(NamedTuple):
             day = span_of(self.period, day)[1] + timedelta(days=1)
 
 
+def _ending(n: int) -> str:
+    """Of an ordinal number: 1st, 2nd, 3rd, 4th, and 11th, 12th, 13th."""
+    return "th" if n // 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+
+
 def parse_session_days(text: object) -> SessionDays:
     """The sessions that `last session of month` means.
 
@@ -42,7 +47,7 @@ def parse_session_days(text: object) -> SessionDays:
     """
     found = _DAYS.fullmatch(" ".join(text.split())) if isinstance(text, str) else None
     n = 0 if found is None else _WORDS.get((found[1] or "").lower()) or int(found[2])
-    if found is None or n == 0:
+    if found is None or n == 0 or (found[2] and found[0].split()[0].lower() != f"{n}{_ending(n)}"):
         raise ValueError(
             f"{text!r} names no sessions; write it like first session of month, 2nd session of week, "
             "last session of quarter or 2nd last session of year"

@@ -4,7 +4,7 @@ Instants end with what a calendar knows: past its horizon a schedule has no next
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from qflowd.calendars.calendar_book import BUNDLED, Calendars
 from qflowd.calendars.hours import DAY, clock_of, parse_hours, part_around
 from qflowd.calendars.session_days import SessionDays, parse_session_days
 from qflowd.calendars.session_times import parse_session_time
+from qflowd.calendars.trading_session import Span
 from qflowd.model import cron
 from qflowd.model.cron_text import expand_alias
 from qflowd.model.errors import OutsideCalendar
@@ -69,6 +70,20 @@ def next_fire(schedule: Schedule, after: datetime, calendars: Calendars = BUNDLE
     return next((fire.at for fire in fires(schedule, after, calendars)), None)
 
 
+def day_of(schedule: Schedule, at: datetime, calendars: Calendars = BUNDLED) -> date:
+    """The day that a schedule is for at any instant: the session of then, or the latest that was; the date without a calendar.
+
+    Raises: NotFound for a calendar that this release does not have; OutsideCalendar.
+    """
+    if not schedule.calendar:
+        return at.astimezone(zone(schedule.timezone)).date()
+    sessions = calendars.calendar(schedule.calendar)
+    if (day := sessions.trade_date(at)) is not None:
+        return day
+    today = sessions.local(at).date()
+    return today if sessions.is_session(today) else sessions.prev_session(today)
+
+
 def check_known(schedule: Schedule, at: datetime, calendars: Calendars = BUNDLED) -> None:
     """That an instant at which it fires, as whoever planned it knew, is not past what is known here.
 
@@ -79,17 +94,28 @@ def check_known(schedule: Schedule, at: datetime, calendars: Calendars = BUNDLED
         sessions.is_session(sessions.local(at).date())
 
 
-def next_fires(schedule: Schedule, after: datetime, count: int, calendars: Calendars = BUNDLED) -> list[datetime]:
-    """The `count` first instants later than `after`, or as many as are known."""
-    return [fire.at for fire in islice(fires(schedule, after, calendars), count)]
+def next_fires(schedule: Schedule, after: datetime, count: int, calendars: Calendars = BUNDLED) -> list[Fire]:
+    """The `count` first that come after an instant, or as many as are known.
+
+    Raises: NotFound for a calendar that this release does not have.
+    """
+    return list(islice(fires(schedule, after, calendars), count))
+
+
+def fires_of_all(
+    schedules: Mapping[str, Schedule], after: datetime, count: int, calendars: Calendars = BUNDLED
+) -> list[tuple[str, Fire]]:
+    """The `count` first of several schedules that come after an instant, with their names. Raises: as `next_fires`."""
+    found = [(name, fire) for name, each in schedules.items() for fire in next_fires(each, after, count, calendars)]
+    return sorted(found, key=lambda pair: (pair[1].at, pair[0]))[:count]
 
 
 def fires_until(
     schedule: Schedule, after: datetime, until: datetime, limit: int, calendars: Calendars = BUNDLED
-) -> list[datetime]:
-    """The earliest `limit` instants in (after, until]."""
+) -> list[Fire]:
+    """The earliest `limit` of the instants in (after, until]."""
     known = takewhile(lambda fire: fire.at <= until, fires(schedule, after, calendars))
-    return [fire.at for fire in islice(known, limit)]
+    return list(islice(known, limit))
 
 
 def latest_fires(
@@ -153,7 +179,7 @@ def _opening_after(schedule: Schedule, at: datetime) -> datetime:
     return min(*once, *(opening for opening in again if opening > at))
 
 
-def _window_around(schedule: Schedule, at: datetime) -> tuple[datetime, datetime] | None:
+def _window_around(schedule: Schedule, at: datetime) -> Span | None:
     """From when to when the window is open in which an instant lies; None if it lies in none."""
     around = part_around(parse_hours(schedule.window), clock_of(at.astimezone(zone(schedule.timezone))))
     return None if around is None else (at - around[0], at + around[1])
@@ -162,41 +188,55 @@ def _window_around(schedule: Schedule, at: datetime) -> tuple[datetime, datetime
 def _on_sessions(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:
     """Instants of a clock that belong to a session. Raises: OutsideCalendar past the horizon."""
     days = parse_session_days(schedule.days) if schedule.days else None
-    early = DAY if schedule.window else timedelta()
     after = max(after, _midnight(sessions, sessions.first))
     while True:
         for at in _by_clock(schedule, after):
-            day = sessions.trade_date(_standing_for(schedule, sessions, at))
+            window = _window_around(schedule, at) if schedule.window else None
+            night = None if window is None else _night_in(sessions, window)
+            day = sessions.trade_date(night or at)
             if day is not None and (days is None or days.has(sessions, day)):
                 yield Fire(at, day)
             # By steps of a second it would be millions to the next session of a year.
-            elif (begin := _beginning_after(sessions, days, at, early)) is not None:
+            elif (begin := _beginning_after(sessions, days, at, window, night)) > at:
                 after = begin - _MOMENT
                 break
 
 
-def _beginning_after(sessions: Calendar, days: SessionDays | None, at: datetime, early: timedelta) -> datetime | None:
-    """Before when nothing after `at`, which belongs to no session, can belong to one; None: the next instant may.
+def _night_in(sessions: Calendar, window: Span) -> datetime | None:
+    """When nights begin in a window: all of it is of that night, or of none. None: each of its instants counts by itself."""
+    night = sessions.evening_of_nights(window[0])
+    return night if night is not None and window[0] <= night <= window[1] else None
 
-    Instants belong to a session from midnight, and in its night, if it has one; in a window so much `early` and late.
+
+def _beginning_after(
+    sessions: Calendar, days: SessionDays | None, at: datetime, window: Span | None, night: datetime | None
+) -> datetime:
+    """Before when nothing after `at`, which belongs to no session that counts, can belong to one.
+
+    Args:
+        window: in which it lies, if there are any; `night`: as `_night_in` has it.
     """
-    day = next(_days_since(sessions, days, sessions.local(at).date()))
-    night = sessions.session(day).night
-    begin = night[0] - early if night and at < night[1] + early else _midnight(sessions, day)
-    return begin if begin > at else None
+    if window is not None and night is not None:
+        return window[1] + _MOMENT
+    today = sessions.local(at).date()
+    begin = _beginning_since(sessions, days, at, today, window)
+    # In the evening it may be past what belongs to today.
+    return begin if begin > at else _beginning_since(sessions, days, at, today + DAY, window)
+
+
+def _beginning_since(
+    sessions: Calendar, days: SessionDays | None, at: datetime, since: date, window: Span | None
+) -> datetime:
+    """As `_beginning_after`, for the first session from a day on."""
+    day = next(_days_since(sessions, days, since))
+    begin = earliest = _midnight(sessions, day)
+    if (ahead := sessions.session(day).night) and at < ahead[0]:
+        begin, earliest = ahead[0], ahead[0] - DAY  # the windows that follow may hold the opening, and begin before it
+    return begin if window is None else max(earliest, min(begin, window[1] + _MOMENT))
 
 
 def _midnight(sessions: Calendar, day: date) -> datetime:
     return datetime.combine(day, time(), zone(sessions.timezone)).astimezone(UTC)
-
-
-def _standing_for(schedule: Schedule, sessions: Calendar, at: datetime) -> datetime:
-    """The instant whose session counts: all of a window in which nights begin is of that night, or of none."""
-    if (window := _window_around(schedule, at)) is not None:
-        night = sessions.evening_of_nights(window[0])
-        if night is not None and window[0] <= night <= window[1]:
-            return night
-    return at
 
 
 def _by_session(schedule: Schedule, sessions: Calendar, after: datetime) -> Iterator[Fire]:

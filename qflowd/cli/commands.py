@@ -58,7 +58,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",
         "definitions": "List task types and task definitions; define, archive or unarchive one.",
-        "schedules": "List schedules; enable, disable or look into one.",
+        "schedules": "List schedules and what became of them; switch, fire or set one.",
         "backfills": "List backfills; show, pause, resume or stop one.",
         "gaps": "List sessions of a workflow's calendar that have no good run.",
         "calendars": "List calendars; show the year of one, its next sessions, whether it is open.",
@@ -83,7 +83,7 @@ NEED_DATABASE: Final = frozenset({"init", "run", "api", "doctor", "migrate", "to
 MODULES: Final = {
     "top": "top.command",
     **dict.fromkeys(("approve", "reject"), "approvals"),
-    **dict.fromkeys(("ps", "workflows", "schedules", "jobs", "plugins", "daemons", "pools"), "lists"),
+    **dict.fromkeys(("ps", "workflows", "jobs", "plugins", "daemons", "pools"), "lists"),
     **dict.fromkeys(
         ("terminate", "stop", "retry", "rerun", "skip", "compensate", "pause", "resume", "start", "handle"), "instances"
     ),

@@ -1,4 +1,4 @@
-"""`qflowd ps`, and `workflows`, `schedules`, `jobs`, `plugins`, `daemons`, `pools`: one table of what each list shows."""
+"""`qflowd ps`, and `workflows`, `jobs`, `plugins`, `daemons`, `pools`: one table of what each list shows."""
 
 import itertools
 from dataclasses import asdict
@@ -13,9 +13,7 @@ from qflowd.cli.printing import coloured, first_line, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.client import Client, InstanceInfo
-from qflowd.client.views import MOST_FIRES
 from qflowd.model.errors import NotFound
-from qflowd.model.near_names import did_you_mean
 
 # What a command lists: columns, and what it says without rows. The rows come from the client's method of that name.
 LISTINGS: Final = {
@@ -39,16 +37,10 @@ LISTINGS: Final = {
         "pool | daemon | processes> | threads> | busy> | WAITING>:ready_tasks",
         "no pools: no daemon is running",
     ),
-    "schedules": (
-        "workflow | WHEN:times | calendar | timezone | CATCH UP:catchup | :enabled | SET BY:source | LAST (UTC):last_fire_at | NEXT (UTC):next_fire_at | NOTE:wait_reason",
-        "no schedules",
-    ),
 }
 INSTANCES: Final = (
     "id> | name | state | DONE>:progress | DATE:business_date | CREATED (UTC):created_at | TOOK>:duration_s | note"
 )
-NEXT_FIRES: Final = "FIRES (UTC):fire_at | FOR:business_date | schedule"
-FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | state | NOTE:error"
 
 
 def _show(name: str, *, as_json: bool, **asked: bool) -> None:
@@ -117,45 +109,6 @@ def workflows(context: click.Context, *, with_archived: bool, as_json: bool) -> 
         _show("workflows", as_json=as_json, with_archived=with_archived)
 
 
-@click.group(invoke_without_command=True)
-@WITH_ARCHIVED
-@json_option
-@click.pass_context
-def schedules(context: click.Context, *, with_archived: bool, as_json: bool) -> None:
-    """List schedules and when they fire next; or enable, disable or look into that of one workflow."""
-    if context.invoked_subcommand is None:
-        _show("schedules", as_json=as_json, with_archived=with_archived)
-
-
-@schedules.command()
-@click.argument("workflow")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
-@json_option
-def fires(*, workflow: str, limit: int, as_json: bool) -> None:
-    """List when the schedule of WORKFLOW fired last, and what came of it."""
-    with open_client() as client:
-        rows = client.fires(workflow, limit)
-        if not rows and workflow not in (known := {row["workflow"] for row in client.schedules()}):
-            hint = hint_at_workflow(client, workflow) or did_you_mean(workflow, known)
-            raise NotFound(f"there is no schedule of {workflow!r}{hint}")
-    print_list(rows, FIRES, f"the schedule of {workflow} has not fired yet", as_json=as_json)
-
-
-@schedules.command("next")
-@click.argument("workflow")
-@click.option("-n", "--limit", type=click.IntRange(1, MOST_FIRES), default=5, show_default=True)
-@json_option
-def next_fires(*, workflow: str, limit: int, as_json: bool) -> None:
-    """List when the schedule of WORKFLOW fires next, and for which business date."""
-    with open_client() as client:
-        rows = client.next_fires(workflow, limit)
-        known = {} if rows else {row["workflow"]: row["wait_reason"] for row in client.schedules()}
-        if not rows and workflow not in known:
-            hint = hint_at_workflow(client, workflow) or did_you_mean(workflow, known)
-            raise NotFound(f"there is no schedule of {workflow!r}{hint}")
-    print_list(rows, NEXT_FIRES, f"the schedule of {workflow} does not fire: {known.get(workflow)}", as_json=as_json)
-
-
 def _archived(result: dict[str, Any]) -> str:
     count, workflows = result["open_instances"], ", ".join(result["workflows"])
     running = f"; {count} open instance{'s' * (count > 1)} will run to the end" if count else ""
@@ -169,5 +122,3 @@ ARCHIVE: Final = (
 )
 workflows.add_command(command_of("archive", "workflow", ARCHIVE, WORKFLOWS, _archived))
 workflows.add_command(command_of("unarchive", "workflow", "Undo the archiving of WORKFLOW.", WORKFLOWS))
-for action in ("enable", "disable"):
-    schedules.add_command(command_of(action, "workflow", f"{action.title()} the schedule of WORKFLOW.", WORKFLOWS))

@@ -65,9 +65,11 @@ def plan(
     admission = _admit(definition, known, merged(given, pairs) or {}, business_date)
     levels = dag.levels(dag.parents_of(definition.tasks))
     steps = [_step(node, admission, jobs) | {"level": levels[node.key]} for node in admission.plan.nodes]
-    schedule = definition.schedule
-    fires = timetable.next_fires(schedule, datetime.now(UTC), FIRES, known.calendars) if schedule else []
+    schedules = definition.named_schedules
+    now = datetime.now(UTC)
     if as_json:
+        coming = timetable.fires_of_all(schedules, now, FIRES, known.calendars)
+        fires = [{"schedule": name, "fire_at": at, "business_date": day} for name, (at, day) in coming]
         print_json({"workflow": definition.key, "params": admission.params, "tasks": steps, "next_fires": fires})
         return
     echo(f"{bold(definition.key)}  {definition.title}".rstrip())
@@ -84,11 +86,12 @@ def plan(
     if definition.saga:
         undone = ", ".join(f"{step['task']} by {step['compensation']}" for step in steps if step["compensation"])
         echo(f"\nif it fails, these are undone ({definition.saga.order}): {undone or 'none'}")
-    if schedule:
+    for name, schedule in schedules.items():
+        own = f"{name}: " if definition.schedules else ""
         off = "" if schedule.enabled and definition.enabled else " (disabled)"
-        echo(f"\nnext fires of {timetable.in_words(schedule)}{off}, {zone().key}:")
-        for fire in fires:
-            echo(f"  {instant(fire)}")
+        echo(f"\nnext fires of {own}{timetable.in_words(schedule)}{off}, {zone().key}:")
+        for fire in timetable.next_fires(schedule, now, FIRES, known.calendars):
+            echo(f"  {instant(fire.at)}  for {fire.business_date}")
 
 
 def _say_what_is_not_known(workflow: Workflow, known: KnownJobs) -> None:

@@ -19,6 +19,7 @@ from qflowd.client.records import (
     TaskInfo,
 )
 from qflowd.client.stored_definition import StoredDefinition
+from qflowd.client.stored_schedule import StoredSchedule
 from qflowd.client.stored_workflow import StoredWorkflow
 from qflowd.client.why import Why
 
@@ -38,6 +39,7 @@ __all__ = [
     "LogLine",
     "SignalInfo",
     "StoredDefinition",
+    "StoredSchedule",
     "StoredWorkflow",
     "TaskInfo",
     "Why",

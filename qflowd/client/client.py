@@ -12,6 +12,7 @@ from qflowd.client.limit import Limit
 from qflowd.client.polling import ANSWER_S, poll
 from qflowd.client.records import Answer, Breakpoint
 from qflowd.client.stored_definition import StoredDefinition
+from qflowd.client.stored_schedule import StoredSchedule
 from qflowd.client.stored_workflow import StoredWorkflow
 from qflowd.client.views import Views
 from qflowd.client.why import Why, why
@@ -226,6 +227,10 @@ class Client(Views):
     def workflow(self, workflow: str) -> StoredWorkflow:
         """The controller of a workflow: its versions, and which of them runs."""
         return StoredWorkflow(self, workflow)
+
+    def schedule(self, workflow: str, name: str | None = None) -> StoredSchedule:
+        """The controller of a schedule of a workflow; it need not be named where there is one alone."""
+        return StoredSchedule(self, workflow, name)
 
     def task_definition(self, name: str) -> StoredDefinition:
         """The controller of a task type or a task definition."""

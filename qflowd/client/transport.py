@@ -30,6 +30,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "list_daemons": (),
         "list_fires": ("workflow", "batch"),
         "list_gaps": ("workflow", "date_from", "date_to", "is_all"),
+        "list_fires_of_schedule": ("workflow", "name", "batch"),
         "list_jobs": (),
         "list_logs": ("instance_id", "after", "batch"),
         "list_own_calendars": (),

@@ -16,7 +16,7 @@ from qflowd.client.gaps import find_gaps
 from qflowd.client.records import ApprovalInfo, FailureInfo, InstanceInfo, SignalInfo, from_json, records_of
 from qflowd.client.requests import whole
 from qflowd.client.transport import Transport, rows_at_once
-from qflowd.model.errors import InvalidRequest
+from qflowd.model.errors import InvalidRequest, NotFound
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE
 from qflowd.model.names import fault_in_key
 from qflowd.model.states import InstanceState
@@ -129,26 +129,42 @@ class Views:
         """Rows of the view `schedules`."""
         return [row for row in self._list("list_schedules") if with_archived or row["archived_at"] is None]
 
-    def fires(self, workflow: str, limit: int = 20) -> list[dict[str, Any]]:
-        """The latest rows of the view `fires`: when the schedule of a workflow fired, and what came of it."""
+    def fires(self, workflow: str, limit: int = 20, schedule: str | None = None) -> list[dict[str, Any]]:
+        """The latest rows of the view `fires`: when schedules of a workflow fired, what came of it, and what was missed.
+
+        Args:
+            schedule: of this one alone.
+        """
+        if schedule is not None:
+            batch = whole(limit, "limit", most=rows_at_once("list_fires_of_schedule"))
+            return self._list("list_fires_of_schedule", workflow=workflow, name=schedule, batch=batch)
         batch = whole(limit, "limit", most=rows_at_once("list_fires"))
         return self._list("list_fires", workflow=workflow, batch=batch)
 
-    def next_fires(self, workflow: str, limit: int = 5) -> list[dict[str, Any]]:
-        """When the schedule of a workflow fires next, and for which day; what is due and has not fired is among them.
+    def next_fires(self, workflow: str, limit: int = 5, schedule: str | None = None) -> list[dict[str, Any]]:
+        """When schedules of a workflow fire next, and for which day; what is due and has not fired is among them.
+
+        Args:
+            schedule: of this one alone.
 
         Returns: `schedule`, `fire_at`, `business_date`, earliest first; none where it is off, or past its calendar's horizon.
+        Raises: NotFound if the only ones that are on go by a calendar that this release does not have.
         """
         most, found = whole(limit, "limit", most=MOST_FIRES), []
         calendars = self.calendars()
+        unknown: NotFound | None = None
         for row in self.schedules():
-            if row["workflow"] == workflow and row["next_fire_at"] is not None:
-                times, since = (
-                    timetable.times_in(SimpleNamespace(**row)),
-                    row["next_fire_at"] - timedelta(microseconds=1),
-                )
-                coming = islice(timetable.fires(times, since, calendars), most)
-                found += [{"schedule": row["name"], "fire_at": at, "business_date": day} for at, day in coming]
+            if row["workflow"] != workflow or row["next_fire_at"] is None or schedule not in (None, row["name"]):
+                continue
+            times, since = timetable.times_in(SimpleNamespace(**row)), row["next_fire_at"] - timedelta(microseconds=1)
+            try:
+                coming = list(islice(timetable.fires(times, since, calendars), most))
+            except NotFound as error:  # it hides no other
+                unknown = error
+                continue
+            found += [{"schedule": row["name"], "fire_at": at, "business_date": day} for at, day in coming]
+        if unknown is not None and not found:
+            raise unknown
         return sorted(found, key=itemgetter("fire_at"))[:most]
 
     def calendar(self, name: str) -> Calendar:

@@ -202,6 +202,10 @@ class WorkflowBuilder:
         schedule = {"calendar": calendar, "at": at, "catchup": catchup, "enabled": enabled}
         return self._with(schedule=schedule | ({"days": days} if days else {}))
 
+    def with_schedule(self, name: str, **keys: Json) -> Self:
+        """One of several schedules, by its name and the keys of a file: `cron="0 9 * * *", params={"part": "am"}`."""
+        return self._with(schedules={**self._document.get("schedules", {}), name: keys})
+
     def with_task(self, task: Task | TaskBuilder) -> Self:
         """Add a task, or replace the one of the same key."""
         key, document = task.written() if isinstance(task, TaskBuilder) else (task.key, dump_task(task))

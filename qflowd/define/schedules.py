@@ -1,4 +1,4 @@
-"""`schedule:` of a workflow: a cron expression, or times of the sessions of a calendar.
+"""`schedule:` of a workflow, or several `schedules:` by name: a cron expression, or times of the sessions of a calendar.
 
 Calendars are imported when a schedule asks for one: other workflows do not pay for them.
 """
@@ -11,28 +11,37 @@ from msgspec.structs import replace
 
 from qflowd.define.fields import Fields
 from qflowd.define.known_calendars import known_calendars
-from qflowd.define.readers import flag, short_text, text
+from qflowd.define.readers import flag, mapping, short_text, text
 from qflowd.define.session_functions import fault_in_calendar
 from qflowd.model import cron
+from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Json, Schedule
 
 MOST_CATCHUP: Final = 10_000
 MOST_PARTS: Final = 5  # of a window
-LATER_KEYS: Final = frozenset({"business_date", "deadline", "jitter", "misfire_grace", "on", "overlap", "params"})
+MOST_SCHEDULES: Final = 100  # of one workflow
+LONGEST_NAME: Final = 64  # as the columns are
+LATER_KEYS: Final = frozenset({"business_date", "deadline", "jitter", "misfire_grace", "on", "overlap"})
 
-_short: Final = short_text(64)  # as the columns are
+_short: Final = short_text(LONGEST_NAME)
 
 _Catchup = Literal["none", "last", "all"]
 _CATCHUP_ALL: Final = re.compile(r"all\(\s*([0-9]{1,9})\s*\)")
 
 
-def read_schedule(top: Fields) -> Schedule | None:
-    """What `schedule` says: a cron expression alone, or keys and values. None: it does not fire by itself."""
-    value = top.data.get("schedule")
+def read_schedule(top: Fields, holder: Fields | None = None, key: str = "schedule") -> Schedule | None:
+    """What `key` of `holder` says: a cron expression alone, or keys and values. None: nothing.
+
+    Args:
+        top: the whole document, whose calendar holds for a schedule that names none.
+        holder: where it stands; `top` if it is the only schedule.
+    """
+    holder = holder or top
+    value = holder.data.get(key)
     if value is None or isinstance(value, str):
-        written = top.take("schedule", cron.check, None)
+        written = holder.take(key, cron.check, None)
         return Schedule(written) if written else None
-    fields = top.section("schedule")
+    fields = holder.section(key)
     if not isinstance(value, dict):
         return None
     never: tuple[_Catchup, int] = ("none", 0)
@@ -49,10 +58,32 @@ def read_schedule(top: Fields) -> Schedule | None:
         at=fields.take("at", _session_time, ""),
         days=fields.take("days", _session_days, ""),
         window=fields.take("window", _window, ""),
+        params=fields.take("params", mapping, None),
     )
     fields.close(LATER_KEYS)
     _check(top, fields, schedule)
     return _with_zone(schedule)
+
+
+def read_schedules(top: Fields) -> dict[str, Schedule]:
+    """What `schedules` says: each schedule under its name, written like the only one. Empty where there are none."""
+    holder = top.section("schedules")
+    if holder.data and top.data.get("schedule") is not None:
+        top.fault("stands beside schedules; move it there, under a name", "schedule")
+    if len(holder.data) > MOST_SCHEDULES:
+        top.fault(f"has {len(holder.data)} schedules; at most {MOST_SCHEDULES} are allowed", "schedules")
+        return {}
+    found = {}
+    for name in holder.data:
+        if fault := fault_in_key(name, "schedule name"):
+            holder.fault(fault, name)
+        elif len(name) > LONGEST_NAME:
+            holder.fault(f"schedule name has {len(name)} characters; at most {LONGEST_NAME} are allowed", name)
+        elif holder.data[name] is None:
+            holder.fault("is empty; write a cron expression, or {at: close+30m, calendar: XSHG}", name)
+        elif (schedule := read_schedule(top, holder, name)) is not None:
+            found[name] = schedule
+    return found
 
 
 def read_catchup(value: Json) -> tuple[_Catchup, int]:
@@ -82,7 +113,7 @@ def _check(top: Fields, fields: Fields, schedule: Schedule) -> None:
         _check_window(fields, schedule)
     if schedule.at and schedule.calendar:
         _check_anchor(fields, schedule)
-    if schedule.calendar and not schedule.window and not fields.faults:
+    if schedule.calendar and not fields.faults:
         _check_times(fields, schedule)
 
 

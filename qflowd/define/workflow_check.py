@@ -10,15 +10,15 @@ from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.fields import Fields
 from qflowd.define.item_by_item import above_item_by_item, check_each
 from qflowd.define.key_paths import KeyPath
-from qflowd.define.schema import schema_fault
+from qflowd.define.schema import schema_fault, schema_of_some, workflow_schema
 from qflowd.define.session_functions import NAMES_NONE, fault_in_calendar
 from qflowd.define.waits import wait_document
-from qflowd.model import dag
+from qflowd.model import dag, jsontext
 from qflowd.model.dag import Above
 from qflowd.model.errors import CycleFault, InvalidExpression
 from qflowd.model.names import fault_in_key
 from qflowd.model.near_names import did_you_mean
-from qflowd.model.workflow import Json, Settings, Task, Workflow
+from qflowd.model.workflow import Json, Schedule, Settings, Task, Workflow
 
 # A default cannot use other params: there would be an order between them.
 _DEFAULT_FACTS: Final = frozenset({"instance", "business_date", "fire_at"})
@@ -68,13 +68,28 @@ def check_params(top: Fields, params: Mapping[str, Json] | None, *, has_calendar
             _check_template(fields, schema.get("default"), (name, "default"), known)
 
 
-def check_schedule(top: Fields, workflow: Workflow) -> None:
-    """A schedule gives no params: what it fires must do with defaults."""
-    schemas = (workflow.params or {}).items()
-    lacking = [name for name, schema in schemas if isinstance(schema, dict) and "default" not in schema]
-    if workflow.schedule is not None and (workflow.schedule.cron or workflow.schedule.at) and lacking:
+def check_schedules(top: Fields, workflow: Workflow) -> None:
+    """What a schedule fires has its params and the defaults: both together must do."""
+    if workflow.schedule is not None:
+        _check_schedule(top, workflow, workflow.schedule, ("schedule",))
+    for name, schedule in workflow.schedules.items():
+        _check_schedule(top, workflow, schedule, ("schedules", name))
+
+
+def _check_schedule(top: Fields, workflow: Workflow, schedule: Schedule, path: KeyPath) -> None:
+    given, schemas = schedule.params or {}, workflow.params or {}
+    lacking = [name for name, each in schemas.items() if isinstance(each, dict) and "default" not in each]
+    lacking = [name for name in lacking if name not in given]
+    if lacking and (schedule.cron or schedule.at):
         names = ", ".join(lacking)
-        top.fault(f"can never fire: param {names} has no default, and a schedule gives none", "schedule")
+        top.fault(f"can never fire: param {names} has no default, and the schedule gives none", *path)
+    for name, value in given.items():
+        if "{{" in jsontext.dump(value):
+            top.fault("is a value; an expression is for the default of the param", *path, "params", name)
+    if given and not top.faults:
+        schema = schema_of_some(workflow_schema(workflow.params))
+        for message in schema.faults(schema.coerce(given)):
+            top.fault(message, *path, "params")
 
 
 def check_concurrency(top: Fields, workflow: Workflow) -> None:

@@ -12,7 +12,7 @@ from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
 from qflowd.define.item_by_item import BREAKER_OPEN, EACH, with_lists
 from qflowd.define.readers import Reader, flag, key_text, kind, mapping, number, one_of, short_text, strings, whole
-from qflowd.define.schedules import read_schedule
+from qflowd.define.schedules import read_schedule, read_schedules
 from qflowd.define.settings import read_settings
 from qflowd.define.waits import check_wait, read_wait
 from qflowd.define.workflow_check import (
@@ -21,7 +21,7 @@ from qflowd.define.workflow_check import (
     check_defaults,
     check_outputs,
     check_params,
-    check_schedule,
+    check_schedules,
     check_tasks,
 )
 from qflowd.model.durations import parse_duration
@@ -95,6 +95,7 @@ def parse_document(document: Document) -> Workflow:
         calendar=top.take("calendar", short_text(200), ""),
         allow_duplicates=top.take("allow_duplicates", flag, False),
         schedule=read_schedule(top),
+        schedules=read_schedules(top),
         timeout=top.take("timeout", parse_duration, None),
         concurrency=read_concurrency(top),
         saga=_saga(top),
@@ -105,7 +106,7 @@ def parse_document(document: Document) -> Workflow:
     check_calendar(top, workflow)
     check_params(top, workflow.params, has_calendar=bool(workflow.calendar))
     check_defaults(top.section("defaults"), workflow)
-    check_schedule(top, workflow)
+    check_schedules(top, workflow)
     check_concurrency(top, workflow)
     check_tasks(top.section("tasks"), workflow)
     check_outputs(top, workflow)

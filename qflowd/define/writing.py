@@ -4,7 +4,7 @@ import msgspec
 
 from qflowd.define.item_by_item import EACH
 from qflowd.model.durations import format_duration, format_size
-from qflowd.model.workflow import Edge, Json, Settings, Task, Workflow
+from qflowd.model.workflow import Edge, Json, Schedule, Settings, Task, Workflow
 
 
 def dump(workflow: Workflow) -> dict[str, Json]:
@@ -15,9 +15,19 @@ def dump(workflow: Workflow) -> dict[str, Json]:
         document["tags"] = list(workflow.tags)
     if defaults := dump_settings(workflow.defaults):
         document["defaults"] = defaults
-    if workflow.schedule and workflow.schedule.catchup == "all":
-        document["schedule"]["catchup"] = f"all({document['schedule'].pop('catchup_limit')})"
+    if workflow.schedule:
+        document["schedule"] = dump_schedule(workflow.schedule)
+    if workflow.schedules:
+        document["schedules"] = {name: dump_schedule(each) for name, each in workflow.schedules.items()}
     document["tasks"] = {task.key: dump_task(task) for task in workflow.tasks}
+    return document
+
+
+def dump_schedule(schedule: Schedule) -> dict[str, Json]:
+    """What stands under `schedule`, or under a name of `schedules`."""
+    document: dict[str, Json] = msgspec.to_builtins(schedule)
+    if schedule.catchup == "all":
+        document["catchup"] = f"all({document.pop('catchup_limit')})"
     return document
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -15,6 +15,8 @@ Backoff = Literal["fixed", "exponential"]
 Retry = Literal["automatic", "manual"]
 TriggerRule = Literal["all_success", "all_done", "any_success", "none_failed", "always"]
 OnFailure = Literal["fail", "continue"]
+
+ONLY_SCHEDULE: Final = "cron"  # the name of a schedule without one
 
 
 class _Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -149,7 +151,7 @@ class Schedule(_Record, frozen=True):
     `calendar`: the calendar whose sessions it is for; with `cron`, what belongs to none does not fire. `days`: only these
     sessions, such as `last session of month`. `window`: of a cron expression only what lies in these times of day.
     `catchup`: what to do with instants missed while no daemon ran: `none`, `last`, or `all` of the
-    latest `catchup_limit`.
+    latest `catchup_limit`. `params`: of the instances that it submits; others have their defaults.
     """
 
     cron: str = ""
@@ -161,6 +163,7 @@ class Schedule(_Record, frozen=True):
     at: str = ""
     days: str = ""
     window: str = ""
+    params: Mapping[str, Json] | None = None
 
 
 Overlap = Literal["parallel", "sequential", "singleton(skip)", "singleton(replace)", "singleton(queue)"]
@@ -205,13 +208,19 @@ class Workflow(_Record, frozen=True):
     enabled: bool = True
     params: Mapping[str, Json] | None = None  # name -> JSON Schema with an optional `default`; None: anything goes
     defaults: Settings = Settings()
-    schedule: Schedule | None = None
+    schedule: Schedule | None = None  # the only one, without a name
+    schedules: Mapping[str, Schedule] = {}  # by their names; one of the two is given
     calendar: str = ""  # that its expressions ask for sessions; empty: they name one themselves
     allow_duplicates: bool = False  # any number of instances for a business date
     timeout: float | None = None  # of a whole instance, seconds
     concurrency: Concurrency | None = None  # None: any number of instances at once
     saga: Saga | None = None  # None: what its tasks did stays when it fails
     outputs: Mapping[str, Json] | None = None  # what a task that starts it returns: name -> value with expressions
+
+    @property
+    def named_schedules(self) -> Mapping[str, Schedule]:
+        """All of its schedules by their names; that of `schedule` is called `cron`."""
+        return self.schedules if self.schedule is None else {ONLY_SCHEDULE: self.schedule}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ VALUES (:tenant, :calendar, CAST(:day AS {date_cast}), :kind, :hours, :reason, :
 DELETE FROM qflow.calendar_override WHERE tenant = :tenant AND calendar = :calendar AND day = CAST(:day AS {date_cast})
 
 -- name: list_schedules_of_tenant_by_calendar
-SELECT d.workflow, s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window, s.next_fire_at
+SELECT d.workflow, s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window, s.next_fire_at,
+    s.held_at
 FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
 WHERE d.tenant = :tenant AND s.calendar <> '' ORDER BY s.definition_id, s.name
 

@@ -362,6 +362,3 @@ UPDATE qflow.workflow_instance SET updated_at = CASE WHEN state IN ({instance.RU
     open_closers = :open_closers, finished_at = NULL, deadline_at = :deadline_at,
     meter = (SELECT 1 FROM qflow.tenant x WHERE x.name = workflow_instance.tenant)
 WHERE id = :id
-
--- name: override_schedules
-UPDATE qflow.schedule SET enabled_override = :enabled WHERE definition_id = :definition_id

@@ -213,7 +213,7 @@ WHERE d.tenant = :tenant AND d.workflow = :workflow
 
 -- name: list_fires
 SELECT * FROM qflow.fires WHERE workflow = :workflow AND tenant = :tenant
-ORDER BY fire_at DESC LIMIT {literal: batch}
+ORDER BY fire_at DESC, schedule LIMIT {literal: batch}
 
 -- name: list_paused_workflows
 SELECT workflow, wait_reason FROM qflow.workflows WHERE wait_reason IS NOT NULL ORDER BY workflow

@@ -171,3 +171,7 @@ def test_a_schedule_is_disabled_and_enabled(house: House) -> None:
     assert house.post(f"{path}/disable?wait=30", {"reason": "x"}).status == 200
     assert house.post(f"{path}/enable?wait=30").status == 200
     assert house.post("/workflows/desk%2Fplanned/schedules/absent/enable").code == 40401
+    fired = house.post(f"{path}/fire?wait=30", {"business_date": "2026-11-20"}).data["result"]
+    assert (fired["schedule"], fired["business_date"]) == (schedule["name"], "2026-11-20")
+    [past] = house.api.get(f"{path}/fires").data["past"]
+    assert (past["instance_id"], past["business_date"]) == (fired["submission_id"], "2026-11-20")

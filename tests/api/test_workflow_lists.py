@@ -158,9 +158,9 @@ def test_schedules_of_all_workflows_with_what_fires_next(api: ApiServer, lab: La
     (row,) = api.get("/workflows/fires/schedules").data
     fires = api.get(f"/workflows/fires/schedules/{row['name']}/fires?next=3").data
     assert fires["past"] == []
-    assert fires["next"][0] == row["next_fire_at"]
+    assert fires["next"][0]["at"] == row["next_fire_at"]
     assert len(fires["next"]) == 3
-    assert all(at.endswith("T08:30:00Z") for at in fires["next"])
+    assert all(each["at"] == f"{each['business_date']}T08:30:00Z" for each in fires["next"])
     assert api.get("/workflows/fires/schedules/other/fires").status == 404
     assert api.get("/schedules?from=2026-01-01T00:00:00Z&to=2026-12-01T00:00:00Z").code == 40002
 
@@ -246,6 +246,7 @@ def test_a_plan_shows_order_params_and_fires_without_running(api: ApiServer, lab
     assert b["params"] == {"x": "{{ a.output }}"}
     assert found["unknown_jobs"] == ["work"]
     assert len(found["next_fires"]) == 5
+    assert found["next_fires"][0].keys() == {"schedule", "at", "business_date"}
     before = {"day": "{{ prev_session(business_date) }}"}
     lab.workflow("closes", {"a": []}, {"a": {"params": before}}, calendar="XSHG")
     asked = api.get("/workflows/closes/plan?business_date=2026-11-20").data
@@ -261,4 +262,5 @@ def test_a_schedule_by_a_calendar_that_nobody_has_leaves_the_others_their_fires(
     assert found.status == 200
     assert [row["calendar"] for row in found.data["schedules"] if row["workflow"] == "unknown"] == ["XMARS"]
     assert {"known"} <= {fire["workflow"] for fire in found.data["fires"]}
-    assert "there is no calendar 'XMARS'" in api.get("/workflows/unknown/schedules/cron/fires").message
+    fires = api.get("/workflows/unknown/schedules/cron/fires").data
+    assert (fires["next"], fires["note"]) == ([], "there is no calendar 'XMARS'; did you mean XNAS?")

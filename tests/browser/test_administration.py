@@ -20,6 +20,19 @@ def test_a_schedule_is_switched_off_and_on_beside_the_line_of_time(site: Site) -
             drawer.get_by_role("button", name=f"Switch {word} …").click()
             page.get_by_role("dialog").last.get_by_role("button", name=f"Switch {word}", exact=True).click()
             expect(drawer).to_contain_text(state)
+        for doing, said in (
+            ("Set times", "its file says 30 16 * * mon-fri"),
+            ("As its file says", "30 16 * * mon-fri"),
+        ):
+            drawer.get_by_role("button", name=f"{doing} …").click()
+            dialog = page.get_by_role("dialog").last
+            if doing == "Set times":
+                dialog.get_by_label("Cron expression").fill("45 16 * * mon-fri")
+            dialog.get_by_role("button", name=doing, exact=True).click()
+            expect(drawer.locator("dl")).to_contain_text(said)
+        expect(drawer.locator("dl")).not_to_contain_text("its file says")
+        day = drawer.get_by_role("table", name="What comes").locator("tbody tr").first
+        expect(day).to_contain_text(re.compile(r"\d{4}-\d\d-\d\d"))
         page.keyboard.press("Escape")
         page.get_by_role("tab", name="Off").click()
         expect(page.get_by_role("main")).to_contain_text("Nothing matches")

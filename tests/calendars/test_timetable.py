@@ -82,7 +82,8 @@ def test_what_lies_outside_of_a_window_is_left_out_at_one_go_also_when_clocks_ch
             expected.append(at)
     assert expected
     with steps_of_the_clock() as asked:
-        assert timetable.fires_until(schedule, begin, begin + timedelta(days=3), 1000) == expected
+        found = timetable.fires_until(schedule, begin, begin + timedelta(days=3), 1000)
+    assert [fire.at for fire in found] == expected
     assert len(asked) < 864 / 2
 
 

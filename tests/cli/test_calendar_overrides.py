@@ -54,7 +54,7 @@ def test_a_schedule_is_previewed_by_the_calendar_as_it_is(run: Run, lab: Lab) ->
     schedule = {"at": "close+30m", "calendar": "XHKG"}
     lab.define("daily", {"a": {"job": "work"}}, schedule=schedule)
     fires = run("plan", "daily", "--json").json["next_fires"]
-    day = fires[0][:10]
+    day = fires[0]["business_date"]
     run("calendars", "override", "XHKG", day, "closed", "--reason", "typhoon", "--no-wait")
     lab.commands.tick()
     assert run("plan", "daily", "--json").json["next_fires"][0] == fires[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -83,6 +84,23 @@ def test_a_schedule_is_switched_by_a_command(run, sqlite_engine):
 def test_several_schedules_are_switched_at_once(run, sqlite_engine):
     assert run("schedules", "enable", "a", "b", "--no-wait").out == "enable a: asked\nenable b: asked\n"
     assert sqlite_engine.sql("SELECT workflow FROM qflow.commands ORDER BY id") == [("a",), ("b",)]
+
+
+def test_a_schedule_is_fired_set_and_reset_by_commands(run, sqlite_engine):
+    asked = ("--schedule", "night", "--no-wait")
+    assert run("schedules", "fire", "daily", "--business-date", "2026-11-20", *asked).out == "fire daily: asked\n"
+    run("schedules", "set", "daily", "0 9 * * *", "--timezone", "Asia/Shanghai", "--window", "", *asked)
+    run("schedules", "set", "daily", "--at", "close", "--no-wait", "--reason", "late")
+    run("schedules", "reset", "daily", *asked)
+    run("schedules", "disable", "daily", *asked)
+    rows = sqlite_engine.sql("SELECT action, args, reason FROM qflow.commands ORDER BY id")
+    assert [(action, json.loads(args), reason) for action, args, reason in rows] == [
+        ("fire", {"schedule": "night", "business_date": "2026-11-20"}, None),
+        ("set_schedule", {"schedule": "night", "cron": "0 9 * * *", "timezone": "Asia/Shanghai", "window": ""}, None),
+        ("set_schedule", {"at": "close"}, "late"),
+        ("reset_schedule", {"schedule": "night"}, None),
+        ("disable", {"schedule": "night"}, None),
+    ]
 
 
 def test_instances_are_chosen_by_a_filter_or_by_their_workflow(run, sqlite_engine):

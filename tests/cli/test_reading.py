@@ -342,7 +342,7 @@ def test_the_history_of_a_schedule_can_be_read(run, filled):
         1,
         "qflowd: there is no schedule of 'other'; `qflowd workflows` and `qflowd jobs` list those there are\n",
     )
-    assert run("schedules", "fires", "daily").out.splitlines()[1].split()[2:] == ["3", "SUCCESS"]
+    assert run("schedules", "fires", "daily").out.splitlines()[1].split()[2:4] == ["3", "SUCCESS"]
     [fire] = run("schedules", "fires", "daily", "--json").json
     assert (fire["instance_id"], fire["state"], fire["fire_at"][-1]) == (3, "SUCCESS", "Z")
 
@@ -388,7 +388,8 @@ def test_a_fire_that_was_rejected_shows_in_fires_and_in_doctor(run, engine):
         "UPDATE qflow.schedule SET last_fire_at = (SELECT fire_at FROM qflow.schedule_fire "
         f"WHERE definition_id = {definition}) WHERE definition_id = {definition}",
     )
-    assert "REJECTED  params: day is missing" in run("schedules", "fires", "rejected_daily").out
+    line = run("schedules", "fires", "rejected_daily").out.splitlines()[1]
+    assert (line.split()[3], line.endswith("  cron      params: day is missing")) == ("REJECTED", True)
     ran = run("doctor")
     assert "the last fire of workflow rejected_daily was rejected: params: day is missing" in ran.out
 

@@ -196,8 +196,10 @@ def test_plan_shows_rendered_params_and_the_next_fires(run, tmp_path):
     assert task["params"] == {"day": "2026-11-20", "both": "d=2026-11-20"}
     assert (task["retries"], task["timeout"], task["level"]) == (2, "1m30s", 0)
     assert len(found["next_fires"]) == 5
-    assert all("T09:00:00Z" in fire for fire in found["next_fires"])
-    assert "next fires of 0 17 * * * Asia/Shanghai, UTC:" in run("plan", "w.yaml", "--business-date", "2026-11-20").out
+    assert all(f"{fire['business_date']}T09:00:00Z" == fire["fire_at"] for fire in found["next_fires"])
+    shown = run("plan", "w.yaml", "--business-date", "2026-11-20").out
+    assert "next fires of 0 17 * * * Asia/Shanghai, UTC:" in shown
+    assert f"for {found['next_fires'][0]['business_date']}" in shown
 
 
 @pytest.mark.bare

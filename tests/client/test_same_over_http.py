@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import qflowd
-from qflowd.client import Backfill, Client, Instance, Limit, StoredDefinition, StoredWorkflow
+from qflowd.client import Backfill, Client, Instance, Limit, StoredDefinition, StoredSchedule, StoredWorkflow
 from qflowd.engine.calendars.session_rows import SessionRows
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
@@ -140,8 +140,9 @@ LOOKS: Mapping[str, Look] = {
     "Client.task_definitions": lambda c, t: c.task_definitions(),
     "Client.schedules": lambda c, t: c.schedules(),
     "Client.gaps": lambda c, t: [c.gaps("daily", None, "2026-11-24"), c.gaps("daily", "2026-11-16", date(2026, 11, 20))],
-    "Client.fires": lambda c, t: c.fires("daily"),
-    "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello")],
+    "Client.fires": lambda c, t: [c.fires("daily"), c.fires("daily", schedule="cron"), c.fires("daily", schedule="no")],
+    "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello"), c.next_fires("daily", 2, "no")],
+    "Client.schedule": lambda c, t: repr(c.schedule("daily", "cron")),
     "Client.calendar": lambda c, t: [c.calendar("XHKG").session(f"2026-11-{n}") for n in (23, 24)],
     "Client.calendars": lambda c, t: [c.calendars().names(), c.calendars().text],
     "Client.own_calendars": lambda c, t: [c.own_calendars(), c.calendar("BOTH").sessions("2026-11-23", "2026-11-27")],
@@ -175,6 +176,9 @@ LOOKS: Mapping[str, Look] = {
     "Instance.output": lambda c, t: [c.instance(t.single).output(), c.instance(t.mapped).output(), c.instance(t.mapped).output("bars")],
     "Instance.logs": lambda c, t: [list(c.instance(t.single).logs()), list(c.instance(t.single).logs("hello", after=1))],
     "Limit.info": lambda c, t: c.limit("vendor").info(),
+    "StoredSchedule.info": lambda c, t: [c.schedule("daily").info(), c.schedule("daily", "cron").info()],
+    "StoredSchedule.fires": lambda c, t: c.schedule("daily", "cron").fires(),
+    "StoredSchedule.next_fires": lambda c, t: c.schedule("daily", "cron").next_fires(3),
     "StoredDefinition.info": lambda c, t: c.task_definition("sum").info(),
     "StoredWorkflow.versions": lambda c, t: c.workflow("daily").versions(),
     "StoredWorkflow.version": lambda c, t: c.workflow("daily").version(1),
@@ -227,6 +231,11 @@ WRITES: Mapping[str, Look] = {
     ),
     "StoredDefinition.archive": lambda c, t: c.task_definition("sum").archive(timeout=0),
     "StoredDefinition.unarchive": lambda c, t: c.task_definition("sum").unarchive(timeout=0),
+    "StoredSchedule.enable": lambda c, t: c.schedule("daily").enable(timeout=0),
+    "StoredSchedule.disable": lambda c, t: c.schedule("daily", "cron").disable("r", timeout=0),
+    "StoredSchedule.fire": lambda c, t: c.schedule("daily", "cron").fire("2026-11-20", timeout=0),
+    "StoredSchedule.set": lambda c, t: c.schedule("daily").set(at="close", calendar="XSHG", timezone=None, timeout=0),
+    "StoredSchedule.reset": lambda c, t: c.schedule("daily").reset(timeout=0),
     "StoredWorkflow.activate": lambda c, t: c.workflow("daily").activate(2, timeout=0),
     "StoredWorkflow.rollback": lambda c, t: c.workflow("daily").rollback(timeout=0),
     "StoredWorkflow.draft": lambda c, t: c.workflow("daily").draft(DRAFT, "json", timeout=0),
@@ -254,6 +263,7 @@ FAULTS: Mapping[str, Look] = {
     "a limit that is not there": lambda c, t: c.limit("vender").info(),
     "a backfill that is not there": lambda c, t: c.backfill(4711).info(),
     **{f"a backfill {value!r}": lambda c, t, v=value: c.backfill(v) for value in ("1", None, 0)},
+    "a schedule that is not there": lambda c, t: c.schedule("daily", "corn").info(),
     "a definition that is not there": lambda c, t: c.task_definition("some").info(),
     "a calendar that there is not": lambda c, t: c.calendar("XHKQ"),
     "a state that there is not": lambda c, t: list(c.instances(state="DONE")),
@@ -346,7 +356,7 @@ def without_numbers(message: str) -> str:
 
 def test_every_public_method_is_covered():
     """A new one belongs into LOOKS or WRITES, so that it holds over HTTP as well."""
-    kinds = (Backfill, Client, Instance, Limit, StoredDefinition, StoredWorkflow)
+    kinds = (Backfill, Client, Instance, Limit, StoredDefinition, StoredSchedule, StoredWorkflow)
     public = {f"{kind.__name__}.{name}" for kind in kinds for name, _ in inspect.getmembers(kind) if name[0] != "_"}
     assert sorted(public - LOOKS.keys() - WRITES.keys() - LEFT_OUT.keys()) == []
     assert sorted((LOOKS.keys() | WRITES.keys()) - public - {"Instance.id"}) == []

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from qflowd.calendars.timetable import latest_fires
-from qflowd.engine.definitions.schedules import IDLE_S, Schedules, reset_next_fire
+from qflowd.engine.definitions.schedules import IDLE_S, Schedules
+from qflowd.engine.definitions.stored_schedules import reset_next_fire
 from qflowd.engine.service import Topics
 from qflowd.model.instruments import ScheduleFired
 from qflowd.model.workflow import Schedule
@@ -278,7 +279,7 @@ def test_a_daemon_that_dies_between_submitting_and_committing_fires_once_in_the_
         pass
 
     def die(transaction, point):
-        if (transaction, point) == ("fire_schedule", "before_commit"):
+        if (transaction, point) == ("fire_schedules", "before_commit"):
             raise Killed
 
     desk.define("0 9 * * *")
@@ -297,7 +298,7 @@ def test_a_reply_that_is_lost_after_the_commit_does_no_harm(desk):
     lost = []
 
     def lose(transaction, point):
-        if (transaction, point) == ("fire_schedule", "after_commit") and not lost:
+        if (transaction, point) == ("fire_schedules", "after_commit") and not lost:
             lost.append(point)
             raise ConnectionResetError
 

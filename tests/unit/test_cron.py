@@ -17,7 +17,7 @@ NEW_YORK = "America/New_York"
 
 
 def next_fires(text, zone, after, count):
-    return timetable.next_fires(Schedule(text, zone), after, count)
+    return [fire.at for fire in timetable.next_fires(Schedule(text, zone), after, count)]
 
 
 def missed_fires(text, zone, after, until, limit):

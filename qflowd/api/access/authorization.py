@@ -31,7 +31,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
             *("pause", "resume", "terminate", "stop", "retry", "rerun", "skip", "compensate", "handle", "trigger"),
             *("mute", "unmute"),
             *("approve", "reject"),
-            *("cancel", "enable", "disable", "priority"),
+            *("cancel", "enable", "disable", "fire", "priority"),
             *("backfill", "pause_backfill", "resume_backfill", "stop_backfill"),
             *("set_limit", "unset_limit", "pause_limit", "resume_limit", "open_breaker", "close_breaker"),
         ),
@@ -144,11 +144,8 @@ def check_words(call: Call, row: Mapping[str, Any], *, of_another: bool = False)
         refuse_filter(call, where)
     if isinstance(limit := args.get("limit"), str):
         refuse_limit(call, limit)
-    if (backfill := args.get("backfill")) is not None:
-        try:
-            check_backfill(call, whole(1, LARGEST_INSTANCE)(backfill))
-        except ValueError as error:
-            raise InvalidRequest(f"args.backfill: {error}") from None
+    if isinstance(backfill := args.get("backfill"), int):
+        check_backfill(call, backfill)
     if row["action"] in OF_GROUPS:
         workflow, task = args.get("workflow"), args.get("task")
         refuse_group(call, workflow if isinstance(workflow, str) else None, task if isinstance(task, str) else "")

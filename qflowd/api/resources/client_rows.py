@@ -34,8 +34,8 @@ class ClientRowsQuery(Query):
     id: Number | None = None
     instance_id: Instance | None = None
     workflow: str | None = None
-    task: str | None = None
     name: str | None = None
+    task: str | None = None
     version: Number | None = None
     first: Number | None = None
     last: Number | None = None

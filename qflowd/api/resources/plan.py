@@ -1,7 +1,7 @@
 """What a workflow would do, without doing it: order, params, settings, next fires."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from typing import Any, Final
 
 from qflowd.api.answers import Item
@@ -9,6 +9,7 @@ from qflowd.api.call import Call
 from qflowd.api.drawing.versions import graph_of
 from qflowd.api.named import version_of, workflow_of
 from qflowd.api.reading import Query
+from qflowd.api.resources.schedules import ComingFire, coming
 from qflowd.api.routing import route
 from qflowd.calendars import timetable
 from qflowd.define import stored
@@ -53,7 +54,7 @@ class WorkflowPlan(Item):
     params: Mapping[str, Any]
     tasks: Sequence[PlanStep]
     unknown_jobs: Sequence[str]
-    next_fires: Sequence[datetime]
+    next_fires: Sequence[ComingFire]
 
 
 class PlanQuery(Query):
@@ -77,15 +78,15 @@ def show_plan(call: Call, id: str, query: PlanQuery) -> WorkflowPlan:
     day = None if query.business_date is None else str(query.business_date)
     calendars = call.client.calendars()
     params, planned = preview(workflow, jobs, pool, day, calendars)
-    schedule = workflow.schedule
     now = call.store.clock.now().astimezone(UTC)
+    fires = timetable.fires_of_all(workflow.named_schedules, now, FIRES, calendars)
     return WorkflowPlan(
         workflow=found.workflow,
         version=version.version,
         params=params,
         tasks=[_step(each, jobs) for each in planned],
         unknown_jobs=sorted({task.job for task in workflow.tasks if task.job} - jobs.keys()),
-        next_fires=timetable.next_fires(schedule, now, FIRES, calendars) if schedule else [],
+        next_fires=[coming(name, fire) for name, fire in fires],
     )
 
 

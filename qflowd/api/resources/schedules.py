@@ -1,19 +1,21 @@
-"""Schedules, read: what fires when, what has fired and what came of it. Next fires come from the scheduler's own code."""
+"""Schedules, read: what fires when, what has fired, what came of it and what was missed. Next fires come from the scheduler's own code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
 
-from qflowd.api.answers import ApiFault, Item
+from qflowd.api.answers import ApiAnswer, ApiFault, Item
 from qflowd.api.call import Call
 from qflowd.api.named import workflow_of
 from qflowd.api.reading import Query
 from qflowd.api.routing import route
-from qflowd.api.row_fields import fields_of, items_of
+from qflowd.api.row_fields import fields_of
 from qflowd.calendars import timetable
+from qflowd.engine.definitions.workflow_store import digest_of
+from qflowd.model import jsontext
 from qflowd.model.errors import NotFound
 from qflowd.model.instants import FOREVER
 from qflowd.model.near_names import there_is_no
@@ -28,7 +30,8 @@ class ScheduleItem(Item):
     """A schedule of a workflow. `wait_reason`: why it does not fire.
 
     `cron`, or for schedules by session `session_time` (`close+30m`) and `session_days` (`last session of month`), else empty;
-    `times`: what there is of them.
+    `times`: what there is of them. `params`: of what it submits. Where a command has changed its times, `set_by`, `set_at` and
+    `set_reason` tell who, and `file_says` what the file does; else null. `etag`: of what PUT changes, for If-Match.
     """
 
     workflow: str
@@ -46,10 +49,19 @@ class ScheduleItem(Item):
     last_fire_at: datetime | None
     next_fire_at: datetime | None
     wait_reason: str | None
+    params: Mapping[str, Any] | None
+    set_by: str | None
+    set_at: datetime | None
+    set_reason: str | None
+    file_says: str | None
+    etag: str
 
 
 class FireItem(Item):
-    """When a schedule fired, and the instance that came of it. `state` NEXT: it fires then; DUE: it should have fired."""
+    """When a schedule fired, for which day, and the instance that came of it.
+
+    `state` NEXT: it fires then; DUE: it should have fired; MISSED: it passed, and nothing made up for it.
+    """
 
     workflow: str
     schedule: str
@@ -57,6 +69,15 @@ class FireItem(Item):
     state: str | None
     instance_id: int | None = None
     error: str | None = None
+    business_date: date | None = None
+
+
+class ComingFire(Item):
+    """When a schedule fires next, and for which day."""
+
+    schedule: str
+    at: datetime
+    business_date: date
 
 
 class ScheduleList(Item):
@@ -69,10 +90,14 @@ class ScheduleList(Item):
 
 
 class ScheduleFires(Item):
-    """Of one schedule: what has fired, newest first, and what fires next."""
+    """Of one schedule: what has fired or was missed, newest first, and what fires next.
+
+    `note`: why that is not known here, as of a calendar that only another release has.
+    """
 
     past: Sequence[FireItem]
-    next: Sequence[datetime]
+    next: Sequence[ComingFire]
+    note: str | None = None
 
 
 class SpanQuery(Query):
@@ -109,38 +134,73 @@ def list_schedules(call: Call, query: SpanQuery) -> ScheduleList:
         if row.next_fire_at is not None and first.year < LAST_YEAR:
             start = max(first, row.next_fire_at) - timedelta(microseconds=1)
             with suppress(NotFound):  # of a calendar that only another release has; the workflow's error says so
-                coming = timetable.fires_until(timetable.times_in(row), start, last, MOST_FIRES, calendars)
-                fires += [_to_fire(row, at, now) for at in coming]
+                found = timetable.fires_until(timetable.times_in(row), start, last, MOST_FIRES, calendars)
+                fires += [_to_fire(row, fire, now) for fire in found]
     fires.sort(key=lambda fire: (fire.at, fire.workflow, fire.schedule))
-    return ScheduleList(schedules=items_of(schedules, ScheduleItem), fires=fires, from_=first, to=last)
+    return ScheduleList(schedules=list(map(schedule_item, schedules)), fires=fires, from_=first, to=last)
 
 
 @route("GET", "/workflows/{id}/schedules", Role.READ)
 def list_schedules_of_workflow(call: Call, id: str) -> list[ScheduleItem]:
     """The schedules of one workflow."""
-    return items_of(_schedules_of(call, workflow_of(call, id).workflow), ScheduleItem)
+    return list(map(schedule_item, _schedules_of(call, workflow_of(call, id).workflow)))
+
+
+@route("GET", "/workflows/{id}/schedules/{name}", Role.READ)
+def show_schedule(call: Call, id: str, name: str) -> ApiAnswer | ScheduleItem:
+    """One schedule. Its ETag is what a change names in If-Match."""
+    row = schedule_named(_schedules_of(call, workflow_of(call, id).workflow), name)
+    return ApiAnswer(schedule_item(row), etag=schedule_etag(row))
 
 
 @route("GET", "/workflows/{id}/schedules/{name}/fires", Role.READ)
 def list_fires(call: Call, id: str, name: str, query: FiresQuery) -> ScheduleFires:
-    """When a schedule has fired and what came of it, and when it fires next."""
+    """When a schedule has fired and what came of it, what was missed, and when it fires next."""
     workflow = workflow_of(call, id).workflow
-    rows = {row.name: row for row in _schedules_of(call, workflow)}
-    if (row := rows.get(name)) is None:
-        raise NotFound(there_is_no("schedule", name, rows, "schedules"))
+    row = schedule_named(_schedules_of(call, workflow), name)
     past = call.read("list_fires_of_schedule", workflow=workflow, name=name, batch=query.past) if query.past else []
-    start = None if row.next_fire_at is None else row.next_fire_at - timedelta(microseconds=1)
-    calendars = call.client.calendars()
-    coming = [] if start is None else timetable.next_fires(timetable.times_in(row), start, query.next, calendars)
-    return ScheduleFires(past=[_fired(each) for each in past], next=coming)
+    found, note = [], None
+    if row.next_fire_at is not None:
+        start = row.next_fire_at - timedelta(microseconds=1)
+        try:
+            found = timetable.next_fires(timetable.times_in(row), start, query.next, call.client.calendars())
+        except NotFound as error:
+            note = str(error)
+    return ScheduleFires(past=list(map(_fired, past)), next=[coming(name, fire) for fire in found], note=note)
+
+
+def schedule_item(row: Any) -> ScheduleItem:
+    """A row of the view `schedules`."""
+    return ScheduleItem(**fields_of(row, ScheduleItem), etag=schedule_etag(row))
+
+
+def schedule_etag(row: Any) -> str:
+    """What tells states of a schedule apart, as far as PUT changes it; a row of the view `schedules`."""
+    told = (row.times, row.timezone, row.calendar, row.catchup, str(row.params), str(row.set_at), row.file_says)
+    return digest_of(jsontext.dump(list(told)))[:32]
+
+
+def schedule_named(rows: Iterable[Any], name: str) -> Any:
+    """The one of a name. Raises: NotFound."""
+    named = {row.name: row for row in rows}
+    if name not in named:
+        raise NotFound(there_is_no("schedule", name, named, "schedules"))
+    return named[name]
+
+
+def coming(name: str, fire: timetable.Fire) -> ComingFire:
+    """What a schedule fires next."""
+    return ComingFire(schedule=name, at=fire.at, business_date=fire.business_date)
 
 
 def _schedules_of(call: Call, workflow: str) -> Sequence[Any]:
     return call.read("list_schedules_between", first_key=workflow, last_key=workflow)
 
 
-def _to_fire(row: Any, at: datetime, now: datetime) -> FireItem:
-    return FireItem(workflow=row.workflow, schedule=row.name, at=at, state="NEXT" if at > now else "DUE")
+def _to_fire(row: Any, fire: timetable.Fire, now: datetime) -> FireItem:
+    state = "NEXT" if fire.at > now else "DUE"
+    about = {"workflow": row.workflow, "schedule": row.name, "business_date": fire.business_date}
+    return FireItem(**about, at=fire.at, state=state)
 
 
 def _fired(row: Any) -> FireItem:

@@ -98,18 +98,6 @@ def resume_node(call: Call, id: str, node: str, body: OfNode) -> CommandResult:
     return _do_node(call, id, node, "resume", body)
 
 
-@route("POST", "/workflows/{id}/schedules/{name}/enable", Role.OPERATE, errors=REFUSALS, does="command enable")
-def enable_schedule(call: Call, id: str, name: str, body: ReasonBody) -> CommandResult:
-    """Let a schedule fire again."""
-    return _do_schedule(call, id, name, "enable", body)
-
-
-@route("POST", "/workflows/{id}/schedules/{name}/disable", Role.OPERATE, errors=REFUSALS, does="command disable")
-def disable_schedule(call: Call, id: str, name: str, body: ReasonBody) -> CommandResult:
-    """Let a schedule not fire, until it is enabled or its file changes."""
-    return _do_schedule(call, id, name, "disable", body)
-
-
 def _do(call: Call, name: str, action: str, **columns: Any) -> CommandResult:
     return asked(call, action, path="batches", workflow=one_workflow(call, name).workflow, **columns)
 
@@ -122,12 +110,3 @@ def _do_node(call: Call, name: str, node: str, action: str, body: OfNode) -> Com
     elif action == "retry":
         refuse_older(call)
     return asked(call, action, instance_id=body.instance_id, **columns)
-
-
-def _do_schedule(call: Call, workflow: str, name: str, action: str, body: ReasonBody) -> CommandResult:
-    key = one_workflow(call, workflow).workflow
-    names = [row["name"] for row in call.client.schedules() if row["workflow"] == key]
-    if name not in names:
-        has = f"it has {', '.join(map(repr, names))}" if names else "it has none"
-        raise ApiFault(40401, f"workflow {key!r} has no schedule {name!r}; {has}")
-    return asked(call, action, workflow=key, reason=body.reason)

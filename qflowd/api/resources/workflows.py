@@ -34,7 +34,10 @@ class RunInShort(Item):
 
 
 class ScheduleInShort(Item):
-    """When a workflow fires next, by which `times`: a cron expression, or such as `close+30m`. `wait_reason`: why it does not."""
+    """When a workflow fires next, by which `times`: a cron expression, or such as `close+30m`. `wait_reason`: why it does not.
+
+    `set_by`: who has set other times than `file_says`; null: they are those of the file.
+    """
 
     name: str
     cron: str
@@ -45,6 +48,8 @@ class ScheduleInShort(Item):
     next_fire_at: datetime | None
     last_fire_at: datetime | None
     wait_reason: str | None
+    set_by: str | None
+    file_says: str | None
 
 
 class WorkflowItem(Item):

@@ -74,9 +74,9 @@ def dates_of(asked: BackfillRequest, workflow: Workflow, calendars: Calendars) -
 
     Raises: Refused for a calendar that is not there, for dates that it does not know, for none, and for too many.
     """
-    schedule = workflow.schedule
-    name = asked.calendar or workflow.calendar or (schedule.calendar if schedule else "")
-    timezone = schedule.timezone if schedule and schedule.timezone else "UTC"
+    schedules = workflow.named_schedules.values()
+    name = asked.calendar or workflow.calendar or next((each.calendar for each in schedules if each.calendar), "")
+    timezone = next((each.timezone for each in schedules if each.timezone), "UTC")
     if not name:
         number = (asked.last - asked.first).days + 1
         _refuse_many(asked, number, "days")

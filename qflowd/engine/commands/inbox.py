@@ -39,7 +39,7 @@ from qflowd.engine.commands.control import (
     read_command,
 )
 from qflowd.engine.commands.noted import note_done
-from qflowd.engine.definitions import archive, canary, drafts, schedules, task_definitions, versions  # noqa: F401
+from qflowd.engine.definitions import archive, canary, drafts, schedule_commands, task_definitions, versions  # noqa: F401
 from qflowd.engine.limits import limit_commands  # noqa: F401
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.refusal import LONGEST_ERROR, Refused
@@ -58,7 +58,7 @@ LEAST_ID, GREATEST_ID = -(1 << 63), (1 << 63) - 1  # clients may have written an
 LATER_S: Final = 0.1  # until a command is looked at again that could not be carried out yet
 IDLE_S: Final = 60.0  # the watch wakes us long before
 LATER_ACTIONS: Final = {
-    "close", "fire", "move", "open", "publish", "purge",
+    "close", "move", "open", "publish", "purge",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from qflowd.engine.commands.bulk import WORKFLOW_VERBS, WorkflowVerb
 from qflowd.engine.commands.control import Command, Reply
-from qflowd.engine.definitions.schedules import reset_next_fire
+from qflowd.engine.definitions.stored_schedules import reset_next_fire
 from qflowd.engine.plans.expand import Admission
 from qflowd.engine.refusal import Refused
 from qflowd.model.ids import key_range

@@ -3,7 +3,7 @@
 from typing import Any
 
 from qflowd.engine.commands.control import Caches, Command, NotPossible, Reply, verb
-from qflowd.engine.definitions.schedules import reset_next_fire
+from qflowd.engine.definitions.stored_schedules import reset_next_fire
 from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.engine.definitions.workflow_quota import lock_room, refuse_full
 from qflowd.store.tx import Tx

@@ -11,7 +11,7 @@ from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.calendars import import_calendars, override_days  # noqa: F401
 from qflowd.engine.commands.carry_out import carry_out
 from qflowd.engine.commands.control import VERBS, Caches, Command, Reply
-from qflowd.engine.definitions import archive, canary, drafts, schedules, task_definitions, versions  # noqa: F401
+from qflowd.engine.definitions import archive, canary, drafts, schedule_commands, task_definitions, versions  # noqa: F401
 from qflowd.engine.definitions.workflow_store import PoolOf
 from qflowd.engine.plans.instances import Instances
 from qflowd.store.tx import Store, Tx

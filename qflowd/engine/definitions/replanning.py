@@ -8,6 +8,7 @@ from qflowd.calendars import timetable
 from qflowd.calendars.calendar_book import CalendarBook, Calendars
 from qflowd.calendars.timetable import times_in
 from qflowd.engine.calendars.calendar_books import hold_calendars, load_book
+from qflowd.model.instants import FOREVER
 from qflowd.store.tx import Tx
 
 log = logging.getLogger("qflowd")
@@ -17,7 +18,8 @@ TIMES = ("cron", "timezone", "calendar", "session_time", "session_days", "day_wi
 def replan(tx: Tx) -> None:
     """Let schedules by a calendar that are not due fire by what this release knows of it; call it when a daemon begins.
 
-    What it does not know itself stays as another release has planned it.
+    One that was held continues where that began: `catchup` decides what is made up for. What this release does not know
+    itself stays as another one has planned it.
     """
     rows = tx.run("list_schedules_by_calendar")
     tenants = sorted({row.tenant for row in rows})
@@ -27,7 +29,7 @@ def replan(tx: Tx) -> None:
     for row in rows:
         times = times_in(row)
         try:
-            next_at = timetable.next_fire(times, tx.now, books[row.tenant])
+            next_at = timetable.next_fire(times, _since(row, tx.now), books[row.tenant])
         except Exception as error:  # noqa: BLE001 - whatever another release has written, others must fire
             log.warning("schedule %s is left as it is planned: %s", timetable.in_words(times), error)
             continue
@@ -50,7 +52,7 @@ def move_fires(tx: Tx, tenant: str, calendar: str, before: CalendarBook, after: 
     return moved
 
 
-def columns_of_times(row: Any) -> dict[str, Any]:
+def _columns_of_times(row: Any) -> dict[str, Any]:
     """What decides when a stored schedule fires."""
     return {column: getattr(row, column) for column in TIMES}
 
@@ -58,10 +60,18 @@ def columns_of_times(row: Any) -> dict[str, Any]:
 def _next(row: Any, now: datetime, before: Calendars, after: Calendars) -> datetime | None:
     times = times_in(row)
     if row.next_fire_at is None:
-        return timetable.next_fire(times, now, after)
+        return timetable.next_fire(times, _since(row, now), after)
     return timetable.moved_fire(times, row.next_fire_at, now, before, after)
+
+
+def _since(row: Any, now: datetime) -> datetime:
+    """From when on a schedule is to be planned: what passed while it was held is not handled yet."""
+    held_at: datetime | None = row.held_at if row.next_fire_at is None else None
+    return held_at or now
 
 
 def _plan(tx: Tx, row: Any, next_at: datetime | None) -> int:
     key = {"definition_id": row.definition_id, "name": row.name}
-    return tx.count("replan_schedule", **key, **columns_of_times(row), next_fire_at=next_at, now=tx.now)
+    plan: dict[str, Any] = {"next_fire_at": next_at, "held_at": _since(row, tx.now) if next_at is None else None}
+    was_at = row.next_fire_at or FOREVER
+    return tx.count("replan_schedule", **key, **_columns_of_times(row), **plan, was_at=was_at, now=tx.now)

@@ -6,7 +6,7 @@ from typing import Any
 
 from qflowd.define import documents
 from qflowd.engine.definitions.draft_store import DraftText, StoredDraft, add_draft, drop_version
-from qflowd.engine.definitions.schedules import reset_next_fire
+from qflowd.engine.definitions.stored_schedules import reset_next_fire
 from qflowd.engine.definitions.workflow_store import PoolOf, digest_of
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidWorkflow

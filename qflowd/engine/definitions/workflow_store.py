@@ -11,7 +11,7 @@ from qflowd.define.task_definitions import Definitions, by_name, resolve
 from qflowd.define.workflow_file import parse
 from qflowd.define.writing import dump
 from qflowd.engine.definitions.needs import judge_version, needs_of
-from qflowd.engine.definitions.schedules import save_schedule
+from qflowd.engine.definitions.stored_schedules import save_schedules
 from qflowd.engine.definitions.workflow_quota import need_room
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
@@ -33,7 +33,7 @@ def store_workflow(
     pool_of: PoolOf,
     tenant: str = DEFAULT_TENANT,
 ) -> int | None:
-    """Make `workflow` the ACTIVE version of its key, with its nodes and its schedule.
+    """Make `workflow` the ACTIVE version of its key, with its nodes and its schedules.
 
     Source text that was stored last makes none, so a version that a command has activated stays until the text changes; nor
     does that of the active version. That of a draft activates the draft. The definition is put right: a file that was gone
@@ -200,10 +200,10 @@ def make_active(
 def put_in_effect(
     tx: Tx, definition: Any, workflow: Workflow, about: Mapping[str, Any], version_id: int | None
 ) -> None:
-    """Let the definition and its schedule say what the active version does. `version_id` None: that of before."""
+    """Let the definition and its schedules say what the active version does. `version_id` None: that of before."""
     tx.run("update_definition", id=definition.id, **about, active_version=version_id, now=tx.now)
     was, now = bool(definition.enabled), bool(about["enabled"])
-    save_schedule(tx, definition.id, workflow.schedule, was_enabled=was, is_enabled=now)
+    save_schedules(tx, definition.id, workflow.named_schedules, was_enabled=was, is_enabled=now)
 
 
 def digest_of(source: str) -> str:

@@ -508,7 +508,7 @@ WHERE f.definition IS NOT NULL
 SELECT d.workflow, s.name, s.cron, s.timezone,
     CASE WHEN s.catchup = 'all' THEN {concat: 'all(', s.catchup_limit, ')'} ELSE s.catchup END AS catchup,
     COALESCE(s.enabled_override, s.enabled) AS enabled,
-    CASE WHEN s.enabled_override IS NULL THEN d.source ELSE 'command' END AS source,
+    CASE WHEN s.enabled_override IS NULL AND s.file_schedule IS NULL THEN d.source ELSE 'command' END AS source,
     {instant: s.last_fire_at} AS last_fire_at,
     CASE WHEN COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL
         THEN {instant: s.next_fire_at} END AS next_fire_at, d.tenant, {instant: d.archived_at} AS archived_at,
@@ -520,7 +520,8 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
     s.calendar, s.session_time, s.session_days,
     {concat: CASE WHEN s.session_time = '' THEN s.cron ELSE s.session_time END,
         CASE WHEN s.session_days = '' THEN '' ELSE {concat: ', ', s.session_days} END,
-        CASE WHEN s.day_window = '' THEN '' ELSE {concat: ', ', s.day_window} END} AS times, s.day_window
+        CASE WHEN s.day_window = '' THEN '' ELSE {concat: ', ', s.day_window} END} AS times, s.day_window,
+    s.params, s.set_by, {instant: s.set_at} AS set_at, s.set_reason, s.file_says
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 ;
@@ -545,7 +546,9 @@ WHERE w.kind = {fact.APPROVAL}
 {only: sqlite DROP VIEW IF EXISTS qflow.fires}
 ;
 {replace_view} qflow.fires AS
-SELECT d.workflow, f.name AS schedule, {instant: f.fire_at} AS fire_at, f.instance_id, COALESCE({words: instance i.state}, s.state) AS state, s.error, d.tenant
+SELECT d.workflow, f.name AS schedule, {instant: f.fire_at} AS fire_at, f.instance_id,
+    CASE WHEN f.is_missed = 1 THEN 'MISSED' ELSE COALESCE({words: instance i.state}, s.state) END AS state, s.error, d.tenant,
+    COALESCE(i.business_date, s.business_date, f.business_date) AS business_date
 FROM qflow.schedule_fire f
 JOIN qflow.workflow_definition d ON d.id = f.definition_id
 LEFT JOIN qflow.workflow_instance i ON i.id = f.instance_id

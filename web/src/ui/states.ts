@@ -33,6 +33,7 @@ const table: Record<string, Sign> = {
   DONE: { tone: 'good', icon: Check },
   STOPPED: { tone: 'held', icon: Ban },
   REJECTED: { tone: 'bad', icon: X },
+  MISSED: { tone: 'bad', icon: X },
 }
 
 /** `of`: whose state, where the word alone does not tell: READY is good of a daemon, and waiting of a task. */

@@ -1,11 +1,10 @@
-// One schedule beside the line: what it says, what comes in its zone and in mine, what has fired, and its switch.
+// One schedule beside the line: what it says, what comes in its zone and in mine, what has fired, and what people do to it.
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
 import { absolute, zoneName } from '../../format'
 import { useSettings } from '../../settings'
-import { Act } from '../../ui/Act'
 import { Button } from '../../ui/Button'
 import { Chip, Tag } from '../../ui/Chip'
 import { Dialog } from '../../ui/Dialog'
@@ -13,24 +12,31 @@ import { Loaded } from '../../ui/Problem'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
-import { type FireItem, type ScheduleItem } from './lanes'
+import { Doings, type Doing } from './Doings'
+import { titleOf, type ComingFire, type FireItem, type ScheduleItem } from './lanes'
 import { words } from './words'
 
 interface ScheduleFires {
   past: FireItem[]
-  next: string[]
+  next: ComingFire[]
+  note: string | null
 }
 
 export function Detail({ of: one, onClose }: { of: ScheduleItem; onClose: () => void }) {
   const w = useWords(words)
-  const operate = useMay('operate')
-  const [asking, setAsking] = useState(false)
+  const [operate, define] = [useMay('operate'), useMay('define')]
+  const mine = useSettings().zone
+  const [doing, setDoing] = useState<Doing | null>(null)
   const path = `/workflows/${encodeURIComponent(one.workflow)}/schedules/${encodeURIComponent(one.name)}`
   const found = useOne<ScheduleFires>(`${path}/fires`, { next: 12, past: 20 }, { every: 15_000 })
-  const verb = one.enabled ? 'disable' : 'enable'
+  const possible: Doing[] = [
+    ...(operate ? [one.enabled ? 'disable' as const : 'enable' as const, 'fire' as const] : []),
+    ...(define ? ['set' as const] : []),
+    ...(define && one.set_by ? ['reset' as const] : []),
+  ]
   return (
     <>
-      <Dialog title={one.workflow} onClose={onClose} place="side" foot={operate && <Button onClick={() => setAsking(true)}>{w[verb]}</Button>}>
+      <Dialog title={titleOf(one)} onClose={onClose} place="side" foot={possible.length > 0 && <div className="row wrap">{possible.map((each) => <Button key={each} onClick={() => setDoing(each)}>{w[each]}</Button>)}</div>}>
         <dl className="schedule-facts">
           <dt>{w.workflow}</dt><dd><Link href={`/workflows/${encodeURIComponent(one.workflow)}`}>{one.workflow}</Link></dd>
           <dt>{w.state}</dt><dd className="row">{one.next_fire_at === null ? <Tag tone="held">{w.off}</Tag> : <Chip state="ACTIVE" title={w.active} />}{one.wait_reason && <span>{one.wait_reason}</span>}</dd>
@@ -39,12 +45,11 @@ export function Detail({ of: one, onClose }: { of: ScheduleItem; onClose: () => 
           <dt>{w.zone}</dt><dd>{one.timezone}</dd>
           <dt>{w.catchup}</dt><dd>{catchupWord(one.catchup, w)}</dd>
           <dt>{w.source}</dt><dd>{w.sources[one.source] ?? one.source}</dd>
+          {one.set_by && <><dt>{w.setBy}</dt><dd>{w.setText(one.set_by, absolute(one.set_at ?? '', mine), one.file_says ?? '')}{one.set_reason && <p className="muted">{one.set_reason}</p>}</dd></>}
         </dl>
         <Loaded of={found} lines={5}>{(fires) => <Fires of={fires} zone={one.timezone} />}</Loaded>
       </Dialog>
-      {asking && (
-        <Act title={`${w[`${verb}Word`]}: ${one.workflow}`} word={w[`${verb}Word`]} onClose={() => setAsking(false)} action={{ path: `${path}/${verb}` }}>{w[`${verb}Text`](one.workflow)}</Act>
-      )}
+      {doing && <Doings what={doing} of={one} path={path} onClose={() => setDoing(null)} />}
     </>
   )
 }
@@ -58,14 +63,14 @@ function Fires({ of: fires, zone }: { of: ScheduleFires; zone: string }) {
   const w = useWords(words)
   const mine = useSettings().zone
   const elsewhere = zoneName(mine) !== zone
-  const there = elsewhere ? [{ head: w.there(zone), cell: (at: string) => <time dateTime={at}>{absolute(at, zone)}</time> }] : []
+  const there = elsewhere ? [{ head: w.there(zone), cell: (fire: ComingFire) => <time dateTime={fire.at}>{absolute(fire.at, zone)}</time> }] : []
   return (
     <div className="stack">
       <h3>{w.coming}</h3>
-      {fires.next.length === 0 ? <p className="muted">{w.noComing}</p> : (
+      {fires.next.length === 0 ? <p className="muted">{fires.note ?? w.noComing}</p> : (
         <Table
-          label={w.coming} rows={fires.next} keyOf={(at) => at}
-          columns={[...there, { head: w.here, cell: (at) => <Time at={at} as="full" /> }]}
+          label={w.coming} rows={fires.next} keyOf={(fire) => fire.at}
+          columns={[...there, { head: w.here, cell: (fire) => <Time at={fire.at} as="full" /> }, { head: w.day, width: '7rem', cell: (fire) => fire.business_date }]}
         />
       )}
       <h3>{w.past}</h3>
@@ -74,6 +79,7 @@ function Fires({ of: fires, zone }: { of: ScheduleFires; zone: string }) {
           label={w.past} rows={fires.past} keyOf={(fire) => fire.at}
           columns={[
             { head: w.when, cell: (fire) => <Time at={fire.at} as="full" /> },
+            { head: w.day, width: '7rem', cell: (fire) => fire.business_date },
             { head: w.state, width: '9rem', cell: (fire) => fire.state && <Chip state={fire.state} title={fire.error ?? undefined} /> },
             { head: w.run, width: '5rem', right: true, cell: (fire) => fire.instance_id && <Link href={`/instances/${fire.instance_id}`}>#{fire.instance_id}</Link> },
           ]}

@@ -6,7 +6,7 @@ import { useSettings } from '../../settings'
 import { Tag } from '../../ui/Chip'
 import { Time } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
-import { endOf, isDue, keyOf, marksOf, scale, type Mark, type ScheduleItem, type ScheduleList } from './lanes'
+import { endOf, isDue, keyOf, marksOf, scale, titleOf, type Mark, type ScheduleItem, type ScheduleList } from './lanes'
 import { words } from './words'
 
 interface Props {
@@ -37,7 +37,7 @@ export function Line({ schedules, of, now, chosen, open }: Props) {
         </ul>
       </div>
       <p className="lane-signs" aria-label={w.signs}>
-        {([['good', w.succeeded], ['bad', w.failed], ['other', w.other], ['due', w.overdue], ['next', w.toCome]] as const).map(([look, word]) => <span key={look}><i className="mark" data-look={look} /> {word}</span>)}
+        {([['good', w.succeeded], ['bad', w.failed], ['missed', w.missed], ['other', w.other], ['due', w.overdue], ['next', w.toCome]] as const).map(([look, word]) => <span key={look}><i className="mark" data-look={look} /> {word}</span>)}
       </p>
     </>
   )
@@ -49,7 +49,7 @@ function Lane({ of: one, marks, now, chosen, open }: { of: ScheduleItem; marks: 
   return (
     <li className="lane" data-off={one.next_fire_at === null || undefined} data-chosen={chosen || undefined} onClick={(event) => { if (!(event.target as Element).closest('a,button')) open() }}>
       <span className="lane-name">
-        <button type="button" data-row className="cut" onClick={open}>{one.workflow}</button>
+        <button type="button" data-row className="cut" onClick={open}>{titleOf(one)}</button>
         <span className="muted cut"><code>{one.times}</code> {one.calendar || one.timezone}</span>
       </span>
       <span className="lane-line" role="group" aria-label={w.fires(marks.length)}>
@@ -65,7 +65,7 @@ function Sign({ of: { fire, x, look } }: { of: Mark }) {
   const common = useCommon()
   const w = useWords(words)
   const { zone } = useSettings()
-  const word = look === 'next' ? w.toCome : look === 'due' ? w.overdue : (common.state[fire.state ?? ''] ?? fire.state)
+  const word = look === 'next' ? w.toCome : look === 'due' ? w.overdue : look === 'missed' ? w.missed : (common.state[fire.state ?? ''] ?? fire.state)
   const title = [absolute(fire.at, zone), word, fire.error].filter(Boolean).join('\n')
   const shared = { className: 'mark', 'data-look': look, style: { left: `${x}%` }, title }
   return fire.instance_id ? <Link href={`/instances/${fire.instance_id}`} tabIndex={-1} aria-label={title} {...shared} /> : <i {...shared} />

@@ -1,11 +1,12 @@
 import { expect, it } from 'vitest'
-import { endOf, isDue, keyOf, marksOf, scale, shownOf, spanOf, type FireItem, type ScheduleItem } from './lanes'
+import { endOf, isDue, keyOf, marksOf, scale, shownOf, spanOf, titleOf, type FireItem, type ScheduleItem } from './lanes'
 
 const NOW = Date.parse('2026-11-30T08:03:00Z')
 const one = (workflow: string, next: string | null): ScheduleItem => ({
-  workflow, name: 'cron', times: '0 9 * * *', calendar: '', timezone: 'UTC', catchup: 'none', enabled: next !== null, source: 'file', last_fire_at: null, next_fire_at: next, wait_reason: null,
+  workflow, name: 'cron', cron: '0 9 * * *', session_time: '', times: '0 9 * * *', calendar: '', timezone: 'UTC', catchup: 'none', enabled: next !== null, source: 'file', last_fire_at: null, next_fire_at: next, wait_reason: null,
+  set_by: null, set_at: null, set_reason: null, file_says: null, etag: '',
 })
-const fire = (at: string, state: string): FireItem => ({ workflow: 'a', schedule: 'cron', at, state, instance_id: null, error: null })
+const fire = (at: string, state: string): FireItem => ({ workflow: 'a', schedule: 'cron', at, state, instance_id: null, error: null, business_date: null })
 
 it('asks for the same time for ten minutes', () => {
   expect(spanOf('', NOW)).toEqual({ from: '2026-11-30T02:00:00.000Z', to: '2026-12-01T08:00:00.000Z' })
@@ -28,10 +29,16 @@ it('puts first what comes first, and what is off last', () => {
   expect(names('', 'LAT')).toEqual(['later'])
 })
 
+it('names one of several by its own name too', () => {
+  const night = { ...one('a', null), name: 'night' }
+  expect([titleOf(one('a', null)), titleOf(night)]).toEqual(['a', 'a · night'])
+  expect(shownOf([one('a', null), night], '', 'night', NOW)).toEqual([night])
+})
+
 it('places fires on the line, each by what came of it', () => {
   const from = Date.parse('2026-11-30T00:00:00Z')
-  const marks = marksOf([fire('2026-11-30T06:00:00Z', 'SUCCESS'), fire('2026-11-30T12:00:00Z', 'NEXT'), fire('2026-12-02T00:00:00Z', 'NEXT')], from, from + 86_400_000).get(keyOf(one('a', null)))!
-  expect(marks.map(({ x, look }) => [x, look])).toEqual([[25, 'good'], [50, 'next']])
+  const marks = marksOf([fire('2026-11-30T06:00:00Z', 'SUCCESS'), fire('2026-11-30T12:00:00Z', 'NEXT'), fire('2026-11-30T18:00:00Z', 'MISSED'), fire('2026-12-02T00:00:00Z', 'NEXT')], from, from + 86_400_000).get(keyOf(one('a', null)))!
+  expect(marks.map(({ x, look }) => [x, look])).toEqual([[25, 'good'], [50, 'next'], [75, 'missed']])
   expect(endOf(marks)).toBeNull()
   const many = marksOf(Array.from({ length: 200 }, (_, i) => fire(new Date(from + i * 60_000).toISOString(), 'NEXT')), from, from + 86_400_000).get('a cron')!
   expect(endOf(many)).toBeCloseTo((199 / 1440) * 100)

@@ -4,6 +4,8 @@ import { axis, ticks, tickText } from '../../draw/time'
 export interface ScheduleItem {
   workflow: string
   name: string
+  cron: string
+  session_time: string
   times: string
   calendar: string
   timezone: string
@@ -13,17 +15,33 @@ export interface ScheduleItem {
   last_fire_at: string | null
   next_fire_at: string | null
   wait_reason: string | null
+  /** Who has set other times than the file says; else null. */
+  set_by: string | null
+  set_at: string | null
+  set_reason: string | null
+  file_says: string | null
+  etag: string
 }
 
 export interface FireItem {
   workflow: string
   schedule: string
   at: string
-  /** NEXT, DUE, or the state of the run that came of it. */
+  /** NEXT, DUE, MISSED, or the state of the run that came of it. */
   state: string | null
   instance_id: number | null
   error: string | null
+  business_date: string | null
 }
+
+export interface ComingFire {
+  schedule: string
+  at: string
+  business_date: string
+}
+
+/** The only schedule of a workflow has this name. */
+const ONLY = 'cron'
 
 export interface ScheduleList {
   schedules: ScheduleItem[]
@@ -53,25 +71,28 @@ export function spanOf(name: string, now: number): { from: string; to: string } 
 
 export const keyOf = (one: { workflow: string; name?: string; schedule?: string }) => `${one.workflow} ${one.name ?? one.schedule ?? ''}`
 
+/** What people call it: the workflow, and which of several schedules. */
+export const titleOf = (one: ScheduleItem) => (one.name === ONLY ? one.workflow : `${one.workflow} · ${one.name}`)
+
 export const isDue = (one: ScheduleItem, now: number) => one.next_fire_at !== null && Date.parse(one.next_fire_at) < now - GRACE_MS
 
 /** What is shown: those of the view, whose workflow contains the words; what comes first stands first, what is off last. */
 export function shownOf(all: ScheduleItem[], view: string, words: string, now: number): ScheduleItem[] {
   const wanted = words.toLowerCase()
   return all
-    .filter((one) => one.workflow.toLowerCase().includes(wanted))
+    .filter((one) => titleOf(one).toLowerCase().includes(wanted))
     .filter((one) => (view === 'due' ? isDue(one, now) : view === 'off' ? one.next_fire_at === null : true))
-    .sort((a, b) => (a.next_fire_at ?? '9').localeCompare(b.next_fire_at ?? '9') || a.workflow.localeCompare(b.workflow))
+    .sort((a, b) => (a.next_fire_at ?? '9').localeCompare(b.next_fire_at ?? '9') || titleOf(a).localeCompare(titleOf(b)))
 }
 
 export interface Mark {
   fire: FireItem
   /** Percent of the line. */
   x: number
-  look: 'next' | 'due' | 'good' | 'bad' | 'other'
+  look: 'next' | 'due' | 'good' | 'bad' | 'missed' | 'other'
 }
 
-const LOOKS: Record<string, Mark['look']> = { NEXT: 'next', DUE: 'due', SUCCESS: 'good', FAILED: 'bad', REJECTED: 'bad' }
+const LOOKS: Record<string, Mark['look']> = { NEXT: 'next', DUE: 'due', SUCCESS: 'good', FAILED: 'bad', REJECTED: 'bad', MISSED: 'missed' }
 
 /** The fires of each schedule, where they stand between `from` and `to`. */
 export function marksOf(fires: FireItem[], from: number, to: number): Map<string, Mark[]> {

@@ -15,7 +15,7 @@ export default function ScheduleTab({ of: x }: { of: WorkflowDetail }) {
     <Table
       label={w.schedule} rows={x.schedules} keyOf={(s) => s.name}
       columns={[
-        { head: w.name, cell: (s) => <span className="row"><strong>{s.name}</strong>{!s.enabled && <Tag tone="held">{w.off}</Tag>}</span> },
+        { head: w.name, cell: (s) => <span className="row"><strong>{s.name}</strong>{!s.enabled && <Tag tone="held">{w.off}</Tag>}{s.set_by && <Tag tone="held" title={w.fileSays(s.file_says ?? '')}>{w.setBy(s.set_by)}</Tag>}</span> },
         { head: w.cron, cell: (s) => <span className="row"><code>{s.times}</code>{s.calendar && <Link href={`/calendars?name=${encodeURIComponent(s.calendar)}`}><Tag>{s.calendar}</Tag></Link>}</span> },
         { head: w.zone, cell: (s) => s.timezone, wide: true },
         { head: w.nextFire, cell: (s) => (s.next_fire_at ? <><Time at={s.next_fire_at} as="full" /> <span className="muted">(<Time at={s.next_fire_at} />)</span></> : <span className="muted">–</span>) },

@@ -44,6 +44,8 @@ export interface ScheduleInShort {
   next_fire_at: string | null
   last_fire_at: string | null
   wait_reason: string | null
+  set_by: string | null
+  file_says: string | null
 }
 
 export interface WorkflowDetail extends WorkflowItem {

@@ -1,0 +1,111 @@
+"""The rows of schedules: as the file has them, unless a command has changed when one fires, and planned from some instant on."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from qflowd.calendars import timetable
+from qflowd.calendars.calendar_book import BUNDLED, Calendars
+from qflowd.calendars.timetable import times_in
+from qflowd.engine.calendars.calendar_books import hold_calendars, load_book
+from qflowd.model import jsontext
+from qflowd.model.errors import NotFound
+from qflowd.model.workflow import Schedule
+from qflowd.store.tx import Tx
+
+NOT_SET: dict[str, Any] = dict.fromkeys(("file_schedule", "file_says", "set_by", "set_at", "set_reason"))
+
+
+def save_schedules(
+    tx: Tx, definition_id: int, schedules: Mapping[str, Schedule], *, was_enabled: bool, is_enabled: bool
+) -> None:
+    """Make the stored schedules those of the file. What commands have changed of one stays until the file's changes.
+
+    Args:
+        was_enabled, is_enabled: the workflow, before and now.
+    """
+    rows = {row.name: row for row in tx.run("list_schedules_of", definition_id=definition_id)}
+    calendars_of(tx, definition_id, *schedules.values(), *map(times_in, rows.values()))  # locked before schedules
+    for name in rows.keys() - schedules.keys():
+        tx.run("delete_schedule", definition_id=definition_id, name=name)
+    for name, schedule in schedules.items():
+        row = rows.get(name)
+        if row is None or of_file(row) != schedule:
+            # One that was on continues where it stood if its times are the same; else it begins now.
+            continues = was_enabled and row is not None and row.is_on and times_in(row) == _times_of(schedule)
+            put_schedule(tx, definition_id, name, schedule, continues=row if continues else None)
+    if is_enabled and not was_enabled:
+        reset_next_fire(tx, definition_id, tx.now)
+
+
+def put_schedule(
+    tx: Tx, definition_id: int, name: str, schedule: Schedule, *, continues: Any = None, **override: Any
+) -> None:
+    """Store one schedule. `continues`: its row, which fires where it stood; without, from now on. `override`: of the file's."""
+    if continues is not None and continues.next_fire_at is not None:
+        plan: dict[str, Any] = {"next_fire_at": continues.next_fire_at, "held_at": None}
+    else:
+        plan = _planned(tx, definition_id, schedule, tx.now if continues is None else continues.held_at or tx.now)
+    columns: dict[str, Any] = {
+        "cron": schedule.cron,
+        "timezone": schedule.timezone,
+        "catchup": schedule.catchup,
+        "catchup_limit": schedule.catchup_limit,
+        "enabled": int(schedule.enabled),
+        "enabled_override": None,
+        "calendar": schedule.calendar,
+        "session_time": schedule.at,
+        "session_days": schedule.days,
+        "day_window": schedule.window,
+        "params": None if schedule.params is None else jsontext.dump(dict(schedule.params)),
+    }
+    tx.run("save_schedule", definition_id=definition_id, name=name, **(columns | plan | NOT_SET | override))
+
+
+def reset_next_fire(tx: Tx, definition_id: int, now: datetime, name: str | None = None) -> None:
+    """Let the schedules of a workflow, or the one of a name, continue from `now`: call it when they are switched on again."""
+    rows = [row for row in tx.run("list_schedules_of", definition_id=definition_id) if name in (None, row.name)]
+    calendars_of(tx, definition_id, *map(times_in, rows))  # locked before schedules
+    for row in rows:
+        plan = _planned(tx, definition_id, times_in(row), now)
+        tx.run("set_next_fire", definition_id=definition_id, name=row.name, **plan)
+
+
+def schedule_of(row: Any) -> Schedule:
+    """The schedule in a row, as it fires."""
+    params = None if row.params is None else jsontext.parse(row.params, "params")
+    more: dict[str, Any] = {"catchup": row.catchup, "catchup_limit": row.catchup_limit, "enabled": bool(row.enabled)}
+    return replace(times_in(row), params=params, **more)
+
+
+def of_file(row: Any) -> Schedule:
+    """What the file says of the schedule in a row of `list_schedules_of`."""
+    if row.file_schedule is None:
+        return schedule_of(row)
+    return msgspec.json.decode(row.file_schedule, type=Schedule)
+
+
+def calendars_of(tx: Tx, definition_id: int, *schedules: Schedule) -> Calendars:
+    """The calendars of a workflow's tenant, kept as they are until the transaction ends, for schedules that go by some."""
+    if not any(each.calendar for each in schedules):
+        return BUNDLED
+    tenant = tx.one("find_tenant_of_definition", id=definition_id).tenant
+    hold_calendars(tx, tenant)
+    return load_book(tx, tenant)
+
+
+def _planned(tx: Tx, definition_id: int, times: Schedule, now: datetime) -> dict[str, Any]:
+    """When a schedule fires next after an instant; where its calendar does not know, it is held from then on."""
+    try:
+        next_at = timetable.next_fire(times, now, calendars_of(tx, definition_id, times))
+    except NotFound:  # a calendar that only another release has
+        next_at = None
+    return {"next_fire_at": next_at, "held_at": now if next_at is None else None}
+
+
+def _times_of(schedule: Schedule) -> Schedule:
+    """When it fires, without what else a file says of it, as `times_in` has it of a row."""
+    return replace(schedule, catchup="none", catchup_limit=0, enabled=True, params=None)
