@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from msgspec.structs import replace
+
 from qflowd.define import documents
 from qflowd.define.children import check_child
 from qflowd.define.concurrency import read_concurrency
@@ -103,6 +105,7 @@ def parse_document(document: Document) -> Workflow:
         tasks=_tasks(top),
     )
     top.close(_LATER_KEYS)
+    workflow = _with_calendar(workflow)
     check_calendar(top, workflow)
     check_params(top, workflow.params, has_calendar=bool(workflow.calendar))
     check_defaults(top.section("defaults"), workflow)
@@ -125,6 +128,14 @@ def parse_task(document: Document, key: str) -> Task:
     if fields.faults:
         raise InvalidWorkflow(fields.faults)
     return task
+
+
+def _with_calendar(workflow: Workflow) -> Workflow:
+    """With the calendar that it does not name: that of its schedule."""
+    schedule = workflow.schedule
+    if workflow.calendar or schedule is None or not schedule.calendar:
+        return workflow
+    return replace(workflow, calendar=schedule.calendar)
 
 
 def _defaults(fields: Fields) -> Settings:

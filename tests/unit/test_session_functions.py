@@ -217,6 +217,15 @@ def test_a_call_without_a_calendar_is_a_fault_wherever_it_stands() -> None:
     assert workflow_file.parse(EVERYWHERE.format(head="calendar: XSHG"), "yaml", "f.yaml").calendar == "XSHG"
 
 
+def test_a_workflow_without_a_calendar_has_that_of_its_schedule() -> None:
+    for schedule in ("{at: close+30m, calendar: XHKG}", "{cron: 0 17 * * *, calendar: XHKG}"):
+        found = workflow_file.parse(EVERYWHERE.format(head=f"schedule: {schedule}"), "yaml", "f.yaml")
+        assert found.calendar == "XHKG"
+        assert workflow_file.parse(render_file(found, "yaml"), "yaml", "f.yaml") == found
+    both = EVERYWHERE.format(head="calendar: XSHG\nschedule: {at: close+30m, calendar: XHKG}")
+    assert workflow_file.parse(both, "yaml", "f.yaml").calendar == "XSHG"
+
+
 def test_an_unknown_calendar_is_a_fault_that_names_what_comes_near() -> None:
     assert faults(EVERYWHERE.format(head="calendar: xshgg")) == [
         "f.yaml:2: calendar: there is no calendar 'xshgg'; did you mean XSHG?"
