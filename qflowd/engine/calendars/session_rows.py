@@ -20,7 +20,7 @@ from qflowd.calendars.session_days import parse_session_days
 from qflowd.calendars.timetable import Fire
 from qflowd.define import stored
 from qflowd.engine.calendars.calendar_books import CalendarBooks
-from qflowd.model.errors import OutsideCalendar, QflowdError, Unreadable
+from qflowd.model.errors import OutsideCalendar, QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.workflow import Schedule
 from qflowd.model.zones import zone
 from qflowd.store.tx import Store, Tx
@@ -95,6 +95,8 @@ class SessionRows:
                 continue
             try:
                 stand = self._stand_of(tx, row, schedules[row.id], written)
+            except StoreUnavailable:
+                raise
             except QflowdError as error:  # another release has stored it, or a host lacks a time zone
                 log.debug("gaps of workflow %d are left as they are: %s", row.id, error)
                 continue
