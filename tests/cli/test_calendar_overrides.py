@@ -11,7 +11,7 @@ import pytest
 
 from qflowd.cli.database_checks import CHECKS
 from qflowd.define.known_calendars import TenantToo, knowing
-from qflowd.engine.calendars.calendar_books import load_book
+from qflowd.engine.calendars.calendar_books import CalendarBooks, load_book
 from tests.cli.conftest import Run
 from tests.conftest import KINDS, GetServer
 from tests.support.lab import Lab
@@ -19,18 +19,23 @@ from tests.support.lab import Lab
 OVERRIDE = ("calendars", "override", "XHKG", "2026-11-24", "half", "--close", "12:00", "--reason", "typhoon")
 
 
-@pytest.fixture(params=KINDS)
-def lab(
-    request: pytest.FixtureRequest, get_server: GetServer, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Lab]:
-    """A store that commands find by the environment; its daemon answers when it is told to."""
+@pytest.fixture(scope="module", params=KINDS)
+def kept(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[Lab]:
+    """A store on each database, shared by the tests of this module."""
     server = get_server(request.param)
-    url = server.create_store()
-    monkeypatch.setenv("QFLOWD_DATABASE_URL", url)
-    lab = Lab(url)
+    lab = Lab(server.create_store())
     yield lab
     lab.close()
-    server.start().drop_database(url)
+    server.start().drop_database(lab.url)
+
+
+@pytest.fixture
+def lab(kept: Lab, run: Run, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """The store, empty, as commands find it by the environment; its daemon answers when it is told to."""
+    kept.wipe()
+    kept.plans.calendars = CalendarBooks()
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", kept.url)
+    return kept
 
 
 def test_an_overridden_day_is_known_to_all_commands(run: Run, lab: Lab) -> None:

@@ -16,7 +16,7 @@ import pytest
 JOBS = """
 import sys, time
 from pathlib import Path
-from qflowd import Skip, context, job
+from qflowd import Skip, calendar, context, job
 
 @job
 def add(a: int, b: int = 1) -> int:
@@ -40,6 +40,10 @@ def fail_until(flag: str) -> str:
     if not Path(flag).exists():
         raise RuntimeError(f"no {flag} yet")
     return "there"
+
+@job
+def is_session(name: str, day: str) -> bool:
+    return calendar(name).is_session(day)
 
 @job
 def skip() -> None:

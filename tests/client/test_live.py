@@ -150,3 +150,18 @@ def test_everything_there_is_can_be_listed(client):
     assert client.pools()[0]["processes"] == 2
     client.command("disable", workflow="flaky", timeout=PATIENCE_S)
     assert [row["enabled"] for row in client.schedules()] == [False]
+
+
+def test_a_job_in_a_worker_knows_what_was_said_of_a_calendar_before_it_was_submitted(client):
+    def is_session(name: str) -> Any:
+        instance = client.submit(job="is_session", params={"name": name, "day": "2027-03-17"})
+        assert instance.wait(PATIENCE_S) == "SUCCESS", instance.info().error
+        return instance.output()
+
+    client.import_calendar({"calendar": "both", "all_of": ["XHKG", "XNYS"]}, timeout=PATIENCE_S)
+    assert [is_session(name) for name in ("XHKG", "both", "XHKG & XNYS")] == [True] * 3
+    client.override_day("XHKG", "2027-03-17", "closed", "typhoon", timeout=PATIENCE_S)
+    assert [is_session(name) for name in ("XHKG", "both", "XHKG & XNYS", "XNYS")] == [False, False, False, True]
+    client.restore_day("XHKG", "2027-03-17", timeout=PATIENCE_S)
+    assert is_session("XHKG")
+    client.remove_calendar("both", timeout=PATIENCE_S)

@@ -8,6 +8,7 @@ import pytest
 import qflowd
 from qflowd.client.client import Client
 from qflowd.client.database import DatabaseTransport
+from qflowd.engine.calendars import calendar_books
 from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.plans.gather import gather
 from qflowd.engine.plans.render import render
@@ -225,6 +226,29 @@ def test_a_day_is_overridden_once(lab):
         "REJECTED",
         "2026-11-25 of XSHG is not overridden; `qflowd calendars overrides` lists what is",
     )
+
+
+def test_another_daemon_asks_for_news_once_a_second_at_most(lab, monkeypatch):
+    clock, asked = [100.0], []
+    monkeypatch.setattr(calendar_books, "boottime", lambda: clock[0])
+    books = calendar_books.CalendarBooks()
+    learn = books.learn
+    monkeypatch.setattr(books, "learn", lambda tx: (asked.append(clock[0]), learn(tx)))
+    north = books.of("north")
+
+    def is_session(at):
+        clock[0] = at
+        lab.store.read(books.refresh)
+        return north.calendar("XSHG").is_session("2026-11-23")
+
+    assert is_session(100.0)
+    override(lab, "2026-11-23", "closed", tenant="north")
+    assert is_session(100.9)
+    assert not is_session(101.0)
+    assert books.of("default").calendar("XSHG").is_session("2026-11-23")
+    books.expire()
+    assert not is_session(101.1)
+    assert asked == [100.0, 101.0, 101.1]
 
 
 def test_another_daemon_fires_by_what_was_said_here(lab, desk):
