@@ -242,6 +242,17 @@ def test_a_quota_of_the_tenant_makes_it_wait_and_costs_no_date(lab):
     assert days(lab) == ["DONE", "ACTIVE", "OPEN", "OPEN"]
 
 
+def test_an_instance_that_is_in_the_way_makes_it_wait_and_costs_no_date(lab):
+    lab.workflow("daily", {"one": []}, concurrency="singleton(skip)")
+    lab.start("daily")
+    assert ask(lab, max_active=1, to="2026-10-09")[0] == "DONE"
+    drive(lab), drive(lab)
+    assert days(lab) == ["OPEN", "OPEN"]
+    assert lab.sql("SELECT hold FROM qflow.backfill")[0][0].startswith("skipped: ")
+    finish(lab), lab.clock.advance(60), drive(lab)
+    assert days(lab) == ["ACTIVE", "OPEN"]
+
+
 def test_a_submission_that_is_refused_is_a_failed_date_that_says_why(daily):
     ask(daily, max_active=1, to="2026-10-09")
     daily.workflow("daily", {"one": []}, params={"market": {"type": "string"}})

@@ -15,7 +15,9 @@ from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Tx
 
 LOOKED_AT: Final = 20  # dates in one step, of those that may turn out to have a run
-QUOTA_S: Final = 60.0  # until a tenant is asked again that may run no more for now
+HOLD_S: Final = 60.0  # until a date is submitted again that could not be let in for now
+# Nothing is wrong with the date: its tenant has no room, another instance is in the way, or the workflow is off.
+NOT_NOW: Final = (Refusal.QUOTA, Refusal.WRONG_STATE)
 
 
 def step_backfill(tx: Tx, tenant: str, number: int) -> int:
@@ -70,19 +72,17 @@ def _has_ended(each: Any) -> bool:
 
 
 def _settle(tx: Tx, row: Any, ended: list[Any]) -> Any:
-    """Write what dates came to. Those that a quota did not let in stand open again, and all wait a while."""
+    """Write what dates came to. Those that could not be let in for now stand open again, and all wait a while."""
     if not ended:
         return row
-    over_quota = [each for each in ended if each.state is None and each.error_code == Refusal.QUOTA]
-    changes = [
-        (row.id, each.place, int(_outcome(each)), each.submission_id) for each in ended if each not in over_quota
-    ]
-    changes += [(row.id, each.place, int(DateState.OPEN), None) for each in over_quota]
+    put_off = [each for each in ended if each.state is None and each.error_code in NOT_NOW]
+    changes = [(row.id, each.place, int(_outcome(each)), each.submission_id) for each in ended if each not in put_off]
+    changes += [(row.id, each.place, int(DateState.OPEN), None) for each in put_off]
     tx.run("set_backfill_dates", rows=sorted(changes))
     took = [(each.finished_at - each.created_at).total_seconds() for each in ended if each.state is not None]
     row = row._replace(run_s=row.run_s + sum(took))
-    if over_quota:
-        row = row._replace(resumes_at=tx.now + timedelta(seconds=QUOTA_S), hold=over_quota[0].error)
+    if put_off:
+        row = row._replace(resumes_at=tx.now + timedelta(seconds=HOLD_S), hold=put_off[0].error)
     return row
 
 
