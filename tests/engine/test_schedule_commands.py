@@ -246,3 +246,12 @@ def test_what_passed_while_a_schedule_held_is_made_up_for_as_catchup_says(desk, 
     assert states == ["NEW", *["MISSED"] * (len(coming) - made_up), *["NEW"] * made_up]
     assert [row[3] for row in fires(desk)] == [str(day) for day in (last, *coming)]
     assert desk.schedule().next_fire_at == sessions.session("2026-11-26").close_at
+
+
+def test_a_schedule_by_session_that_is_switched_on_fires_by_what_the_tenant_says_of_its_calendar(desk):
+    define(desk, "{close: {at: close+30m, calendar: XSHG}}")
+    done(desk, "disable")
+    day = {"calendar": "XSHG", "day": str(MONDAY.date()), "kind": "half", "close": "11:00"}
+    assert desk.lab.command("override_day", args=json.dumps(day), reason="storm")[0] == "DONE"
+    done(desk, "enable")
+    assert [f"{utc(instant).astimezone(BEIJING):%d %H:%M}" for (instant,) in rows(desk, "next_fire_at")] == ["05 11:30"]

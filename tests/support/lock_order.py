@@ -131,6 +131,15 @@ NEVER_WAIT = {
     "release_instance": "it has no task rows yet, so nobody holds one and waits for it",
 }
 
+# Calendars of a tenant, which whoever plans a schedule shares, are locked before schedules.
+CALENDARS = frozenset({"add_calendar_revision", "hold_calendar_revision", "raise_calendar_revision"})
+SCHEDULES = frozenset(
+    {
+        *("save_schedule", "switch_schedule", "delete_schedule", "delete_schedules", "set_next_fire"),
+        *("replan_schedule", "lock_schedules", "advance_schedules"),
+    }
+)
+
 
 class WatchedTx(Tx):
     """A transaction that knows how far down the order it has come."""
@@ -139,10 +148,16 @@ class WatchedTx(Tx):
     _shared: frozenset[int] = frozenset()  # levels at which it has a lock that others may have too
     _claimed: frozenset[int] = frozenset()
     _limits: frozenset[str] = frozenset()
+    _has_calendars = _has_schedules = False
     _all = range(0)  # ids of the rows of an instance, all of which are locked
 
     def _watch(self, statement: str, rows: Sequence[Any]) -> None:
         level = LEVELS.get(statement)
+        assert statement not in CALENDARS or self._has_calendars or not self._has_schedules, (
+            f"{statement} locks calendars after schedules"
+        )
+        self._has_calendars |= statement in CALENDARS
+        self._has_schedules |= statement in SCHEDULES
         last, why = SHARED.get(statement, (PAUSES, ""))
         assert self._level <= last, f"{statement} comes too late: only {why}"
         if statement in SHARED and self._level < last:

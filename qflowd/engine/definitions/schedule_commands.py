@@ -61,7 +61,10 @@ def disable(tx: Tx, command: Command, workflow: Any, _: Caches) -> Reply:
 
 def _switch(tx: Tx, command: Command, workflow: Any, *, is_on: bool) -> Reply:
     """It stays until the workflow's file changes the schedule."""
-    for row in _named(tx, command, workflow):
+    rows = _named(tx, command, workflow)
+    if is_on:
+        calendars_of(tx, workflow.id, *map(times_in, rows))  # locked before schedules
+    for row in rows:
         tx.run("switch_schedule", definition_id=workflow.id, name=row.name, enabled=int(is_on))
         if is_on:
             reset_next_fire(tx, workflow.id, tx.now, row.name)
