@@ -131,11 +131,11 @@ def parse_task(document: Document, key: str) -> Task:
 
 
 def _with_calendar(workflow: Workflow) -> Workflow:
-    """With the calendar that it does not name: that of its schedule."""
-    schedule = workflow.schedule
-    if workflow.calendar or schedule is None or not schedule.calendar:
+    """With the calendar that it does not name: that of its schedules, if it is one."""
+    names = {schedule.calendar for schedule in workflow.named_schedules.values()} - {""}
+    if workflow.calendar or len(names) != 1:
         return workflow
-    return replace(workflow, calendar=schedule.calendar)
+    return replace(workflow, calendar=names.pop())
 
 
 def _defaults(fields: Fields) -> Settings:

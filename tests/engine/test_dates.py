@@ -171,6 +171,18 @@ def test_a_schedule_by_session_does_not_repeat_what_succeeded_by_hand(lab, ends,
     refusal(lab, lab.start("bars", business_date=FRIDAY))
 
 
+def test_several_schedules_of_a_workflow_fire_for_one_date(lab):
+    desk = Desk(lab)
+    desk.clock.time = datetime(2026, 11, 20, 9, tzinfo=BEIJING)
+    schedules = {"early": {"at": "open-10m", "calendar": "XSHG"}, "late": {"at": "close+30m", "calendar": "XSHG"}}
+    lab.workflow("bars", ONE, schedules=schedules)
+    for at in (time(9, 20), time(15, 30)):
+        fire(lab, at)
+    fires = [number for (number,) in lab.sql("SELECT instance_id FROM qflow.schedule_fire ORDER BY fire_at")]
+    assert is_in(lab, *fires) == [True, True]
+    assert f"has instance {fires[0]} for" in refusal(lab, lab.start("bars", business_date=FRIDAY))
+
+
 def test_of_two_daemons_at_once_one_lets_a_date_in(lab):
     lab.workflow("bars", ONE)
     numbers = [lab.submit("bars", business_date=f"2026-11-{day:02}") for day in range(2, 22) for _ in range(2)]

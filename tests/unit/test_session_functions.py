@@ -218,10 +218,13 @@ def test_a_call_without_a_calendar_is_a_fault_wherever_it_stands() -> None:
 
 
 def test_a_workflow_without_a_calendar_has_that_of_its_schedule() -> None:
-    for schedule in ("{at: close+30m, calendar: XHKG}", "{cron: 0 17 * * *, calendar: XHKG}"):
-        found = workflow_file.parse(EVERYWHERE.format(head=f"schedule: {schedule}"), "yaml", "f.yaml")
+    by_session, by_clock = "{at: close+30m, calendar: XHKG}", "{cron: 0 17 * * *, calendar: XHKG}"
+    several = f"schedules: {{early: {by_session}, late: {by_clock}, other: 0 5 * * *}}"
+    for head in (f"schedule: {by_session}", f"schedule: {by_clock}", several):
+        found = workflow_file.parse(EVERYWHERE.format(head=head), "yaml", "f.yaml")
         assert found.calendar == "XHKG"
         assert workflow_file.parse(render_file(found, "yaml"), "yaml", "f.yaml") == found
+    assert len(faults(EVERYWHERE.format(head=several.replace("XHKG", "XSHG", 1)))) == 9  # which of the two is not said
     both = EVERYWHERE.format(head="calendar: XSHG\nschedule: {at: close+30m, calendar: XHKG}")
     assert workflow_file.parse(both, "yaml", "f.yaml").calendar == "XSHG"
 
