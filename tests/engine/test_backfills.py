@@ -146,8 +146,12 @@ def test_a_pause_submits_nothing_more_and_a_stop_waits_for_what_runs(daily):
     number = ask(daily, max_active=2)[1]["backfill"]
     drive(daily)
     assert tell(daily, "pause", number) == ("DONE", {"backfill": number})
+    daily.sql("UPDATE qflow.workflow_instance SET created_at = started_at")  # the server's clock is not set
+    daily.clock.advance(60)
     finish(daily), drive(daily)
     assert daily.sql(COUNTS) == [("PAUSED", 1, 0, 0, 1, 2, 4)]
+    [(progress, remaining_s)] = daily.sql("SELECT progress, remaining_s FROM qflow.backfills")
+    assert (float(progress), float(remaining_s)) == (0.25, 90.0)  # three of a minute, two at a time
     assert daily.sql("SELECT wait_reason FROM qflow.backfills") == [("paused by ann",)]
     assert tell(daily, "pause", number) == ("REJECTED", f"backfill {number} is PAUSED")
     tell(daily, "resume", number), drive(daily)
