@@ -136,6 +136,12 @@ def test_of_two_that_want_a_missing_date_at_once_the_second_is_skipped(daily):
 def test_without_a_calendar_the_dates_are_those_of_the_workflow_s_or_all_days(daily):
     daily.workflow("fx", {"one": []}, calendar="XHKG")
     assert ask(daily, "fx", calendar=None, dry_run=True)[1]["of"] == "sessions of XHKG"
+    of_session = {"at": "close+30m"}
+    two = {"east": {"calendar": "XSHG"} | of_session, "south": {"calendar": "XHKG"} | of_session}
+    daily.workflow("both", {"one": []}, schedules=two)
+    said = "args.calendar: is missing; schedules of workflow 'both' go by XHKG and XSHG"
+    assert ask(daily, "both", calendar=None) == ("REJECTED", said)
+    assert ask(daily, "both", calendar="XHKG", dry_run=True)[1]["of"] == "sessions of XHKG"
     result = ask(daily, calendar=None, order="newest", dry_run=True)[1]
     assert (result["of"], result["dates"], result["dry_run"]) == ("days", 9, True)
     assert result["list"][:2] == ["2026-10-13", "2026-10-12"]

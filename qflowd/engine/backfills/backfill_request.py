@@ -74,10 +74,10 @@ def dates_of(asked: BackfillRequest, workflow: Workflow, calendars: Calendars) -
 
     Raises: Refused for a calendar that is not there, for dates that it does not know, for none, and for too many.
     """
-    schedules = workflow.named_schedules.values()
-    name = asked.calendar or workflow.calendar or next((each.calendar for each in schedules if each.calendar), "")
-    timezone = next((each.timezone for each in schedules if each.timezone), "UTC")
+    name = asked.calendar or _calendar_of(workflow)
     if not name:
+        zones = {each.timezone for each in workflow.named_schedules.values()}
+        timezone = zones.pop() if len(zones) == 1 else "UTC"
         number = (asked.last - asked.first).days + 1
         _refuse_many(asked, number, "days")
         return BackfillDates("", timezone, _in_order(asked, [asked.first + timedelta(days=i) for i in range(number)]))
@@ -92,6 +92,17 @@ def dates_of(asked: BackfillRequest, workflow: Workflow, calendars: Calendars) -
         raise Refused(f"there are no {found.of_what} from {asked.first} to {asked.last}", Refusal.FAULTY)
     _refuse_many(asked, len(found.dates), found.of_what)
     return found
+
+
+def _calendar_of(workflow: Workflow) -> str:
+    """That of the workflow, else that of its schedules; "" if they go by none. Raises: Refused where they go by several."""
+    names = {each.calendar for each in workflow.named_schedules.values() if each.calendar}
+    if not workflow.calendar and len(names) > 1:
+        raise Refused(
+            f"args.calendar: is missing; schedules of workflow {workflow.key!r} go by {' and '.join(sorted(names))}",
+            Refusal.FAULTY,
+        )
+    return workflow.calendar or "".join(names)
 
 
 def _in_order(asked: BackfillRequest, dates: list[date]) -> list[date]:
