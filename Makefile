@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 READY := .venv/.installed
 DEMO_READY := .venv/.installed-demo
+COMPILED := .venv/.compiled
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,8 +28,8 @@ demo-ui: $(READY) web ## the dashboard with three weeks of runs to look at
 	@$(PY) examples/dashboard/demo.py
 
 test: ## check, then all tests on SQLite, PostgreSQL and MariaDB
-	@$(MAKE) -j2 --output-sync=target check web
-	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(MAKE) -j2 --output-sync=target check web $(COMPILED)
+	@$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-long: $(READY) web ## what takes minutes: other versions of the servers, the dashboard on each database, budgets
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
@@ -58,6 +59,11 @@ clean: ## remove what make made
 
 $(READY): pyproject.toml .ci/venv
 	@.ci/venv
+
+# In a fresh checkout each worker would compile every test at the same time as the others. What cannot be read is told by them.
+$(COMPILED): $(READY)
+	@$(PY) -m pytest -qq --collect-only >/dev/null || true
+	@touch $@
 
 # Its dependencies (a plotting library) are not needed: the demo only reads the files.
 $(DEMO_READY): $(READY)
