@@ -10,7 +10,10 @@ from qflowd import resources
 from qflowd.store.catalog import split
 from tests.support.lock_order import LEVELS, NEVER_WAIT, SHARED
 
-LOCKED = ("task_instance", "workflow_instance", "tenant", "limit_key", "run_key", "workflow_definition", "paused_task")
+LOCKED = (
+    *("task_instance", "workflow_instance", "tenant", "limit_key", "run_key", "dated_run"),
+    *("workflow_definition", "paused_task"),
+)
 
 
 def test_every_statement_that_locks_what_others_wait_for_has_a_place_in_the_order():
