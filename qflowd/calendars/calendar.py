@@ -118,7 +118,9 @@ class Calendar:
             return instant.astimezone(zone(self.timezone))
         except OverflowError:
             is_past = instant.year > self.last.year
-            raise OutsideCalendar(self.name, str(instant), self.first, self.last, is_past=is_past) from None
+            raise OutsideCalendar(
+                self.name, str(instant), self.first, self.last, is_past=is_past, remedy=self.days.remedy
+            ) from None
 
     def trade_date(self, instant: datetime) -> date | None:
         """The session that an instant belongs to, by the clocks of the zone.

@@ -52,6 +52,7 @@ def combined(name: str, how: str, parts: Sequence[Calendar], title: str = "") ->
     else:
         days = _trading_days(name, first, last, set.union(*of_all), frozenset.union(*weekdays))
         kind, hours, special, nights = "workday", HoursByDay({}), {}, HoursByDay({})
+    days.remedy = min(parts, key=lambda part: part.last).days.remedy
     names = (" and " if how == "all" else " or ").join(part.name for part in parts)
     return Calendar(
         name=name,

@@ -21,6 +21,7 @@ from qflowd.model.names import fault_in_key
 
 LONGEST_NAME: Final = 64  # as the columns are
 LONGEST_TEXT: Final = 1 << 20  # of a document or a CSV
+IMPORT_ANEW: Final = "import it anew with more days"
 MOST_DAYS: Final = 200 * 366
 _OF_NAMES: Final = frozenset("./&|")  # of products and of combinations
 
@@ -171,6 +172,7 @@ def _make(file: CalendarFile, find: Callable[[str], Calendar]) -> Calendar:
     days = _own_days(file, find)
     if not days.between(days.first, days.last):
         raise ValueError("has no session at all")
+    days.remedy = IMPORT_ANEW
     return Calendar(
         name=file.calendar,
         kind=file.kind,

@@ -13,7 +13,12 @@ WEEK: Final = 7
 
 
 class TradingDays:
-    """Sorted days. `name`: of the calendar, for errors. `weekdays`: of ordinals (0 is Sunday), as every week has them."""
+    """Sorted days. `name`: of the calendar, for errors. `weekdays`: of ordinals (0 is Sunday), as every week has them.
+
+    `remedy`: what brings more days, for errors past the horizon.
+    """
+
+    remedy = "a newer release of qflowd may know more"
 
     def __init__(self, name: str, first: date, last: date, weekdays: Collection[int], days: Iterable[int]) -> None:
         self.name, self.first, self.last = name, first, last
@@ -48,7 +53,9 @@ class TradingDays:
         """Without some days, and with others, as far as they are known."""
         days = set(self._days).difference(map(date.toordinal, removed))
         days.update(day.toordinal() for day in added if self.first <= day <= self.last)
-        return TradingDays(self.name, self.first, self.last, self._weekdays, sorted(days))
+        made = TradingDays(self.name, self.first, self.last, self._weekdays, sorted(days))
+        made.remedy = self.remedy
+        return made
 
     def __contains__(self, day: date) -> bool:
         """Raises: OutsideCalendar."""
@@ -85,7 +92,9 @@ class TradingDays:
     def known(self, day: date) -> date:
         """The day, if the calendar knows it. Raises: OutsideCalendar."""
         if not self.first <= day <= self.last:
-            raise OutsideCalendar(self.name, str(day), self.first, self.last, is_past=day > self.last)
+            raise OutsideCalendar(
+                self.name, str(day), self.first, self.last, is_past=day > self.last, remedy=self.remedy
+            )
         return day
 
     def _between(self, first: date, last: date) -> "array[int]":
@@ -95,5 +104,5 @@ class TradingDays:
     def _at(self, place: int, day: date, n: int) -> date:
         if not 0 <= place < len(self._days):
             what = f"{'a session' if n == 1 else f'session {n}'} {'before' if place < 0 else 'after'} {day}"
-            raise OutsideCalendar(self.name, what, self.first, self.last, is_past=place >= 0)
+            raise OutsideCalendar(self.name, what, self.first, self.last, is_past=place >= 0, remedy=self.remedy)
         return date.fromordinal(self._days[place])

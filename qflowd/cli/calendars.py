@@ -46,7 +46,10 @@ def calendars(context: click.Context, *, as_json: bool) -> None:
         rows = [_row(book, book.calendar(name), now) for name in book.names()]
         print_list(rows if as_json else list(map(_in_words, rows)), COLUMNS, as_json=as_json)
         if not as_json and any(row["ends_soon"] for row in rows):
-            echo(f"! known for at most {SOON} more days: update qflowd before then", err=True)
+            echo(
+                f"! known for at most {SOON} more days: update qflowd, or import own calendars anew, before then",
+                err=True,
+            )
 
 
 def _row(book: CalendarBook, calendar: Calendar, now: datetime) -> dict[str, Any]:
@@ -123,7 +126,7 @@ def next_(*, name: str, count: int, after: str | None, as_json: bool) -> int:
     if len(sessions) == count:
         return OK
     known_until = f"{len(sessions)} session{'s' * (len(sessions) != 1)} after {day}, until {calendar.last}"
-    say(f"calendar {name} knows {known_until}; what comes after is not known yet: update qflowd")
+    say(f"calendar {name} knows {known_until}; what comes after is not known yet; {calendar.days.remedy}")
     return ERROR
 
 

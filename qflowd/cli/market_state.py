@@ -54,6 +54,6 @@ def sentence(calendar: Calendar, state: MarketState, zone: ZoneInfo) -> str:
     word = "open" if state.is_open else "closed"
     until = f" until {state.changes_at.astimezone(zone):%Y-%m-%d %H:%M}" if state.changes_at else ""
     whose = f"the session of {state.session}" if state.session else "no session"
-    unknown = "" if until else f"; when it opens again is past {calendar.last}, its horizon: update qflowd"
+    unknown = "" if until else f"; when it opens again is past {calendar.last}, its horizon; {calendar.days.remedy}"
     instant = f"{state.at.astimezone(zone):%Y-%m-%d %H:%M}"
     return f"{state.calendar} is {word}{until}: {instant} ({zone.key}) belongs to {whose}{unknown}"

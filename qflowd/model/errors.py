@@ -160,9 +160,18 @@ class RefusedPath(QflowdError):
 class OutsideCalendar(QflowdError):
     """A calendar does not know of a day: it lies before its first one, or past its horizon, the `last`."""
 
-    def __init__(self, calendar: str, what: str, first: date, last: date, *, is_past: bool) -> None:
+    def __init__(
+        self,
+        calendar: str,
+        what: str,
+        first: date,
+        last: date,
+        *,
+        is_past: bool,
+        remedy: str = "a newer release of qflowd may know more",
+    ) -> None:
         self.calendar, self.first, self.last = calendar, first, last
-        past = f"is known to {last}, and {what} is past that horizon; a newer release of qflowd may know more"
+        past = f"is known to {last}, and {what} is past that horizon; {remedy}"
         super().__init__(
             f"calendar {calendar} {past if is_past else f'begins on {first}, and {what} lies before that'}"
         )

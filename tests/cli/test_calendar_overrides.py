@@ -99,6 +99,10 @@ def test_a_list_of_days_is_imported_and_named_in_workflows(run: Run, lab: Lab, t
     assert (row["first"], row["last"], row["hours"]) == ("2026-12-01", "2026-12-31", "09:00-12:00")
     found = run("calendars", "next", "desk & XSHG", "--after", "2026-12-01", "-n", 1, "--json").json
     assert found[0]["close_at"] == "2026-12-03T04:00:00Z"
+    assert (
+        "until 2026-12-31; what comes after is not known yet; import it anew"
+        in run("calendars", "next", "desk", "--after", "2026-12-01").err
+    )
     assert "there is no calendar" not in run("validate", workflow).out
     run("calendars", "remove", "desk", "--no-wait")
     lab.commands.tick()

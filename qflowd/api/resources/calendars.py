@@ -23,7 +23,7 @@ NEXT: Final = 5  # sessions that are told beside a year
 
 
 class CalendarItem(Item):
-    """A calendar, known from `first` to `last`, its horizon. `ends_soon`: it is near or past; then update qflowd.
+    """A calendar, known from `first` to `last`, its horizon. `ends_soon`: it is near or past; then update qflowd, or import it anew.
 
     `is_own`: the tenant has imported it. `products`: of a futures exchange, those that have a calendar of their own, such as `SHFE.rb`.
     """
@@ -87,7 +87,7 @@ def show_calendar(call: Call, name: str, query: YearQuery) -> CalendarYear:
     today = min(max(calendar.local(now).date(), calendar.first), calendar.last)
     year = today.year if query.year is None else query.year
     if not calendar.first.year <= year <= calendar.last.year:
-        newer = "; a newer release of qflowd may know more" if year > calendar.last.year else ""
+        newer = f"; {calendar.days.remedy}" if year > calendar.last.year else ""
         raise ApiFault(40002, f"year: calendar {name} is known from {calendar.first} to {calendar.last}{newer}")
     first, last = max(date(year, 1, 1), calendar.first), min(date(year, 12, 31), calendar.last)
     days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
