@@ -49,15 +49,17 @@ def test_a_signal_wakes_its_task_and_a_person_answers_the_next(house: House) -> 
     assert [item[name] for name in ("workflow", "task", "subject", "default_answer", "business_date")] == [
         *("nav", "hello", "Greet?", "reject", "2026-11-20")
     ]
-    assert house.api.get(f"/tasks/{item['id']}").data["wait_reason"].startswith("waits for approval: Greet? since 20")
-    reply = house.post(f"/tasks/{item['id']}/approve?wait=30", {"note": "fine"})
+    assert (
+        house.api.get(f"/tasks/{item['task_id']}").data["wait_reason"].startswith("waits for approval: Greet? since 20")
+    )
+    reply = house.post(f"/tasks/{item['task_id']}/approve?wait=30", {"reason": "fine"})
     assert (reply.status, reply.data["state"], reply.data["result"]["approved"]) == (200, "DONE", ["hello"])
     assert house.ended(number) == "SUCCESS"
-    late = house.post(f"/tasks/{item['id']}/reject?wait=30", {})
+    late = house.post(f"/tasks/{item['task_id']}/reject?wait=30", {})
     assert late.status == 409
     assert f"task hello of instance {number} was approved by system-" in late.message
     [entry] = house.api.get("/audit?action=APPROVE").data["items"]
-    assert (entry["object"], entry["after"]) == (str(item["id"]), {"reason": "fine"})
+    assert (entry["object"], entry["after"]) == (item["task_id"], {"reason": "fine"})
 
 
 def test_signals_are_listed_and_bad_ones_refused(house: House) -> None:

@@ -104,7 +104,7 @@ class Desk:
         assert self.api.post("/workflows?wait=30", {"definition": definition}).status == 201
         assert self.api.post("/workflows/nav/start?wait=30", {}).status == 201
         found = until(lambda: self.api.get("/approvals").data["items"], 30, what="the approval")
-        return str(found[0]["id"])
+        return str(found[0]["task_id"])
 
     def failed(self) -> int:
         """A new instance of `daily_bars` that has failed."""

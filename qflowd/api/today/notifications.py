@@ -1,4 +1,4 @@
-"""What waits for a person: failures, files that do not load, tokens that end soon, no daemon. Each is there while it is so."""
+"""What waits for a person: failures, approvals, files that do not load, tokens that end soon, no daemon; each while it is so."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,15 @@ from qflowd.api.today.overview import Overview, seen_overview
 ENDS_SOON: Final = timedelta(days=7)
 MOST_TOKENS: Final = 50
 
-Kind = Literal["failure", "file", "token", "no_daemon"]
+MOST_APPROVALS: Final = 50
+Kind = Literal["failure", "approval", "file", "token", "no_daemon"]
 
 
 class Notification(Item):
     """One thing that waits. `id` changes when it happens again; `link`: the dashboard's page for it.
 
-    `failure`: `count` failures of `subject`, `workflow › task`, the newest at `at`. `token`: it ends at `at`. `no_daemon`:
-    none has been seen since `at`.
+    `failure`: `count` failures of `subject`, `workflow › task`, the newest at `at`. `approval`: of `subject`, asked at `at`;
+    `detail` is the question. `token`: it ends at `at`. `no_daemon`: none has been seen since `at`.
     """
 
     id: str
@@ -35,7 +36,8 @@ class Notification(Item):
 def find_notifications(call: Call) -> list[Notification]:
     """What waits, what is worst first: of the tenant, and tokens of the caller, of an administrator's tenant all."""
     overview = seen_overview(call)
-    return [*_without_daemon(call, overview), *_failures(overview), *_files(overview), *_tokens(call, overview.now)]
+    waiting = *_failures(overview), *_approvals(call)
+    return [*_without_daemon(call, overview), *waiting, *_files(overview), *_tokens(call, overview.now)]
 
 
 def _without_daemon(call: Call, overview: Overview) -> Iterator[Notification]:
@@ -50,6 +52,11 @@ def _failures(overview: Overview) -> Iterator[Notification]:
         link = f"/instances/{group.instance_id}?task={group.task_id}"
         error = (group.error or group.error_class).partition("\n")[0]
         yield _notification("failure", subject, error, group.newest_at, link, group.count)
+
+
+def _approvals(call: Call) -> Iterator[Notification]:
+    for row in call.read("find_open_approvals", after=0, batch=MOST_APPROVALS):
+        yield _notification("approval", f"{row.workflow} › {row.task}", row.subject, row.asked_at, "/approvals")
 
 
 def _files(overview: Overview) -> Iterator[Notification]:

@@ -2,7 +2,7 @@
 export const en = {
   app: 'qflowd',
   nav: {
-    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', schedules: 'Schedules', backfills: 'Backfills', jobs: 'Jobs & plugins', daemons: 'Daemons',
+    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', approvals: 'Approvals', schedules: 'Schedules', backfills: 'Backfills', jobs: 'Jobs & plugins', daemons: 'Daemons',
     limits: 'Limits', types: 'Types', definitions: 'Definitions', calendars: 'Calendars', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
     fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
   },
@@ -40,7 +40,7 @@ export const en = {
   } as Record<number, string>,
   bell: {
     title: 'What waits for you', unread: (n: string) => `What waits for you: ${n} not read`, readAll: 'Mark all as read', none: 'Nothing waits for you.',
-    kind: { failure: 'failed', file: 'does not load', token: 'token ends soon', no_daemon: 'No daemon' },
+    kind: { failure: 'failed', approval: 'waits for approval', file: 'does not load', token: 'token ends soon', no_daemon: 'No daemon' },
   },
   bar: { noDaemon: 'No daemon is alive: nothing will run.', noDaemonSince: (when: string) => `The last one was seen ${when}.`, noDaemonDo: 'Start one:', otherTenant: 'You look at tenant', readOnly: 'Read-only: nothing can be changed here.', newer: 'The server has been upgraded.' },
   time: {

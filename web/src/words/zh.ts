@@ -4,7 +4,7 @@ import type { Words } from './en'
 export const zh: Words = {
   app: 'qflowd',
   nav: {
-    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', schedules: '调度', backfills: '补数', jobs: '作业与插件', daemons: '守护进程',
+    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', approvals: '审批', schedules: '调度', backfills: '补数', jobs: '作业与插件', daemons: '守护进程',
     limits: '限流', types: '任务类型', definitions: '任务定义', calendars: '交易日历', audit: '审计', access: '访问控制', api: '接口', settings: '设置', main: '页面', skip: '跳到正文', fold: '收起侧栏', unfold: '展开侧栏', menu: '菜单',
   },
   top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', ownTenant: '自己的租户', help: '快捷键与图例' },
@@ -41,7 +41,7 @@ export const zh: Words = {
   },
   bell: {
     title: '等待处理', unread: (n) => `等待处理：${n} 条未读`, readAll: '全部标为已读', none: '没有等待处理的事项。',
-    kind: { failure: '失败', file: '无法加载', token: '令牌即将到期', no_daemon: '没有守护进程' },
+    kind: { failure: '失败', approval: '等待审批', file: '无法加载', token: '令牌即将到期', no_daemon: '没有守护进程' },
   },
   bar: { noDaemon: '没有在线的守护进程，任务不会运行。', noDaemonSince: (when) => `最后一次心跳：${when}。`, noDaemonDo: '启动一个：', otherTenant: '正在查看租户', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
   time: {
