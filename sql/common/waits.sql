@@ -85,7 +85,7 @@ state = CASE WHEN w.state < {wait.MET} THEN {wait.OVER} ELSE w.state END
 
 -- name: expire_overdue_waiters
 UPDATE qflow.waiter {only: mysql FORCE INDEX (waiter_deadline)} SET state = {wait.OVER}
-WHERE state = {wait.WAITING} AND deadline_at <= :before
+WHERE state = {wait.WAITING} AND deadline_at <= :until_at
 
 -- name: list_woken
 -- Tasks whose fact has come or whose time is over, behind a place; of the latter, the signal that is there after all.

@@ -62,12 +62,12 @@ class Waits:
 
     def _expire_overdue(self, first: datetime | None) -> int:
         """End waits whose deadline has long passed, if there are any. `first`: the earliest deadline. Returns how many."""
-        before = self._store.clock.now() - OVERDUE
-        if first is None or first > before:
+        until_at = self._store.clock.now() - OVERDUE
+        if first is None or first > until_at:
             return 0
 
         def expire_overdue(tx: Tx) -> int:
-            return tx.count("expire_overdue_waiters", before=before)
+            return tx.count("expire_overdue_waiters", until_at=until_at)
 
         return self._store.transact(expire_overdue)
 
