@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from qflowd.engine.definitions.workflow_store import canonical
 from qflowd.engine.service import Topics
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.workflow import Schedule
-from qflowd.store.tx import Store
+from qflowd.store.tx import Store, Tx
 from tests.support.clock import MONDAY, SetClock
 from tests.support.desk import Desk
 from tests.support.services import admit_all
@@ -117,11 +118,16 @@ def test_schedules_of_a_builder_are_those_of_a_file():
     assert built.schedules["evening"] == Schedule("0 21 * * *")
 
 
-def test_four_daemons_fire_many_that_are_due_together_once_each(desk):
-    workflows, daemons = 24, 4
-    lines = "".join(f'  s{n}: "0 9 * * *"\n' for n in range(10))
-    for number in range(workflows):
+def store_many(desk):
+    """Schedules that are due together, more than a transaction takes. Returns how many."""
+    lines = "".join(f'  s{n}: "0 9 * * *"\n' for n in range(100))
+    for number in range(3):
         desk.store_text(f"workflow: w{number}\nschedules:\n{lines}tasks: {{a: {{job: j}}}}\n")
+    return 300
+
+
+def test_four_daemons_fire_many_that_are_due_together_once_each(desk):
+    daemons, schedules = 4, store_many(desk)
     together = threading.Barrier(daemons)
 
     def fire_all(_):
@@ -134,6 +140,24 @@ def test_four_daemons_fire_many_that_are_due_together_once_each(desk):
 
     with ThreadPoolExecutor(daemons) as pool:
         list(pool.map(fire_all, range(daemons)))
-    assert desk.fires() == [at(9)] * workflows * 10
+    assert desk.fires() == [at(9)] * schedules
     fired = desk.sql("SELECT COUNT(*), COUNT(DISTINCT instance_id) FROM qflow.schedule_fire")
-    assert tuple(fired[0]) == (workflows * 10, workflows * 10)
+    assert tuple(fired[0]) == (schedules, schedules)
+
+
+def test_many_that_are_due_together_cost_a_few_statements_and_one_each(desk, monkeypatch):
+    schedules = store_many(desk)
+    counts = Counter()
+    for name in ("run", "one"):
+        inner = getattr(Tx, name)
+
+        def counted(tx, statement, /, _inner=inner, **params):
+            counts[statement] += 1
+            return _inner(tx, statement, **params)
+
+        monkeypatch.setattr(f"qflowd.store.tx.Tx.{name}", counted)
+    desk.clock.time = at(9)
+    desk.tick()
+    written = ("lock_schedules", "advance_schedules", "insert_fires", "find_fires", "link_fires", "insert_submission")
+    assert [counts[name] for name in written] == [2, 2, 2, 2, 2, schedules]
+    assert desk.sql("SELECT COUNT(*) FROM qflow.schedule_fire WHERE instance_id IS NOT NULL") == [(schedules,)]

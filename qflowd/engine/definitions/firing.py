@@ -10,10 +10,13 @@ from typing import Any, Final, NamedTuple
 from qflowd.calendars.timetable import Fire
 from qflowd.engine.calendars.calendar_books import CalendarBooks, hold_calendars
 from qflowd.engine.definitions.due_fires import Due, due_fires
+from qflowd.engine.definitions.replanning import TIMES
 from qflowd.engine.definitions.stored_schedules import schedule_of
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Tx
 
+# What of a row decides what is due.
+DECIDING: Final = ("next_fire_at", "catchup", "catchup_limit", *TIMES)
 MOST_AT_ONCE: Final = 1000  # submissions in a transaction; those of further schedules come with the next one
 
 
@@ -49,9 +52,13 @@ def fire_schedules(tx: Tx, heads: Sequence[Any], books: CalendarBooks) -> list[F
     names = {key_of(head): head for head in heads}
     outcomes: list[FiredSchedule] = []
     submissions = 0
+    known: dict[tuple[Any, ...], Due] = {}  # many schedules fire by the same expression
     for row in sorted(tx.run("lock_schedules", rows=list(names), now=tx.now), key=key_of):
+        tenant = names[key_of(row)].tenant
+        times = (tenant if row.calendar else "", *(getattr(row, column) for column in DECIDING))
         try:
-            due = due_fires(schedule_of(row), row.next_fire_at, tx.now, books.book(names[key_of(row)].tenant))
+            due = known.get(times) or due_fires(schedule_of(row), row.next_fire_at, tx.now, books.book(tenant))
+            known[times] = due
         except Exception as error:  # noqa: BLE001 - whatever time zone data or croniter say, others must fire
             outcomes.append(FiredSchedule(row, None, error))
             continue
