@@ -68,7 +68,7 @@ function Years({ of }: { of: CalendarYear }) {
 function Horizon({ of }: { of: CalendarYear }) {
   const w = useWords(words)
   if (!of.ends_soon) return <p>{w.known(of.first, of.last, of.days_left)}</p>
-  return <div className="warning" role="status"><TriangleAlert aria-hidden size={16} /><span className="grow">{of.days_left < 0 ? w.past(of.last) : w.soon(of.days_left, of.last)}</span></div>
+  return <div className="warning" role="status"><TriangleAlert aria-hidden size={16} /><span className="grow">{of.days_left < 0 ? w.past(of.last, of.is_own) : w.soon(of.days_left, of.last, of.is_own)}</span></div>
 }
 
 function Next({ of }: { of: CalendarYear }) {
