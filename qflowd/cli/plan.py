@@ -15,7 +15,7 @@ from qflowd.cli.printing import bold, compact, cut, echo, instant, near, print_j
 from qflowd.cli.session import configuration, json_option, merged, params_options
 from qflowd.cli.workflow_source import WorkflowSource, find_workflow
 from qflowd.define.explain import explain
-from qflowd.define.waits import wait_words
+from qflowd.define.waits import wait_document, wait_words
 from qflowd.engine.admission.shortages import needed_of, refuse_shortage
 from qflowd.engine.plans.expand import Admission, admit_request, instance_scope
 from qflowd.engine.plans.node import Node
@@ -177,12 +177,13 @@ def _step(node: Node, admission: Admission, jobs: dict[str, Job]) -> dict[str, A
         "task": node.key,
         "job": _does(node),
         "workflow": node.task.workflow or None,
+        "wait_for": wait_document(node.task.wait_for) or None,
         "after": [admission.plan.nodes[parent].key for parent in node.parents],
         "trigger_rule": node.task.trigger_rule,
         "when": node.task.when,
         "on_failure": node.task.on_failure,
         "run_on": node.task.run_on,
-        "pool": settings.pool,
+        "pool": "" if node.task.only_waits else settings.pool,
         "retries": settings.retries,
         "retry": settings.retry,
         "timeout": None if settings.timeout is None else format_duration(settings.timeout),
