@@ -1,17 +1,24 @@
 """`qflowd submit`: one row in the inbox, and with --wait what becomes of it."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import click
 
+from qflowd.calendars.coming import last_ended
 from qflowd.cli import exits
 from qflowd.cli.follow import follow
 from qflowd.cli.printing import coloured, duration, echo, print_json
 from qflowd.cli.session import json_option, merged, open_client, params_options
 from qflowd.cli.unknown_names import hint_at_owner
+from qflowd.client import Client
+from qflowd.client.gaps import check_calendar_of
+from qflowd.model.errors import InvalidRequest
 
 CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINATED, "REJECTED": exits.REJECTED}
+
+WORDS = ("today", "last")  # of a business date
 
 
 @click.command()
@@ -19,7 +26,11 @@ CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINA
 @click.option("--job", metavar="NAME", help="A single job instead of a workflow.")
 @params_options
 @click.option("--version", type=int, help="The workflow's version; default: the active one.")
-@click.option("--business-date", metavar="DATE", help="The trading or data date it is for: 2026-11-20.")
+@click.option(
+    "--business-date",
+    metavar="DATE",
+    help="The trading or data date it is for: 2026-11-20. By the workflow's calendar: today, or last, which is over.",
+)
 @click.option("--run-at", metavar="TIME", help="Not before: 2026-11-20T09:30:00Z; UTC unless it names an offset.")
 @click.option("--priority", type=int, default=0, help="-1000 to 1000; greater is sooner.")
 @click.option("--hold", is_flag=True, help="Create the instance, but start it only when it is resumed.")
@@ -50,6 +61,8 @@ def submit(
         raise click.UsageError("Name either a WORKFLOW or a --job" + (", not both." if job else "."))
     params = merged(given, pairs)
     with open_client() as client:
+        if (day := options["business_date"]) in WORDS:
+            options["business_date"] = _session(client, workflow, day)
         instance = client.submit(workflow, job=job, params=params, trigger_type="cli", **options)
         if not wait:
             print_json({"id": instance.id}) if as_json else click.echo(instance.id)
@@ -66,3 +79,19 @@ def submit(
         error = f": {end.error}" if end.error else ""
         echo(f"{end.id} {workflow or job} {coloured(end.state)}{took}{error}", err=True)
     return CODES[end.state]
+
+
+def _session(client: Client, workflow: str | None, word: str) -> date:
+    """The session of a workflow's calendar that is on, or the last that is over.
+
+    Raises: InvalidRequest where there is none now, or the workflow has no calendar; NotFound, OutsideCalendar.
+    """
+    if workflow is None:
+        raise InvalidRequest(f"--business-date {word} goes by the calendar of a workflow; of a job write the date")
+    calendar, now = client.calendar(check_calendar_of(client.read_all, workflow)), client.transport.now()
+    if word == "last":
+        day = last_ended(calendar, now)
+        return day if calendar.is_session(day) else calendar.prev_session(day)
+    if (today := calendar.trade_date(now)) is None:
+        raise InvalidRequest(f"{calendar.name} has no session today; --business-date last is the last that is over")
+    return today

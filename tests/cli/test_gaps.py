@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from unittest.mock import patch
 
 import pytest
 
+from qflowd.client.database import DatabaseTransport
 from qflowd.engine.calendars.session_rows import SessionRows
 from tests.cli.conftest import Run
 from tests.conftest import GetServer
+from tests.support.clock import BEIJING
 from tests.support.lab import FAILED, Lab
 
 
@@ -71,6 +75,24 @@ def test_gaps_of_some_sessions_alone_are_not_filled_by_a_backfill_of_all(run: Ru
         pass
     refused = run("gaps", "month_end", "--to", "2024-10-31", "--fill")
     assert (refused.code, "is for some sessions alone (last session of month)" in refused.err) == (2, True)
+
+
+def test_a_submission_is_for_the_session_that_is_on_or_the_last_that_is_over(run: Run, lab: Lab) -> None:
+    for now, today, last in (
+        (datetime(2026, 11, 20, 10, tzinfo=BEIJING), "2026-11-20", "2026-11-19"),
+        (datetime(2026, 11, 20, 16, tzinfo=BEIJING), "2026-11-20", "2026-11-20"),
+        (datetime(2026, 11, 22, 10, tzinfo=BEIJING), None, "2026-11-20"),  # a Sunday
+    ):
+        for word, day in (("today", today), ("last", last)):
+            with patch.object(DatabaseTransport, "now", return_value=now):
+                ran = run("submit", "bars", "--business-date", word)
+            if day is None:
+                assert "XSHG has no session today; --business-date last is" in ran.err
+            else:
+                [(found,)] = lab.sql(f"SELECT business_date FROM qflow.submissions WHERE id = {int(ran.out)}")
+                assert str(found) == day
+    assert "workflow 'any_day' has no calendar" in run("submit", "any_day", "--business-date", "last").err
+    assert "of a job write the date" in run("submit", "--job", "work", "--business-date", "today").err
 
 
 def test_submitting_for_a_date_again_needs_a_flag(run: Run, lab: Lab) -> None:
