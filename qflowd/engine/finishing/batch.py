@@ -23,7 +23,9 @@ class Effects:
     breakers: list[BreakerChange] = field(default_factory=list)
     locked_limits: frozenset[str] = frozenset()  # until the end of its transaction
     has_advanced: bool = False  # tasks behind its own may be ready now
-    may_start_workflows: bool = False  # among these
+    may_be_unclaimed: bool = (
+        False  # among these may be some that no daemon claims: they start workflows, or wait for facts
+    )
 
     def add(self, part: "Effects") -> None:
         """Add what has come of a part of the batch."""
@@ -32,7 +34,7 @@ class Effects:
         self.breakers += part.breakers
         self.locked_limits = part.locked_limits
         self.has_advanced |= part.has_advanced
-        self.may_start_workflows |= part.may_start_workflows
+        self.may_be_unclaimed |= part.may_be_unclaimed
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ class Batch:
         causes = {
             "timer": self.rearmed,
             "compensate": self.effects.compensating,
-            "child": self.effects.may_start_workflows,
+            "child": self.effects.may_be_unclaimed,
         }
         return [topic for topic, cause in causes.items() if cause]
 

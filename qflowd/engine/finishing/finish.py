@@ -197,7 +197,7 @@ def _accept(tx: Tx, instances: Instances, batch: Batch) -> tuple[dict[int, int],
     level = instances.by_instance(final)
     _remember_outputs(instances, level)
     levels = advance_levels(tx, instances, level)
-    effects.unrun, effects.may_start_workflows = levels.unrun, levels.may_start_workflows
+    effects.unrun, effects.may_be_unclaimed = levels.unrun, levels.may_be_unclaimed
     effects.has_advanced |= levels.has_advanced
     return kinds.closers(levels.ended), taken
 

@@ -17,18 +17,18 @@ class Levels(NamedTuple):
     ended: Sequence[InstanceRows[Any]]
     unrun: list[Any]
     has_advanced: bool
-    may_start_workflows: bool
+    may_be_unclaimed: bool
 
 
 def advance_levels(tx: Tx, instances: Instances, level: list[InstanceRows[Any]]) -> Levels:
     """Advance what is behind these rows, which have ended, sorted by id. `instances` have been loaded."""
     ended, every_unrun = level, []
-    has_advanced = may_start_workflows = False
+    has_advanced = may_be_unclaimed = False
     conditions = EdgeConditions(tx, instances)
     while level:
         rows, doubtful, fans, heads, items, spawners = kinds.arrivals(level, conditions)
         has_advanced |= bool(rows or fans)
-        may_start_workflows |= any(instance.plan.has_unclaimed for instance, _ in level)
+        may_be_unclaimed |= any(instance.plan.has_unclaimed for instance, _ in level)
         unrun: list[Any] = []
         if heads:
             unrun, has_opened = item_rows.advance_heads(tx, instances, heads, items)
@@ -44,4 +44,4 @@ def advance_levels(tx: Tx, instances: Instances, level: list[InstanceRows[Any]])
         every_unrun += unrun
         level = instances.by_instance(sorted(unrun, key=lambda row: int(row.id)))
         ended = ended + level
-    return Levels(ended, every_unrun, has_advanced, may_start_workflows)
+    return Levels(ended, every_unrun, has_advanced, may_be_unclaimed)
