@@ -62,7 +62,15 @@ def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited
     is_postgres = url.startswith("postgres")
     file = ROOT / f"sql/grants/{'postgres' if is_postgres else 'mysql'}_python.sql"
     role = "desk" if is_postgres else "'desk'@'%'"
-    more = ["calendar_overrides", "own_calendars", "compensations", "breakpoints", "failures", "handled_failures"]
+    more = [
+        "approvals",
+        "calendar_overrides",
+        "own_calendars",
+        "compensations",
+        "breakpoints",
+        "failures",
+        "handled_failures",
+    ]
     for name in more:
         engine.store.connection().script(f"GRANT SELECT ON qflow.{name} TO {role}")
     params = dict.fromkeys((name for names in READS.values() for name in names), 1)
