@@ -128,6 +128,40 @@ def test_a_submission_that_repeats_its_key_is_the_first_ones_instance(lab):
     assert lab.sql(f"SELECT instance_id FROM qflow.submissions WHERE id = {again}") == [(first,)]
 
 
+def admit_all(lab, *numbers):
+    """Their answers, once all that was submitted has one."""
+    while lab.sql("SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1") != [(0,)]:
+        lab.admit.tick()
+    return [answer(lab, number)[0] for number in numbers]
+
+
+@pytest.mark.parametrize("concurrency", [None, "singleton(skip)"])
+def test_what_repeats_one_that_is_not_let_in_is_not_let_in_either(lab, concurrency):
+    lab.workflow("bars", ONE, concurrency=concurrency)
+    lab.start("bars", business_date=FRIDAY)
+    day = "2026-11-23" if concurrency else FRIDAY
+    both = [lab.submit("bars", business_date=day, idempotency_key="k") for _ in range(2)]
+    assert admit_all(lab, *both) == ["REJECTED", "REJECTED"]
+
+
+def test_whoever_was_faster_to_take_a_date_over_is_the_one_that_is_named(lab, monkeypatch):
+    lab.workflow("bars", ONE)
+    gone = lab.start("bars", business_date=FRIDAY)
+    lab.run()
+    faster = lab.start("bars", business_date="2026-11-23")
+    lab.sql(f"DELETE FROM qflow.workflow_instance WHERE id = {gone}")
+    count = Tx.count
+
+    def overtaken(tx, statement, **params):
+        if statement == "take_over_dates":
+            [(definition_id, day, _, former)] = params["rows"]
+            count(tx, statement, rows=[(definition_id, day, faster, former)])
+        return count(tx, statement, **params)
+
+    monkeypatch.setattr(Tx, "count", overtaken)
+    assert f"has instance {faster} for" in refusal(lab, lab.start("bars", business_date=FRIDAY))
+
+
 def test_children_of_one_instance_share_its_date(lab):
     lab.workflow("bars", ONE)
     lab.define("nightly", {"left": {"workflow": "bars"}, "right": {"workflow": "bars"}})
@@ -169,6 +203,17 @@ def test_a_schedule_by_session_does_not_repeat_what_succeeded_by_hand(lab, ends,
     assert is_in(lab, by_hand, fired) == [True, fires]
     assert holder(lab) == [(FRIDAY, fired if fires else by_hand)]
     refusal(lab, lab.start("bars", business_date=FRIDAY))
+
+
+def test_of_two_in_a_batch_the_fire_by_session_takes_over_what_failed_by_hand(lab):
+    fire(lab, time(12), {"at": "close+30m", "calendar": "XSHG"})
+    failed = lab.start("bars", business_date=FRIDAY)
+    lab.run({"a": FAILED})
+    by_hand = lab.submit("bars", business_date=FRIDAY)
+    fire(lab, time(15, 30))
+    [(fired,)] = lab.sql("SELECT instance_id FROM qflow.schedule_fire")
+    assert admit_all(lab, failed, by_hand, fired) == ["ACCEPTED", "REJECTED", "ACCEPTED"]
+    assert holder(lab) == [(FRIDAY, fired)]
 
 
 def test_several_schedules_of_a_workflow_fire_for_one_date(lab):

@@ -40,14 +40,16 @@ def take_dates(tx: Tx, admissions: Sequence[Admission]) -> DatesTaken:
         return taken
     rows = [(*key, asking[key][0].request.id) for key in sorted(asking)]
     tx.run("take_dates", rows=rows)
-    for holder in tx.run("list_date_holders", rows=rows):
-        key = (int(holder.definition_id), str(holder.business_date)[:10])
-        first, *others = asking[key]
-        if holder.instance_id == first.request.id or _takes_over(tx, key, first, holder):
-            taken.postponed.update(other.request.id for other in others if _is_judged(other))
-            continue
+    for found in tx.run("list_date_holders", rows=rows):
+        key, holder = (int(found.definition_id), str(found.business_date)[:10]), found
+        heir = _heir(asking[key], holder)
+        if heir is not None and not _takes(tx, key, heir, holder):  # another daemon was faster
+            heir, holder = None, tx.one("find_date_holder", definition_id=key[0], business_date=key[1])
         for admission in asking[key]:
-            if _keeps_out(admission, holder):
+            if heir is not None or holder is None:
+                if admission is not heir and _is_judged(admission):
+                    taken.postponed.add(admission.request.id)
+            elif _keeps_out(admission, holder):
                 taken.refused[admission.request.id] = _why_refused(admission, holder)
     return taken
 
@@ -110,10 +112,17 @@ def _is_judged(admission: Admission) -> bool:
     return admission.schedule is None or admission.is_by_session
 
 
-def _takes_over(tx: Tx, key: DatedKey, admission: Admission, holder: Any) -> bool:
-    """Let a date pass to this one if its holder leaves it, and no other daemon was faster."""
-    row = (*key, admission.request.id, int(holder.instance_id))
-    return _leaves(admission, holder) and tx.count("take_over_dates", rows=[row]) == 1
+def _heir(asking: Sequence[Admission], holder: Any) -> Admission | None:
+    """Of those that ask for a date the one that has just taken it, or the first that its holder leaves it to."""
+    if holder.instance_id == asking[0].request.id:
+        return asking[0]
+    return next((admission for admission in asking if _leaves(admission, holder)), None)
+
+
+def _takes(tx: Tx, key: DatedKey, heir: Admission, holder: Any) -> bool:
+    """Whether the date is the heir's now."""
+    row = (*key, heir.request.id, int(holder.instance_id))
+    return holder.instance_id == heir.request.id or tx.count("take_over_dates", rows=[row]) == 1
 
 
 def _leaves(admission: Admission, holder: Any) -> bool:

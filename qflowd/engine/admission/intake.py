@@ -75,15 +75,19 @@ class Known(NamedTuple):
         anew: Mapping[int, Admission | Refused],
         left: Collection[int] = (),
     ) -> Decisions:
-        """Decisions with those that have changed, by the submission's id, without those that are `left` for later."""
-        decided = []
+        """Decisions with those that have changed, by the submission's id, without those that are `left` for later.
+
+        Left are also those that repeat one which is not let in now: there is no instance that they could be answered with.
+        """
+        decided, out = [], set(left)
         for row, before in decisions:
             decision = anew.get(row.id, before)
             if isinstance(before, Admission) and (row.id in left or isinstance(decision, Refused)):
+                out.add(row.id)
                 give_back(tx, before)
                 if (wall := self.walls.get(before.request.tenant)) is not None:
                     wall.give_back()
-            if row.id not in left:
+            if row.id not in left and not (isinstance(before, int) and before in out):
                 decided.append((row, decision))
         return decided
 
@@ -138,7 +142,7 @@ class Intake:
         admissions = _admissions(decisions)
         if missing := frozenset(lane for each in admissions for lane in each.lanes if not self.lanes.has(lane)):
             return Admitted(missing_lanes=missing)
-        dates = take_dates(tx, admissions)
+        number, dates = len(decisions), take_dates(tx, admissions)
         decisions = known.decide(tx, decisions, dates.refused, dates.postponed)
         turns = take_turns(tx, _admissions(decisions))
         decisions = known.decide(tx, decisions, turns.decided)
@@ -150,7 +154,7 @@ class Intake:
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
         return Admitted(
             taken=len(decisions),
-            has_more=len(rows) == BATCH or not has_room or bool(dates.postponed),
+            has_more=len(rows) == BATCH or not has_room or len(decisions) < number,
             has_strays=rows[-1].id > largest,
             has_timers=any(a.request.run_at is not None or a.plan.workflow.timeout is not None for a in admissions),
             has_queued=turns.has_queued,
