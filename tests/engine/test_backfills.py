@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from qflowd.engine.access.audit import Actor
 from qflowd.engine.access.tenants import create_tenant, set_quotas
 from qflowd.engine.backfills.backfill_request import MOST_DATES
 from qflowd.engine.backfills.backfills import IDLE_S, WAITING_S, Backfills
+from qflowd.engine.backfills.day_window import opens_at
 from qflowd.engine.service import Topics
 from qflowd.model.states import TaskState
 from qflowd.store.tx import Store
@@ -189,6 +190,12 @@ def test_it_submits_in_its_window_alone_which_may_go_over_midnight(daily):
     finish(daily), drive(daily)
     assert runs(daily) == SESSIONS[:2]
     assert tell(daily, "stop", number) == ("DONE", {"backfill": number, "active": 0})
+
+
+def test_in_the_hour_that_clocks_repeat_a_window_opens_later_than_now():
+    for hour in (5, 6):  # 01:10 in New York, twice
+        now = datetime(2026, 11, 1, hour, 10, tzinfo=UTC)
+        assert opens_at("01:30-05:00", "America/New_York", now) == now + timedelta(minutes=20)
 
 
 def test_of_two_daemons_at_once_each_submits_what_the_other_has_not(daily):

@@ -24,5 +24,7 @@ def opens_at(window: str, timezone: str, now: datetime) -> datetime | None:
     parts, local = parse_hours(window), now.astimezone(zone(timezone))
     if part_around(parts, clock_of(local)) is not None:
         return None
-    wait = min((begin - clock_of(local)) % DAY for begin, _ in parts)
-    return (local + wait).astimezone(UTC)  # by the clock on the wall, so also over a change of the clocks
+    # Where clocks change, a time of day may mean two instants: the first that is still to come.
+    waits = [(begin - clock_of(local)) % DAY for begin, _ in parts]
+    openings = [(local + wait).replace(fold=fold).astimezone(UTC) for wait in waits for fold in (0, 1)]
+    return min(opening for opening in openings if opening > now)
