@@ -135,6 +135,16 @@ def test_a_list_of_workflows_has_no_job_that_is_run_by_itself(house: House) -> N
     assert both.post("/workflows/greet/start?wait=0").status in (201, 202)
 
 
+def test_a_backfill_is_bounded_by_lists_however_its_number_is_written(house: House) -> None:
+    body = {"workflow": "greet", "from": "2026-10-08", "to": "2026-10-08"}
+    number = house.post("/backfills?wait=30", body).data["result"]["backfill"]
+    caller = house.api.as_(Role.OPERATE, workflows=("gated",))
+    for written, code in ((number, 40302), (float(number), 40302), (str(number), 42202), (1 << 40, 40401)):
+        for action in ("pause_backfill", "resume_backfill", "stop_backfill"):
+            reply = caller.post("/commands?wait=0", {"action": action, "args": {"backfill": written}})
+            assert reply.code == code, (action, written, reply.body)
+
+
 def test_who_could_not_ask_for_a_command_cannot_cancel_it(house: House) -> None:
     number, gate = house.running()
     asked = [

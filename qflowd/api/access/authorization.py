@@ -144,8 +144,11 @@ def check_words(call: Call, row: Mapping[str, Any], *, of_another: bool = False)
         refuse_filter(call, where)
     if isinstance(limit := args.get("limit"), str):
         refuse_limit(call, limit)
-    if isinstance(backfill := args.get("backfill"), int):
-        check_backfill(call, backfill)
+    if (backfill := args.get("backfill")) is not None:
+        try:
+            check_backfill(call, whole(1, LARGEST_INSTANCE)(backfill))
+        except ValueError as error:
+            raise InvalidRequest(f"args.backfill: {error}") from None
     if row["action"] in OF_GROUPS:
         workflow, task = args.get("workflow"), args.get("task")
         refuse_group(call, workflow if isinstance(workflow, str) else None, task if isinstance(task, str) else "")
