@@ -169,7 +169,7 @@ def test_rows_of_a_kind_that_only_a_newer_release_knows_are_left_to_it(database_
         run_sql(
             store,
             "INSERT INTO qflow.task_instance (id, node, kind, state, lane, priority, open_parents, need) "
-            f"VALUES ({unknown}, 0, {int(TaskKind.WAIT)}, {int(TaskState.READY)}, {lane}, 0, 0, 0)",
+            f"VALUES ({unknown}, 0, {max(TaskKind) + 1}, {int(TaskState.READY)}, {lane}, 0, 0, 0)",
         )
         assert client.submit(job="work").wait(PATIENCE_S) == "SUCCESS"
         state = f"SELECT state, attempt FROM qflow.task_instance WHERE id = {unknown}"

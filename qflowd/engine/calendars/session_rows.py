@@ -114,7 +114,8 @@ class SessionRows:
         """What is to be known of a workflow (a row of `list_session_workflows`) with these schedules."""
         calendar = row.calendar
         if row.version_id != row.active_version:
-            version = tx.one("load_version", id=row.active_version)
+            if (version := tx.one("load_version", id=row.active_version)) is None:
+                raise Unreadable(f"version {row.active_version} is gone")
             calendar = stored.read(version.document, version.workflow).calendar
         if not calendar:
             return Stand(row.active_version, "")

@@ -25,7 +25,10 @@ NEVER = {
         for state in (TaskState.RESERVED, TaskState.RUNNING)
     },
     (TaskKind.COMPENSATION, TaskState.HELD): "an instance that is being compensated is not paused",
-    **{(TaskKind.WAIT, state): "nothing makes such rows" for state in list(TaskState)[:5]},
+    **{
+        (TaskKind.WAIT, state): "no daemon claims it, and nothing runs"
+        for state in (TaskState.RESERVED, TaskState.RUNNING)
+    },
 }
 
 
@@ -104,6 +107,12 @@ def undoing(lab: Lab) -> int:
     lab.run({"c": FAILED})
     lab.compensate.tick()
     return number
+
+
+def waiting(lab: Lab) -> int:
+    """Its only task waits for a signal."""
+    lab.define("waits", {"a": {"wait_for": {"signal": "loaded"}}})
+    return lab.start("waits")
 
 
 def nesting(lab: Lab, after: list[str] | None = None) -> int:

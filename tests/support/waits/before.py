@@ -6,7 +6,7 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Rearmed
 from qflowd.model.states import TaskKind, TaskState
 from tests.support.lab import FAILED, Lab
-from tests.support.waits.base import AT, LATER, chain, mapped, nesting, single, undoing, way
+from tests.support.waits.base import AT, LATER, chain, mapped, nesting, single, undoing, waiting, way
 
 
 @way(TaskKind.TASK, TaskState.PENDING, task="waits for tasks before it: a")
@@ -118,6 +118,13 @@ def an_item_that_is_retried_after_others_of_its_map(lab: Lab) -> int:
 @way(TaskKind.CHILD, TaskState.PENDING, task="waits for tasks before it: a")
 def a_child_after_a_task(lab: Lab) -> int:
     return nesting(lab, ["a"])
+
+
+@way(TaskKind.WAIT, TaskState.PENDING, task="waits for signal loaded since *")
+def a_wait_for_a_signal(lab: Lab) -> int:
+    number = waiting(lab)
+    lab.waits.tick()
+    return number
 
 
 CHILD = "waits for instance * of workflow load_market, which is RUNNING"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qflowd.model.states import TaskKind, TaskState
 from tests.support.lab import Lab
-from tests.support.waits.base import alive, lost, mapped, nesting, single, undoing, way
+from tests.support.waits.base import alive, lost, mapped, nesting, single, undoing, waiting, way
 
 
 @way(TaskKind.TASK, TaskState.READY, task="no daemon is running", instance="no daemon is running")
@@ -125,3 +125,12 @@ STARTS = "workflow load_market is about to be started"
 def a_child_that_a_daemon_has_still_to_start(lab: Lab) -> int:
     alive(lab, "work")
     return nesting(lab)
+
+
+BEGINS = "is about to wait"
+
+
+@way(TaskKind.WAIT, TaskState.READY, task=BEGINS, instance=BEGINS)
+def a_wait_that_a_daemon_has_still_to_begin(lab: Lab) -> int:
+    alive(lab, "work")
+    return waiting(lab)

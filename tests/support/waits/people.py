@@ -8,7 +8,7 @@ from qflowd.model.instants import FOREVER
 from qflowd.model.states import Reason, TaskKind, TaskState
 from qflowd.model.workflow import Job
 from tests.support.lab import FAILED, Lab
-from tests.support.waits.base import NOBODY, alive, chain, lost, mapped, nesting, single, undoing, way
+from tests.support.waits.base import NOBODY, alive, chain, lost, mapped, nesting, single, undoing, waiting, way
 
 
 @way(
@@ -98,6 +98,14 @@ def for_the_sweep_after_its_instance_was_resumed(lab: Lab) -> int:
 @way(TaskKind.CHILD, TaskState.HELD, task="the instance is paused", instance="paused since *")
 def a_child_for_the_instance_to_be_resumed(lab: Lab) -> int:
     number = nesting(lab)
+    lab.command("pause", number)
+    lab.sweep_all()
+    return number
+
+
+@way(TaskKind.WAIT, TaskState.HELD, task="the instance is paused", instance="paused since *")
+def a_wait_for_the_instance_to_be_resumed(lab: Lab) -> int:
+    number = waiting(lab)
     lab.command("pause", number)
     lab.sweep_all()
     return number
