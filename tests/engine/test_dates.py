@@ -228,6 +228,20 @@ def test_several_schedules_of_a_workflow_fire_for_one_date(lab):
     assert f"has instance {fires[0]} for" in refusal(lab, lab.start("bars", business_date=FRIDAY))
 
 
+def test_whoever_takes_a_date_over_and_is_skipped_gives_it_back(lab):
+    fire(lab, time(12), {"at": "close+30m", "calendar": "XSHG"})
+    failed = lab.start("bars", business_date=FRIDAY)
+    lab.run({"a": FAILED})
+    lab.workflow(
+        "bars", ONE, schedule={"at": "close+30m", "calendar": "XSHG"}, concurrency="singleton(skip)", title="alone"
+    )
+    lab.start("bars", business_date="2026-11-19")
+    fire(lab, time(15, 30))
+    [(fired,)] = lab.sql("SELECT instance_id FROM qflow.schedule_fire")
+    assert answer(lab, fired)[1].startswith("skipped: ")
+    assert (FRIDAY, failed) in holder(lab)
+
+
 def test_of_two_daemons_at_once_one_lets_a_date_in(lab):
     lab.workflow("bars", ONE)
     numbers = [lab.submit("bars", business_date=f"2026-11-{day:02}") for day in range(2, 22) for _ in range(2)]

@@ -5,7 +5,7 @@ Who is refused because of that, and who is not, is in docs/decisions/0056-a-date
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from qflowd.engine.plans.expand import Admission
@@ -23,20 +23,19 @@ DatedKey = tuple[int, str]  # a workflow's definition and a date, YYYY-MM-DD
 
 @dataclass(slots=True)
 class DatesTaken:
-    """What was decided, by the submission's id: who is refused, and who is left for the next batch, when more is known."""
+    """What was decided, by the submission's id: who is refused, or has a date that another instance has left to it.
 
-    refused: dict[int, Refused] = field(default_factory=dict)
+    `postponed`: who is left for the next batch, when more is known.
+    """
+
+    decided: dict[int, Admission | Refused] = field(default_factory=dict)
     postponed: set[int] = field(default_factory=set)
 
 
 def take_dates(tx: Tx, admissions: Sequence[Admission]) -> DatesTaken:
     """Have these hold their business dates, where no other instance does. No statement is run where none has a date."""
     taken = DatesTaken()
-    asking: dict[DatedKey, list[Admission]] = {}
-    for admission in admissions:
-        if (key := _key(admission)) is not None:
-            asking.setdefault(key, []).append(admission)
-    if not asking:
+    if not (asking := _asking(admissions)):
         return taken
     rows = [(*key, asking[key][0].request.id) for key in sorted(asking)]
     tx.run("take_dates", rows=rows)
@@ -45,12 +44,14 @@ def take_dates(tx: Tx, admissions: Sequence[Admission]) -> DatesTaken:
         heir = _heir(asking[key], holder)
         if heir is not None and not _takes(tx, key, heir, holder):  # another daemon was faster
             heir, holder = None, tx.one("find_date_holder", definition_id=key[0], business_date=key[1])
+        elif heir is not None and holder.state is not None and holder.instance_id != heir.request.id:
+            taken.decided[heir.request.id] = replace(heir, date_from=int(holder.instance_id))
         for admission in asking[key]:
             if heir is not None or holder is None:
                 if admission is not heir and _is_judged(admission):
                     taken.postponed.add(admission.request.id)
             elif _keeps_out(admission, holder):
-                taken.refused[admission.request.id] = _why_refused(admission, holder)
+                taken.decided[admission.request.id] = _why_refused(admission, holder)
     return taken
 
 
@@ -95,7 +96,11 @@ def give_back(tx: Tx, admission: Admission) -> None:
     """One that is not let in after all leaves its key and its date to others."""
     if admission.request.idempotency_key:
         tx.run("delete_run_key", **_run_key(admission.request), instance_id=admission.request.id)
-    if (key := _key(admission)) is not None:
+    if (key := _key(admission)) is None:
+        return
+    if admission.date_from is not None:  # whoever has left it has it again
+        tx.run("take_over_dates", rows=[(*key, admission.date_from, admission.request.id)])
+    else:
         tx.run("free_date", definition_id=key[0], business_date=key[1], instance_id=admission.request.id)
 
 
@@ -110,6 +115,15 @@ def _is_judged(admission: Admission) -> bool:
     if request.allow_duplicates or admission.plan.workflow.allow_duplicates or request.trigger_type == CHILD_TRIGGER:
         return False
     return admission.schedule is None or admission.is_by_session
+
+
+def _asking(admissions: Sequence[Admission]) -> dict[DatedKey, list[Admission]]:
+    """Those that have a business date, by it."""
+    asking: dict[DatedKey, list[Admission]] = {}
+    for admission in admissions:
+        if (key := _key(admission)) is not None:
+            asking.setdefault(key, []).append(admission)
+    return asking
 
 
 def _heir(asking: Sequence[Admission], holder: Any) -> Admission | None:

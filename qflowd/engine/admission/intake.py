@@ -143,7 +143,7 @@ class Intake:
         if missing := frozenset(lane for each in admissions for lane in each.lanes if not self.lanes.has(lane)):
             return Admitted(missing_lanes=missing)
         number, dates = len(decisions), take_dates(tx, admissions)
-        decisions = known.decide(tx, decisions, dates.refused, dates.postponed)
+        decisions = known.decide(tx, decisions, dates.decided, dates.postponed)
         turns = take_turns(tx, _admissions(decisions))
         decisions = known.decide(tx, decisions, turns.decided)
         admissions = _admissions(decisions)

@@ -55,6 +55,7 @@ class Admission:
     schedule: str | None = None
     fire_at: datetime | None = None
     is_by_session: bool = False  # the schedule fires once a session
+    date_from: int | None = None  # the instance that has left it its business date
     concurrency_key: str | None = None
     is_queued: bool = False
     limits: Limits | None = None  # that all its tasks take a slot of: its tenant's
