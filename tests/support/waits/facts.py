@@ -1,0 +1,26 @@
+"""Tasks that wait for a fact, or are about to."""
+
+from __future__ import annotations
+
+from qflowd.model.states import TaskKind, TaskState
+from tests.support.lab import Lab
+from tests.support.waits.base import alive, way
+
+
+@way(TaskKind.WAIT, TaskState.READY, task="is about to wait", instance="is about to wait")
+def for_its_turn_to_wait(lab: Lab) -> int:
+    alive(lab, "work")
+    lab.define("facts", {"a": {"wait_for": {"signal": "bars.ready"}}})
+    return lab.start("facts")
+
+
+@way(
+    TaskKind.WAIT,
+    TaskState.PENDING,
+    task="waits for signal bars.ready since *",
+    instance="waits for signal bars.ready since *",
+)
+def for_a_signal(lab: Lab) -> int:
+    number = for_its_turn_to_wait(lab)
+    lab.waits.tick()
+    return number
