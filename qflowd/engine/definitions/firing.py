@@ -1,4 +1,4 @@
-"""Firing: schedules that are due together are fired together, some hundred in a transaction.
+"""Firing: schedules that are due together are fired together, in one transaction.
 
 It locks their rows, asks what each has to fire, and writes that. What another daemon has locked is left to it.
 """

@@ -16,7 +16,7 @@ from qflowd.store.tx import DataRefused, Store, Tx
 
 log = logging.getLogger("qflowd")
 BATCH: Final = 1000  # schedules in a round
-AT_ONCE: Final = 250  # in a transaction
+AT_ONCE: Final = 1000  # in a transaction: what is admitted meanwhile takes the time of the rest
 IDLE_S: Final = 10.0  # versions with other schedules are published by programs that wake nobody
 AFTER_FAULT_S: Final = 1.0
 
