@@ -75,6 +75,7 @@ def things(api: ApiServer) -> Mapping[str, Mapping[str, Any]]:
     stand_in.admit(number, tasks=("READY", "FAILED"))
     stand_in.fail(number, "Boom: it broke", ordinal=1)
     stand_in.workflow("daily", '{"workflow": "daily", "tasks": {"one": {"job": "hello"}}}', cron="0 5 * * *")
+    backfill = stand_in.backfill()
     stand_in.close()
     assert api.post("/tenants", {"name": "desk"}).status == 201
     workflow = {"id": "daily", "version": "1", "node": "one", "name": "cron", "dagId": "daily", "versionId": "1"}
@@ -86,6 +87,7 @@ def things(api: ApiServer) -> Mapping[str, Mapping[str, Any]]:
         "tasks": {"id": task_id(number, 1)},
         "task-instance": {"instanceId": task_id(number, 1)},
         "jobs": {"name": "hello"},
+        "backfills": {"id": backfill},
     }
 
 

@@ -49,6 +49,10 @@ BODIES: Mapping[str, Any] = {
     "rerun_instance": {"from": "hello"},
     "create_node": {"key": "x", "job": "hello"},
     "create_edge": {"from": "hello", "to": "x"},
+    "create_backfill": {"workflow": "greet", "from": "2026-11-02", "to": "2026-11-03"},
+    "create_signal": {"name": "bars.ready"},
+    "set_calendar_day": {"day": "2026-11-20", "kind": "closed", "reason": "a typhoon"},
+    "import_calendar": {"csv": "2026-11-20\n", "timezone": "Asia/Shanghai"},
 }
 DOCUMENT = {"workflow": "greet", "tasks": {"a": {"job": "hello"}}}
 TYPE = {"type": "hellos", "job": "hello"}
@@ -91,6 +95,8 @@ def things(house: House) -> Mapping[str, Any]:
     house.api.post("/tenants", {"name": "desk_a"})
     draft = house.api.post("/workflows/greet/versions", {"copy_of": "active"}).data["version"]
     batch = house.api.post("/batches?wait=30", {"action": "retry", "where": {"workflow": "greet"}}).data["id"]
+    days = {"from": "2026-11-02", "to": "2026-11-03"}
+    backfill = house.api.post("/backfills?wait=30", {"workflow": "greet", **days}).data["result"]["backfill"]
     service = house.api.post("/principals", {"name": "service", "role": "read", "kind": "service"}).data["id"]
     return {
         "workflows": {"id": "greet", "version": draft, "node": "hello", "edge": "hello:x", "name": "cron"},
@@ -106,6 +112,8 @@ def things(house: House) -> Mapping[str, Any]:
         "tenants": {"id": "desk_a"},
         "tokens": {"id": "none"},
         "sessions": {"id": 99},
+        "backfills": {"id": backfill},
+        "calendars": {"name": "XSHG", "day": "2026-11-20"},
     }
 
 

@@ -160,6 +160,18 @@ class StandIn:
             row = {"cron": cron, "timezone": "UTC", "catchup": "none", "catchup_limit": 0, "enabled": 1}
             self.sql(self.insert("schedule", definition_id=number, name="cron", next_fire_at="NOW", **row))
 
+    def backfill(self) -> int:
+        """The id of a backfill of two days, of the newest workflow."""
+        about = dict.fromkeys(("calendar", "day_window"), "") | {"params": "{}", "timezone": "UTC", "tenant": "default"}
+        about |= {"first_date": "2026-11-02", "last_date": "2026-11-03", "created_at": "NOW", "updated_at": "NOW"}
+        counts = dict.fromkeys(("only_missing", "newest_first", "priority", "state", "run_s"), 0) | {"max_active": 4}
+        definition_id = self.sql("SELECT MAX(id) FROM qflow.workflow_definition")[0][0]
+        self.sql(self.insert("backfill", definition_id=definition_id, **about, **counts))
+        number = int(self.sql("SELECT MAX(id) FROM qflow.backfill")[0][0])
+        for place, day in enumerate((about["first_date"], about["last_date"]), start=1):
+            self.sql(self.insert("backfill_date", backfill_id=number, place=place, business_date=day, state=0))
+        return number
+
 
 def stand_in_of(kind: str, get_server: GetServer) -> Iterator[StandIn]:
     """A fresh store with its stand-in."""

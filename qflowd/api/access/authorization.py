@@ -294,6 +294,12 @@ def refuse_action(call: Call, action: str) -> None:
     call.refuse_below(role, f"action {action}" + (", which is about all tenants," if is_shared else ""))
 
 
+def refuse_signal(call: Call) -> None:
+    """Raises: ApiFault 40302 if the caller has lists: whose tasks wait for a signal cannot be told."""
+    if call.caller.has_lists:
+        raise ApiFault(40302, f"{call.caller.principal} has lists of what to run, and anybody's tasks wait for signals")
+
+
 def refuse_limit(call: Call, name: str) -> None:
     """Raises: ApiFault 40301 if a quota of a tenant makes this limit, and the caller is not of the system."""
     if name.startswith(OF_TENANTS):

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from typing import Any, Final
 
+from qflowd.api.access.authorization import refuse_signal
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.inbox.inboxes import send_signal
@@ -53,9 +54,10 @@ class SignalQuery(PageQuery):
     name: str = ""
 
 
-@route("POST", "/signals", Role.SUBMIT, largest_body=LARGEST, does="signal")
+@route("POST", "/signals", Role.SUBMIT, errors=(40302,), largest_body=LARGEST, does="signal")
 def create_signal(call: Call, body: SignalBody) -> SignalNumber:
     """Tell all that wait for it, now or later, that something is so."""
+    refuse_signal(call)
     row = requests.signal(body.name, body.payload, body.business_date, body.expires_at, call.tenant)
     return SignalNumber(signal_id=send_signal(call, row))
 
