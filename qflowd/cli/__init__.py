@@ -8,8 +8,6 @@ import click
 
 from qflowd import __version__
 from qflowd.cli.commands import HELP, NEED_DATABASE, LazyGroup
-from qflowd.define.known_calendars import TenantToo, knowing
-from qflowd.model.errors import QflowdError
 
 if TYPE_CHECKING:
     from qflowd.calendars.calendar_book import Calendars
@@ -55,7 +53,11 @@ SETTINGS: Final[Mapping[str, Any]] = {
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def app(*, url: str | None, **_options: str | None) -> None:
     """Everything is done by the commands; `session` reads these options from the context."""
-    name = click.get_current_context().invoked_subcommand
+    from qflowd.define.known_calendars import TenantToo, knowing  # help needs none
+
+    context = click.get_current_context()
+    context.with_resource(knowing(TenantToo(_calendars_of_tenant)))
+    name = context.invoked_subcommand
     if url and name in NEED_DATABASE:
         raise click.UsageError(
             f"`qflowd {name}` works on the database itself, not over HTTP: leave out --url (QFLOWD_URL), and name the database "
@@ -66,8 +68,7 @@ def app(*, url: str | None, **_options: str | None) -> None:
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Errors become a line on stderr."""
     try:
-        with knowing(TenantToo(_calendars_of_tenant)):
-            code = app.main(args, prog_name="qflowd", standalone_mode=False)
+        code = app.main(args, prog_name="qflowd", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.Abort:
         return 130
@@ -84,6 +85,7 @@ def _calendars_of_tenant() -> "Calendars":
     """Those that a document may name beside what ships. Without a database or API it is as if there were none."""
     from qflowd.calendars.calendar_book import BUNDLED
     from qflowd.cli.calendar_changes import known_calendars
+    from qflowd.model.errors import QflowdError
 
     try:
         return known_calendars()
