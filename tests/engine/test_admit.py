@@ -25,6 +25,24 @@ def test_a_refused_submission_holds_no_idempotency_key(lab):
     assert lab.sql("SELECT id FROM qflow.workflow_instance") == [(second,)]
 
 
+def test_a_submission_that_is_refused_once_its_lanes_are_there_holds_no_key(lab, monkeypatch):
+    lab.workflow("later", {"a": []})
+    make, calls = lab.lanes.ensure, []
+
+    def ensure(keys):
+        make(keys)
+        calls.append(keys)
+        lab.sql("UPDATE qflow.workflow_definition SET enabled = 0")
+
+    monkeypatch.setattr(lab.lanes, "ensure", ensure)
+    lab.start("later", idempotency_key="k")
+    assert len(calls) == 1
+    assert lab.sql("SELECT instance_id FROM qflow.run_key") == []
+    lab.sql("UPDATE qflow.workflow_definition SET enabled = 1")
+    second = lab.start("later", idempotency_key="k")
+    assert submissions(lab) == [("REJECTED", None), ("ACCEPTED", second)]
+
+
 def test_a_key_twice_in_one_batch_is_one_instance(lab):
     first, second = (lab.submit(job="work", idempotency_key="k") for _ in range(2))
     lab.admit.tick()

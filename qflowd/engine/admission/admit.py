@@ -7,7 +7,7 @@ way, see `express.py`.
 import logging
 from typing import ClassVar
 
-from qflowd.engine.admission.intake import ALL, BATCH, Admitted, Intake, answer
+from qflowd.engine.admission.intake import ALL, BATCH, Admitted, Intake, MissingLanes, answer
 from qflowd.engine.admission.stray_ids import StrayIds
 from qflowd.engine.concurrency.overlap import Skipped
 from qflowd.engine.plans.instances import BACKFILL_TRIGGER, CHILD_TRIGGER
@@ -43,12 +43,13 @@ class Admitter:
         return 0 if has_more else min(IDLE_S, self._stray_ids.tick())
 
     def _admit(self, ids: tuple[int, int]) -> Admitted:
-        while True:
-            batch = self._store.transact(lambda tx: self._intake.take(tx, ids), name="admit_batch")
-            if not batch.missing_lanes:
-                break
-            # Lanes are made outside the batch, so that two daemons never wait for each other's; then the batch comes again.
-            self._intake.lanes.ensure(batch.missing_lanes)
+        batch: Admitted | None = None
+        while batch is None:
+            try:
+                batch = self._store.transact(lambda tx: self._intake.take(tx, ids), name="admit_batch")
+            except MissingLanes as missing:
+                # Made outside the batch, so that two daemons never wait for each other's; then the batch comes again.
+                self._intake.lanes.ensure(missing.lanes)
         if batch.has_strays:
             self._stray_ids.note()
         if batch.taken:

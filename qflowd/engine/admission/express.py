@@ -84,7 +84,7 @@ class Express:
             return ()
         [batch] = taken
         publish(self._store, self._topics, batch)
-        if batch.has_more or batch.has_strays or batch.missing_lanes:
+        if batch.has_more or batch.has_strays:
             self._topics.publish("backlog")
         return shipments
 

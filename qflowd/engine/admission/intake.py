@@ -49,7 +49,7 @@ Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that 
 
 
 class Admitted(NamedTuple):
-    """What became of one batch of submissions. `missing_lanes`: nothing was taken, these must be made first, outside."""
+    """What became of one batch of submissions."""
 
     taken: int = 0
     has_more: bool = False  # rows are left that could be taken now
@@ -59,7 +59,6 @@ class Admitted(NamedTuple):
     has_replaced: bool = False  # something that runs is to be terminated, by a command
     admissions: Sequence[Admission] = ()
     rejected: Sequence[tuple[Any, ...]] = ()  # id, what was asked for, trigger type, why not
-    missing_lanes: frozenset[LaneKey] = frozenset()
 
 
 class Known(NamedTuple):
@@ -92,6 +91,14 @@ class Known(NamedTuple):
         return decided
 
 
+class MissingLanes(QflowdError):
+    """Tasks of a batch belong to lanes that have not been made yet, or not here."""
+
+    def __init__(self, lanes: Collection[LaneKey]) -> None:
+        super().__init__(f"{len(lanes)} lanes must be made first")
+        self.lanes = lanes
+
+
 class TooManyTasks(QflowdError):
     """A submission has more tasks than this transaction has time for."""
 
@@ -118,7 +125,7 @@ class Intake:
         `most`: tasks, MOST_TASKS if none is given; the submission that reaches it is the last that is taken.
         `begin`: asked to insert what may begin now. It must insert all of it, or none and answer False.
 
-        Raises: TooManyTasks for one with more tasks than `largest_plan`; roll back then.
+        Raises: TooManyTasks for one with more tasks than `largest_plan`; MissingLanes. Roll back then.
         """
         rows = tx.run("take_submissions", batch=BATCH, first=ids[0], last=ids[1])
         if not rows:
@@ -141,7 +148,7 @@ class Intake:
             return Admitted()
         admissions = _admissions(decisions)
         if missing := frozenset(lane for each in admissions for lane in each.lanes if not self.lanes.has(lane)):
-            return Admitted(missing_lanes=missing)
+            raise MissingLanes(missing)
         number, dates = len(decisions), take_dates(tx, admissions)
         decisions = known.decide(tx, decisions, dates.decided, dates.postponed)
         turns = take_turns(tx, _admissions(decisions))
