@@ -182,6 +182,7 @@ GIVEN: Mapping[int, Give] = {
     40905: with_other_content,
     40906: lambda house, _: house.api.put("/workflows/greet", {"title": "x"}, if_match="*"),
     40907: of_other_set,
+    40908: lambda house, _: twice(house, "/workflows/greet/start?wait=30", {"business_date": "2026-11-20"}),
     41201: lambda house, _: house.api.put("/limits/vendor:x", {"slots": 2}, if_match='"x"'),
     41301: lambda house, _: sent(house, "Content-Length: 99000000"),
     41501: lambda house, _: house.api.request("POST", "/submissions", b"{}", {"Content-Type": "text/plain"}),
