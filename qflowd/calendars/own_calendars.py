@@ -1,6 +1,5 @@
 """Own calendars: documents as the files of calendars are, or of days in CSV, or combinations of other calendars."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
@@ -86,6 +85,8 @@ def of_csv(text: str, name: str, timezone: str, *, title: str = "", first: str =
 
     Raises: InvalidRequest with the number of the first line that is wrong.
     """
+    import csv  # seldom needed
+
     _check_name(name)
     sessions: dict[date, str] = {}
     for number, row in enumerate(csv.reader(text.lstrip("\ufeff").splitlines()), 1):
