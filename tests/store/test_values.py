@@ -125,11 +125,12 @@ def test_a_row_set_of_nothing_finds_nothing(shared):
 def test_inboxes_and_views_show_instants_as_the_contract_says(sqlite_only):
     store = sqlite_only
     pattern = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-    names = "tenant workflow version job name params overrides business_date priority hold idempotency_key trigger_type submitted_by"
+    names = "tenant workflow version job name params overrides business_date priority hold allow_duplicates idempotency_key trigger_type submitted_by"
     row: dict[str, Any] = dict.fromkeys(names.split()) | {
         "tenant": "default",
         "priority": 0,
         "hold": 0,
+        "allow_duplicates": 0,
         "trigger_type": "sql",
     }
     number = store.transact(lambda tx: tx.one("insert_submission", run_at=NOW, **row)).id
