@@ -29,7 +29,7 @@ demo-ui: $(READY) web ## the dashboard with three weeks of runs to look at
 
 test: ## check, then all tests on SQLite, PostgreSQL and MariaDB
 	@$(MAKE) -j2 --output-sync=target check web $(COMPILED)
-	@$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-long: $(READY) web ## what takes minutes: other versions of the servers, the dashboard on each database, budgets
 	@$(PY) -m pytest -m long $(PYTEST_ARGS)
