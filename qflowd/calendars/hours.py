@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 DAY: Final = timedelta(days=1)
+MOST_PARTS: Final = 5  # of what people write; files of calendars are bounded by what exchanges do
 
 Part = tuple[timedelta, timedelta]  # from and to, since midnight; beyond `DAY` on the next day
 Parts = tuple[Part, ...]
@@ -29,6 +30,14 @@ def parse_hours(text: str) -> Parts:
     if parts and parts[-1][1] - DAY > parts[0][0]:
         raise ValueError(f"{text!r}: the last part runs into the first of the next day")
     return tuple(parts)
+
+
+def parse_some_hours(text: str, like: str) -> Parts:
+    """As `parse_hours`: 1 to `MOST_PARTS` parts. `like`: what they are, and an example, for the error."""
+    parts = parse_hours(text)
+    if not 1 <= len(parts) <= MOST_PARTS:
+        raise ValueError(f"takes 1 to {MOST_PARTS} {like}")
+    return parts
 
 
 def format_hours(parts: Parts) -> str:

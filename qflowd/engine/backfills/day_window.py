@@ -1,22 +1,16 @@
 """The times of day at which a backfill submits, such as `22:00-06:00` in a zone."""
 
 from datetime import UTC, datetime
-from typing import Final
 
-from qflowd.calendars.hours import DAY, clock_of, format_hours, parse_hours, part_around
+from qflowd.calendars.hours import DAY, clock_of, format_hours, parse_hours, parse_some_hours, part_around
 from qflowd.define.readers import text
 from qflowd.model.workflow import Json
 from qflowd.model.zones import zone
 
-MOST_PARTS: Final = 5
-
 
 def read_window(value: Json) -> str:
     """A window as it is stored. Raises: ValueError with what to write."""
-    parts = parse_hours(text(value))
-    if not 1 <= len(parts) <= MOST_PARTS:
-        raise ValueError(f"takes 1 to {MOST_PARTS} times of day, such as 22:00-06:00")
-    return format_hours(parts)
+    return format_hours(parse_some_hours(text(value), "times of day, such as 22:00-06:00"))
 
 
 def opens_at(window: str, timezone: str, now: datetime) -> datetime | None:

@@ -1,11 +1,11 @@
 """Overrides: what people say of single days of a calendar. Schedules are planned anew in the transaction that says it."""
 
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from qflowd.calendars.combined import parts_of
 from qflowd.calendars.day_overrides import KINDS, DayOverride, OverrideKind, check_override, closing_at
-from qflowd.calendars.hours import format_hours, parse_hours
+from qflowd.calendars.hours import format_hours, parse_some_hours
 from qflowd.define.fields import Fields
 from qflowd.define.readers import text
 from qflowd.engine.calendars.calendar_changes import TOPICS, lock_calendars, plan_anew, refused
@@ -26,8 +26,6 @@ from qflowd.model.instants import parse_date
 from qflowd.model.refusals import Refusal
 from qflowd.model.workflow import Json
 from qflowd.store.tx import Tx
-
-MOST_PARTS: Final = 5  # of a day's hours
 
 
 class NamedDay(NamedTuple):
@@ -153,7 +151,4 @@ def _kind(value: Json) -> OverrideKind:
 
 
 def _hours(value: Json) -> str:
-    parts = parse_hours(text(value))
-    if not 1 <= len(parts) <= MOST_PARTS:
-        raise ValueError(f"takes 1 to {MOST_PARTS} parts, such as 09:30-11:30 13:00-15:00")
-    return format_hours(parts)
+    return format_hours(parse_some_hours(text(value), "parts, such as 09:30-11:30 13:00-15:00"))

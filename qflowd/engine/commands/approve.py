@@ -24,8 +24,6 @@ from qflowd.model.states import Intent, WaitState
 from qflowd.store.tx import Tx
 
 DONE: Final = {APPROVED: "approved", REJECTED: "rejected"}
-
-
 NOT_POSSIBLE: Final = "instance {id} is {state}, and {what} for an approval{others}"
 
 
