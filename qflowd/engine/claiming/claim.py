@@ -140,6 +140,7 @@ class Claimer:
                 if not (rows := taken.rows):
                     self._was_passed_over = True
                     continue
+                lane.met([row.solo for row in rows])
                 gate.take(lane, min(chunks, len(rows)))
                 claims.append(Claim(lane, rows, chunks))
                 if len(rows) == batch_of(wanted):

@@ -1,5 +1,6 @@
 """What a daemon has learnt about its lanes: how long their tasks take, so that short ones travel in hundreds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -55,7 +56,7 @@ class Lane:
     code_id: int | None  # None: rows of it run no code
     pace: Pace = field(default_factory=Pace)
     of_siblings: Pace | None = None  # of all lanes that differ from it in their limits alone
-    has_solo: bool = False  # the last claim met rows that run alone: no use to take hundreds, most would go back
+    solo_within: int = 0  # among so many of the next rows are some that run alone
     after: tuple[int, int] = START  # priority and id of the last row claimed, where the next claim continues
     shut_until: float = 0.0  # CLOCK_BOOTTIME; see the gate
     has_breaker: bool = False  # a limit of it has one: how its attempts end is told
@@ -85,6 +86,19 @@ class Lane:
     def is_short(self) -> bool:
         pace = self.known_pace
         return pace.is_known and pace.mean_s < SHORT_S
+
+    @property
+    def has_solo(self) -> bool:
+        """Are some of the next rows to run alone? Then it is no use to take hundreds: most would go back."""
+        return self.solo_within > 0
+
+    def met(self, solos: Sequence[int]) -> None:
+        """The next rows were claimed; of each in turn, does it run alone?
+
+        Most of them go back, those before it too, and are claimed again before others.
+        """
+        last = max((place for place, solo in enumerate(solos, 1) if solo), default=0) if any(solos) else 0
+        self.solo_within = max(last, self.solo_within - len(solos))
 
     @property
     def chunk_size(self) -> int:

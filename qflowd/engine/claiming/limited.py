@@ -164,6 +164,7 @@ class LimitedClaimer:
             has_end |= not more
             if len(more) >= MANY:
                 lane.after = place_of(more[-1])
+        lane.met([row.solo for row in rows])
         if len(rows) >= wanted:
             self._claimer.keep(head if lane.after == START else head._replace(priority=lane.after[0]))
         return rows, gave_up

@@ -38,8 +38,6 @@ def take(tx: Tx, head: Head, lane: Lane, wanted: int, owner: int, *, is_start: b
         if taken and head.may_be_paused:
             rows = hold_paused(tx, head, taken)
         if rows or not taken:
-            if rows:
-                lane.has_solo = any(row.solo for row in rows)
             return Taken(rows, len(taken) < batch_of(wanted), bool(taken) and head.may_be_paused)
     return Taken([], has_end=False, met_paused=True, gave_up=True)
 
