@@ -1,6 +1,7 @@
 """Faults and warnings of the files in workflow folders: each by itself, and as far as it names what others define."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -170,24 +171,35 @@ class _Check:
         return made, {str(path[1]) for path, _ in key_faults}
 
     def _check_children(self, document: Document) -> None:
-        """The workflows that its tasks start exist, and take the params that they are given."""
+        """The workflows that its tasks start or wait for exist, and take the params that they are given."""
         here = {str(each.data.get("workflow")): each for each in self._documents.values()}
         for key, child in _named(document, "workflow").items():
             if (names := self._all) is None:
                 return
-            path = ("tasks", key, "workflow")
-            if names.workflows.get(child):
-                back = f"`qflowd workflows unarchive {child}` brings it back"
-                self._fault(document, path, f"workflow {child!r} is archived; {back}")
-            elif child in here or child in names.workflows:
+            if self._is_there(document, ("tasks", key, "workflow"), child, here.keys(), names):
                 workflow = self._workflows.get(child) if child in here else names.workflow(child)
                 if workflow is not None:
                     self._check_params(document, key, workflow)
-            else:
-                there = {name for name, is_archived in names.workflows.items() if not is_archived}
-                near = did_you_mean(child, (there | here.keys()) - {document.data.get("workflow")})
-                is_known = names.knows_workflows or len(here) > 1
-                self._unknown(document, path, f"there is no workflow {child!r}{near}", names, is_known=is_known)
+        for key, awaited in _awaited(document).items():
+            if (names := self._all) is None:
+                return
+            self._is_there(document, ("tasks", key, "wait_for", "workflow"), awaited, here.keys(), names)
+
+    def _is_there(
+        self, document: Document, path: KeyPath, name: str, here: AbstractSet[str], names: KnownNames
+    ) -> bool:
+        """Is there a workflow of this name, in the files (`here`) or the database? If not, note that."""
+        if names.workflows.get(name):
+            back = f"`qflowd workflows unarchive {name}` brings it back"
+            self._fault(document, path, f"workflow {name!r} is archived; {back}")
+            return False
+        if name in here or name in names.workflows:
+            return True
+        there = {each for each, is_archived in names.workflows.items() if not is_archived}
+        near = did_you_mean(name, (there | here) - {document.data.get("workflow")})
+        is_known = names.knows_workflows or len(here) > 1
+        self._unknown(document, path, f"there is no workflow {name!r}{near}", names, is_known=is_known)
+        return False
 
     def _check_params(self, document: Document, key: str, child: Workflow) -> None:
         given, declared = document.data["tasks"][key].get("params"), document.data.get("params")
@@ -228,3 +240,12 @@ def _cycles(files: Iterable[Document]) -> Iterator[Fault]:
             task = next(task for task, child in children.items() if child == cycle[1])
             message = f"this workflow would start itself for ever: {' -> '.join(cycle)}"
             yield from document.faults([(("tasks", task, "workflow"), message)])
+
+
+def _awaited(document: Document) -> dict[str, str]:
+    """By task, the workflow that it waits for, where no expression names it."""
+    tasks: Any = document.data.get("tasks")
+    nodes = tasks.items() if isinstance(tasks, dict) else ()
+    waits = {key: node.get("wait_for") for key, node in nodes if isinstance(node, dict)}
+    names = {key: wait.get("workflow") for key, wait in waits.items() if isinstance(wait, dict)}
+    return {key: name for key, name in names.items() if isinstance(name, str) and "{{" not in name}

@@ -87,6 +87,7 @@ class TaskBuilder:
         self,
         *,
         signal: str | None = None,
+        workflow: str | None = None,
         delay: str | float | None = None,
         until: str | None = None,
         approval: str | None = None,
@@ -95,9 +96,10 @@ class TaskBuilder:
         """What must be so before it may begin: one of these; without a job, it does nothing but wait.
 
         Args:
-            more: `timeout` and `on_timeout` of a signal, `deadline` and `default` of an approval, as in a file.
+            more: `business_date` of a workflow, `timeout` and `on_timeout` of that or a signal, `deadline` and `default` of
+                an approval, as in a file.
         """
-        facts = {"signal": signal, "delay": delay, "until": until, "approval": approval}
+        facts = {"signal": signal, "workflow": workflow, "delay": delay, "until": until, "approval": approval}
         return self._with(wait_for={name: value for name, value in facts.items() if value is not None} | more)
 
     def with_run_on(self, when: str) -> Self:

@@ -11,8 +11,8 @@ from qflowd.define.fields import Fields
 from qflowd.define.readers import Reader, one_of, short_text, shown, text
 from qflowd.define.settings import SETTINGS
 from qflowd.model.durations import parse_duration
-from qflowd.model.instants import EARLIEST, parse_instant
-from qflowd.model.names import fault_in_signal
+from qflowd.model.instants import EARLIEST, parse_date, parse_instant
+from qflowd.model.names import fault_in_key, fault_in_signal
 from qflowd.model.workflow import Json, Task, WaitFor
 
 LONGEST: Final = 1000  # characters of an expression, or of what is to be approved
@@ -56,8 +56,14 @@ def wait_document(wait: WaitFor | None) -> dict[str, Json]:
 
 
 def wait_words(wait: WaitFor) -> str:
-    """What it is, in a few words, as it is written: `signal bars.ready`."""
-    return next(f"{fact} {value}" for fact in FACTS if (value := getattr(wait, fact)))
+    """What it is, in a few words, as it is written: `signal bars.ready`, `workflow cn_bars for 2026-11-20`."""
+    day = f" for {wait.business_date}" if wait.business_date else ""
+    return next(f"{fact} {value}" for fact in FACTS if (value := getattr(wait, fact))) + day
+
+
+def awaited_workflow(wait: WaitFor | None) -> str:
+    """The workflow whose success is waited for, where that is known before it is rendered; "" otherwise."""
+    return "" if wait is None or "{{" in wait.workflow else wait.workflow
 
 
 def moment(value: Json, now: datetime) -> datetime:
@@ -76,6 +82,20 @@ def _signal(value: Json) -> str:
     string = _expression(value)
     if "{{" not in string and (fault := fault_in_signal(string)):
         raise ValueError(fault)
+    return string
+
+
+def _workflow(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string and (fault := fault_in_key(string, "workflow key")):
+        raise ValueError(fault)
+    return string
+
+
+def _date(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string:
+        parse_date(string)
     return string
 
 
@@ -108,12 +128,18 @@ def _expression(value: Json) -> str:
 
 FACTS: Final[Mapping[str, Reader[str]]] = {
     "signal": _signal,
+    "workflow": _workflow,
     "delay": _duration,
     "until": _instant,
     "approval": _expression,
 }
+_TIMEOUT: Final[Mapping[str, Reader[str]]] = {
+    "timeout": _moment,
+    "on_timeout": one_of("fail", "skip", "continue"),
+}
 _BESIDE: Final[Mapping[str, Mapping[str, Reader[str]]]] = {
-    "signal": {"timeout": _moment, "on_timeout": one_of("fail", "skip", "continue")},
+    "signal": _TIMEOUT,
+    "workflow": {"business_date": _date, **_TIMEOUT},
     "delay": {},
     "until": {},
     "approval": {"deadline": _moment, "default": one_of("approve", "reject")},

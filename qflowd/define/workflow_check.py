@@ -111,6 +111,8 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
     for task in workflow.tasks:
         if task.workflow and task.workflow == workflow.key:
             fields.fault("is this workflow itself: it would start itself for ever", task.key, "workflow")
+        if task.wait_for is not None and task.wait_for.workflow == workflow.key and not task.wait_for.business_date:
+            fields.fault("is this workflow itself: name another `business_date`", task.key, "wait_for", "workflow")
         inner = Fields(fields.document, (*fields.path, task.key), {}, fields.faults)
         known = _known_in(workflow, Above(parents, level, parents[task.key]))
         running = above_item_by_item(task, by_key)

@@ -112,6 +112,7 @@ class FactKind(IntEnum):
     SIGNAL = 0
     TIME = 1
     APPROVAL = 2
+    WORKFLOW = 3  # its success for a business date
 
 
 class WaitState(IntEnum):

@@ -92,13 +92,16 @@ class Tolerance(_Record, frozen=True):
 
 
 class WaitFor(_Record, frozen=True):
-    """What a task waits for before it may be claimed: one of `signal`, `delay`, `until` and `approval`. All may hold `{{ … }}`.
+    """What a task waits for before it may be claimed: `signal`, `workflow`, `delay`, `until` or `approval`.
 
-    `timeout`: of a signal, and `deadline`, of an approval: a duration or an instant. `on_timeout`: what then becomes of the
-    task; `default`: the answer that nobody gave.
+    All may hold `{{ … }}`. `business_date`: for which the workflow is to have succeeded, "" for that of the instance itself.
+    `timeout`: of a signal or a workflow, and `deadline`, of an approval: a duration or an instant. `on_timeout`: what then
+    becomes of the task; `default`: the answer that nobody gave.
     """
 
     signal: str = ""
+    workflow: str = ""
+    business_date: str = ""
     delay: str = ""
     until: str = ""
     approval: str = ""

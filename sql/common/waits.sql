@@ -5,7 +5,8 @@
 SELECT (SELECT MIN(s.id) FROM qflow.signals s WHERE s.is_open = 1) AS fact,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state = {wait.NEW}) AS fresh,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state IN ({wait.MET}, {wait.OVER})) AS woken,
-    (SELECT MIN(w.deadline_at) FROM qflow.waiter w WHERE w.state = {wait.WAITING}) AS deadline_at
+    (SELECT MIN(w.deadline_at) FROM qflow.waiter w WHERE w.state = {wait.WAITING}) AS deadline_at,
+    (SELECT MIN(w.tenant) FROM qflow.waiter w WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW}) AS workflow
 
 -- name: list_ready_waits
 -- Rows that may begin to wait now, behind a place. A cross join: SQLite begins with the lanes.
@@ -28,9 +29,9 @@ INSERT INTO qflow.waiter (task_id, fence, tenant, kind, name, business_date, sta
 SELECT r.task_id, r.fence, r.tenant, r.kind, r.name, r.business_date, r.state, r.subject, :now, r.deadline_at, r.default_answer, r.lane
 FROM {rows: task_id bigint, fence int, tenant text, kind smallint, name text, business_date date, state smallint, subject text,
     deadline_at instant, default_answer smallint, lane int} r WHERE 1 = 1
-{upsert: task_id} fence = {excluded: fence}, name = {excluded: name}, state = {excluded: state}, subject = {excluded: subject},
-    began_at = {excluded: began_at}, deadline_at = {excluded: deadline_at}, default_answer = {excluded: default_answer}, signal_id = NULL, answer = NULL,
-    answered_by = NULL, note = NULL, answered_at = NULL
+{upsert: task_id} fence = {excluded: fence}, name = {excluded: name}, business_date = {excluded: business_date}, state = {excluded: state}, subject = {excluded: subject},
+    began_at = {excluded: began_at}, deadline_at = {excluded: deadline_at}, default_answer = {excluded: default_answer}, signal_id = NULL,
+    instance_id = NULL, answer = NULL, answered_by = NULL, note = NULL, answered_at = NULL
 
 -- name: load_waiters
 SELECT w.task_id, w.lane FROM {rows: task_id bigint} r JOIN qflow.waiter w ON w.task_id = r.task_id
@@ -79,6 +80,31 @@ FROM qflow.waiter w WHERE w.state = {wait.NEW} ORDER BY w.task_id LIMIT {literal
 signal_id = CASE WHEN w.state = {wait.NEW} THEN d.signal_id ELSE w.signal_id END,
 state = CASE WHEN w.state = {wait.NEW} THEN d.state ELSE w.state END
 
+-- shared: last_success
+SELECT MAX(x.id) FROM qflow.workflow_definition d JOIN qflow.workflow_instance x {only: mysql FORCE INDEX (workflow_instance_date)}
+    ON x.business_date = w.business_date AND x.definition_id = d.id AND x.state = {instance.SUCCESS}
+    WHERE d.tenant = w.tenant AND d.workflow = w.name
+
+-- name: list_successes
+-- Dates for which a workflow has succeeded that tasks wait for; each is looked up once, however many do.
+SELECT y.tenant, y.name, y.business_date, y.instance_id
+FROM (SELECT w.tenant, w.name, w.business_date, ({last_success}) AS instance_id
+    FROM (SELECT DISTINCT w.tenant, w.name, w.business_date FROM qflow.waiter w {only: mysql FORCE INDEX (waiter_workflow)} {only: sqlite INDEXED BY waiter_workflow}
+        WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW}) w) y
+WHERE y.instance_id IS NOT NULL ORDER BY y.tenant, y.name, y.business_date LIMIT {literal: batch}
+
+-- name: list_left_waits
+-- Of those, waits that are over although nothing has met them: their tasks were skipped, terminated or started anew.
+SELECT w.task_id, w.fence FROM qflow.waiter w {only: mysql FORCE INDEX (waiter_workflow)} {only: sqlite INDEXED BY waiter_workflow}
+JOIN qflow.task_instance t ON t.id = w.task_id
+WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW} AND t.fence <> w.fence ORDER BY w.task_id LIMIT {literal: batch}
+
+-- name: meet_by_success
+-- All that wait for it, by one index range.
+UPDATE qflow.waiter {only: mysql FORCE INDEX (waiter_workflow)} SET state = {wait.MET}, instance_id = :instance_id
+WHERE kind = {fact.WORKFLOW} AND state = {wait.WAITING} AND tenant = :tenant AND name = :name
+    AND business_date = CAST(:business_date AS {date_cast})
+
 -- name: expire_waiters
 {update: qflow.waiter w, task_id bigint, fence int | w.task_id = d.task_id AND w.fence = d.fence}
 state = CASE WHEN w.state < {wait.MET} THEN {wait.OVER} ELSE w.state END
@@ -88,20 +114,22 @@ UPDATE qflow.waiter {only: mysql FORCE INDEX (waiter_deadline)} SET state = {wai
 WHERE state = {wait.WAITING} AND deadline_at <= :until_at
 
 -- name: list_woken
--- Tasks whose fact has come or whose time is over, behind a place; of the latter, the signal that is there after all.
+-- Tasks whose fact has come or whose time is over, behind a place; of the latter, the signal or the success that is there after all.
 -- `now_fence`: of the row itself, which may have been taken from the wait.
-SELECT y.*, e.payload AS late_payload FROM (
+SELECT y.*, e.payload AS late_payload, o.finished_at AS succeeded_at FROM (
     SELECT t.id, t.node, t.fence AS now_fence, t.kind, t.round, t.attempt, w.fence, w.tenant, l.job, l.limits, w.kind AS fact,
         w.state AS wait_state, w.subject, w.began_at, w.deadline_at, w.answer, w.answered_by, w.note, w.answered_at, w.signal_id, p.payload,
         CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN
             ({first_signal} AND s.is_open = 0 AND s.state = 'ACCEPTED' AND (s.lapses_at IS NULL OR s.lapses_at > :now)) END AS late_signal_id,
-        CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN ({first_signal} AND s.is_open = 1) END AS open_id
+        CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN ({first_signal} AND s.is_open = 1) END AS open_id,
+        CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.WORKFLOW} THEN ({last_success}) ELSE w.instance_id END AS success_id
     FROM qflow.waiter w
     JOIN qflow.lane l ON l.id = w.lane
     JOIN qflow.task_instance t ON t.id = w.task_id
     LEFT JOIN qflow.signals p ON p.id = w.signal_id
     WHERE w.state IN ({wait.MET}, {wait.OVER}) AND w.task_id > :after ORDER BY w.task_id LIMIT {literal: batch}) y
 LEFT JOIN qflow.signals e ON e.id = y.late_signal_id
+LEFT JOIN qflow.workflow_instance o ON o.id = y.success_id
 ORDER BY y.id
 
 -- name: wake_tasks

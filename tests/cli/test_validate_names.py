@@ -105,6 +105,27 @@ def test_the_database_is_asked_for_workflows_and_definitions(run, own_engine, wr
     ]
 
 
+def test_a_workflow_that_is_waited_for_is_looked_up_as_one_that_is_started(run, own_engine, write):
+    own_engine.workflow("daily_bars", "{}")
+    waits = "workflow: nav\ntasks:\n  bars: {wait_for: {workflow: NAME}}\n"
+    write(
+        nav=waits.replace("NAME", "daily_bars"),
+        keyed=waits.replace("nav", "keyed").replace("NAME", '"{{ business_date }}_bars"'),
+    )
+    ran = run("validate", "nav.yaml", "keyed.yaml")
+    assert (ran.code, ran.out) == (0, "2 files, no fault\n")
+    write(nav=waits.replace("NAME", "dayly_bars"))
+    assert run("validate", "nav.yaml").out == (
+        "nav.yaml:3: tasks.bars.wait_for.workflow: there is no workflow 'dayly_bars'; did you mean daily_bars?\n"
+    )
+    own_engine.sql("UPDATE qflow.workflow_definition SET archived_at = updated_at")
+    write(nav=waits.replace("NAME", "daily_bars"))
+    assert run("validate", "nav.yaml").out == (
+        "nav.yaml:3: tasks.bars.wait_for.workflow: workflow 'daily_bars' is archived; "
+        "`qflowd workflows unarchive daily_bars` brings it back\n"
+    )
+
+
 def test_a_definition_that_a_command_has_archived_stays_so_until_its_file_changes(run, own_engine, write, tmp_path):
     write(us_bars="task: us_bars\njob: fetch\n", daily=DAILY, parent=PARENT, child=CHILD)
     digest = hashlib.sha256((tmp_path / "us_bars.yaml").read_bytes()).hexdigest()

@@ -15,7 +15,7 @@ SIZE = 20_000
 ANALYZE = {
     "sqlite": "ANALYZE qflow",
     "postgres": "ANALYZE",
-    "mariadb": "ANALYZE TABLE qflow.task_instance, qflow.lane, qflow.waiter, qflow.signals",
+    "mariadb": "ANALYZE TABLE qflow.task_instance, qflow.lane, qflow.waiter, qflow.signals, qflow.workflow_instance",
 }
 VALUES = {
     "after_priority": "0",
@@ -48,20 +48,66 @@ def filled(request: pytest.FixtureRequest, get_server: Any) -> Any:
             f"SELECT {number} * 16, 0, 'default', 0, {name}, 1, '', {now}, 1 FROM "
             + NUMBERS[store.dialect.name].format(first=1, last=SIZE)
         )
+        _add_dated(store, number, now)
         if age == "fresh":
             script(ANALYZE[kind])
         yield store
 
 
+def _add_dated(store: Store, number: str, now: str) -> None:
+    """Instances of 100 workflows for a date, some of which have succeeded, and a few tasks that wait for one of them."""
+    script = store.connection().script
+    script(
+        "INSERT INTO qflow.workflow_definition (tenant, workflow, title, description, domain, type, tags, source, created_at, updated_at) "
+        f"VALUES ('default', 'bars', '', '', '', '', '', 'file', {now}, {now})"
+    )
+    script(
+        "INSERT INTO qflow.workflow_instance (id, tenant, state, open_closers, next_ordinal, priority, trigger_type, params, "
+        "created_at, updated_at, definition_id, business_date) "
+        f"SELECT {number}, 'default', 3 + {number} % 2, 0, 1, 0, 'sql', '{{}}', {now}, {now}, 1 + {number} % 100, '2026-11-20' FROM "
+        + NUMBERS[store.dialect.name].format(first=1, last=SIZE)
+    )
+    script(
+        "INSERT INTO qflow.waiter (task_id, fence, tenant, kind, name, business_date, state, subject, began_at, lane) "
+        f"SELECT {number} * 16, 0, 'default', 3, 'bars', '2026-11-20', 1, '', {now}, 1 FROM "
+        + NUMBERS[store.dialect.name].format(first=SIZE + 1, last=SIZE + 3)
+    )
+
+
 @pytest.mark.parametrize(
     "name",
-    ["find_open_waits", "list_ready_waits", "meet_waiters", "list_fresh_waiters", "list_woken", "find_open_approvals"],
+    [
+        "find_open_waits",
+        "list_ready_waits",
+        "meet_waiters",
+        "list_fresh_waiters",
+        "list_woken",
+        "find_open_approvals",
+    ],
 )
 def test_no_statement_about_waits_reads_all_that_wait(filled: Store, name: str) -> None:
     text = filled.catalog[name].text({"batch": 100})
     for param, value in (VALUES | {"now": "0" if filled.dialect.name == "sqlite" else "now()"}).items():
         text = text.replace(f"%({param})s", value).replace(f":{param}", value)
     assert not whole_reads(filled, text, "wt", ("waiter", "task_instance"))
+
+
+@pytest.mark.parametrize("name", ["list_successes", "list_left_waits", "meet_by_success"])
+def test_waits_for_workflows_have_an_index_and_instances_are_found_by_date_and_workflow(
+    filled: Store, name: str
+) -> None:
+    values = VALUES | {"name": "'bars'", "business_date": "'2026-11-20'", "instance_id": "1"}
+    text = filled.catalog[name].text({"batch": 100})
+    for param, value in values.items():
+        text = text.replace(f"%({param})s", value).replace(f":{param}", value)
+    explained = "QUERY PLAN " if filled.dialect.name == "sqlite" else ""
+    plan = "\n".join(str(tuple(row)) for row in filled.connection().script(f"EXPLAIN {explained}{text}"))
+    assert "waiter_workflow" in plan, plan
+    assert not whole_reads(filled, text, "x", ("waiter", "workflow_instance")), plan
+    if name == "list_successes":
+        assert "workflow_instance_date" in plan, plan
+        found = filled.read(lambda tx: tx.run("list_successes", batch=100))
+        assert [(row.name, str(row.business_date)) for row in found] == [("bars", "2026-11-20")]
 
 
 def test_a_claim_sees_no_row_that_waits(filled: Store) -> None:

@@ -29,6 +29,11 @@ def text(task: str) -> str:
             '{signal: "bars/{{ params.m }}", timeout: 2h, on_timeout: skip}',
             WaitFor(signal="bars/{{ params.m }}", timeout="2h", on_timeout="skip"),
         ),
+        ("{workflow: cn_bars}", WaitFor(workflow="cn_bars")),
+        (
+            '{workflow: cn_bars, business_date: "{{ params.m }}", timeout: 3h}',
+            WaitFor(workflow="cn_bars", business_date="{{ params.m }}", timeout="3h"),
+        ),
         ("{delay: 10m}", WaitFor(delay="10m")),
         ("{until: 2026-11-20T16:00:00Z}", WaitFor(until="2026-11-20T16:00:00Z")),
         (
@@ -50,10 +55,13 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
     ("task", "fault"),
     [
         ("a: {wait_for: 10m}", "wait_for: must hold keys and values, not a string"),
-        ("a: {wait_for: {}}", "wait_for: names nothing to wait for; one of signal, delay, until, approval is needed"),
+        (
+            "a: {wait_for: {}}",
+            "wait_for: names nothing to wait for; one of signal, workflow, delay, until, approval is needed",
+        ),
         (
             "a: {wait_for: {signal: x, delay: 5m}}",
-            "wait_for: names signal and delay; one of signal, delay, until, approval is needed",
+            "wait_for: names signal and delay; one of signal, workflow, delay, until, approval is needed",
         ),
         ("a: {wait_for: {signal: two words}}", "wait_for.signal: the name of a signal 'two words' contains ' '"),
         ("a: {wait_for: {delay: soon}}", "wait_for.delay: 'soon' is not a duration"),
@@ -65,6 +73,13 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
         ("a: {wait_for: {signal: x, on_timeout: wait}}", "wait_for.on_timeout: must be one of fail, skip, continue"),
         ("a: {wait_for: {signal: x, deadline: 1h}}", "wait_for.deadline: unknown key"),
         ("a: {wait_for: {approval: x, timeout: 1h}}", "wait_for.timeout: unknown key"),
+        ("a: {wait_for: {workflow: cn bars}}", "wait_for.workflow: workflow key 'cn bars' contains ' '"),
+        ("a: {wait_for: {workflow: w}}", "wait_for.workflow: is this workflow itself: name another `business_date`"),
+        (
+            "a: {wait_for: {workflow: x, business_date: monday}}",
+            "wait_for.business_date: 'monday' is not a date; write it like 2026-11-20",
+        ),
+        ("a: {wait_for: {signal: x, business_date: 2026-11-20}}", "wait_for.business_date: unknown key"),
         ('a: {wait_for: {signal: "{{ params.n }}"}}', "wait_for.signal: params has no 'n'"),
         ('a: {wait_for: {signal: "{{ b.output }}"}}', "wait_for.signal: the output of 'b' is not known here"),
         ("a: {wait_for: {delay: 5m}, retries: 3}", "tasks.a.retries: is for a task with a job; this one only waits"),

@@ -7,18 +7,16 @@ from typing import Any, Final
 
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import AttemptRow, FinalRow, Released
+from qflowd.engine.plans.instance_outputs import declared_outputs
 from qflowd.engine.plans.instances import Instances
-from qflowd.engine.plans.scope import load_outputs, scope_of
 from qflowd.model import jsontext
-from qflowd.model.errors import ExpressionFailed, InvalidExpression, QflowdError, StoreUnavailable, Unreadable
+from qflowd.model.errors import InvalidExpression, QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Intent, Reason, SagaState, TaskKind, TaskState
 from qflowd.store.clock import to_microseconds
 from qflowd.store.tx import Tx
-from qflowd.workers.wire import LARGEST_OUTPUT
 
 LONGEST_ERROR: Final = 2000
-ANY_ROUND: Final = -1  # outputs are asked of the database, not of what is remembered
 
 
 def batch_of(tx: Tx, instances: Instances, ended: list[Any]) -> Batch:
@@ -73,7 +71,7 @@ def _end(tx: Tx, instances: Instances, row: Any) -> tuple[TaskState, Reason, str
     what = f"instance {row.instance_id} of workflow {row.workflow}"
     if row.state == InstanceState.SUCCESS:
         try:
-            return TaskState.SUCCESS, Reason.NONE, _output(tx, instances, row.instance_id), None
+            return TaskState.SUCCESS, Reason.NONE, declared_outputs(tx, instances, row.instance_id), None
         except StoreUnavailable:
             raise
         except (QflowdError, ValueError) as error:
@@ -86,21 +84,3 @@ def _end(tx: Tx, instances: Instances, row: Any) -> tuple[TaskState, Reason, str
         return TaskState.FAILED, Reason.TERMINATED, None, f"{what} was terminated"
     refusal = "" if row.command_error is None else f"; its retry was rejected: {row.command_error}"
     return TaskState.FAILED, Reason(row.reason), None, f"{what} failed: {row.error}{refusal}"
-
-
-def _output(tx: Tx, instances: Instances, instance_id: int) -> str | None:
-    """The declared outputs of an instance that succeeded.
-
-    Raises: ExpressionFailed, Unreadable; ValueError if the value is not JSON.
-    """
-    instance = instances[instance_id]
-    template = instance.plan.outputs
-    if template is None:
-        return None
-    first = instance_id * ORDINALS
-    wanted = {first + instance.plan.by_key[key].ordinal for key in template.tasks}
-    outputs = load_outputs(tx, instances, [(number, ANY_ROUND) for number in sorted(wanted)], wanted)
-    text = jsontext.dump(template.render(scope_of(instance, outputs)))
-    if len(text.encode()) > LARGEST_OUTPUT:
-        raise ExpressionFailed(f"they have {len(text.encode()):,} bytes; at most {LARGEST_OUTPUT:,} are allowed")
-    return text

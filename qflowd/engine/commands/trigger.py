@@ -5,7 +5,8 @@ through: its pause is over in this instance, whoever paused it. It still needs a
 new instance that runs this one task; a person's skip is written for all others, so they count as done without output.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from qflowd.define.readers import mapping
 from qflowd.engine.admission.intake import Intake
@@ -95,6 +96,13 @@ def trigger(tx: Tx, command: Command, target: Any, caches: Caches) -> Reply:
     return Reply({"instance_id": target.id, "triggered": [task]}, ("intent", "ready", "wait"))
 
 
+_REMEDY: Final[Mapping[int, str]] = {
+    FactKind.SIGNAL: "send it",
+    FactKind.APPROVAL: "`approve` or `reject` it",
+    FactKind.WORKFLOW: "run that workflow",
+}
+
+
 def _end_wait(tx: Tx, instance_id: int, task: str, number: int, fence: int) -> bool:
     """End the wait of a task for a time. Returns: does it wait so?
 
@@ -104,8 +112,8 @@ def _end_wait(tx: Tx, instance_id: int, task: str, number: int, fence: int) -> b
     if wait is None:
         return False
     if wait.kind != FactKind.TIME:
-        remedy = "send it" if wait.kind == FactKind.SIGNAL else "`approve` or `reject` it"
-        instead = f"{wait.reason}: {remedy}, or `skip` the task"
+        how = _REMEDY.get(wait.kind, "have it come")
+        instead = f"{wait.reason}: {how}, or `skip` the task"
         raise NotPossible(id=instance_id, task=task, task_state=TaskState.PENDING.name, instead=instead)
     tx.run("expire_waiters", rows=[(number, fence)])
     tx.run("delete_timers", rows=[(number, WAIT, fence)])

@@ -13,7 +13,7 @@ from qflowd.store.tx import Tx
 def archive(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Refuse new instances from now on, whatever its file says. Open ones run to their end: `open_instances` counts them.
 
-    `workflows`: those with tasks that start it, which will fail.
+    `workflows`: those with tasks that start it or wait for it, which will fail.
 
     Raises: NotPossible if that was done before.
     """

@@ -10,6 +10,7 @@ from typing import Any, Final
 from qflowd.define import stored
 from qflowd.define.key_paths import dotted
 from qflowd.define.param_faults import param_faults
+from qflowd.define.waits import awaited_workflow
 from qflowd.engine.refusal import why_no_such_job
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidWorkflow
@@ -22,11 +23,11 @@ LONGEST_FAULT: Final = 300  # characters
 def needs_of(tx: Tx, workflow: Workflow) -> list[tuple[str, str, str | None]]:
     """Rows of `insert_needs`: the jobs and workflows that tasks name, each once, and what a job cannot take."""
     jobs = {job for task in workflow.tasks for job in (task.job, task.compensate) if job}
-    started = {task.workflow for task in workflow.tasks if task.workflow}
+    named = {name for task in workflow.tasks for name in (task.workflow, awaited_workflow(task.wait_for)) if name}
     rows: list[tuple[str, str, str | None]] = [
         ("job", job, _first_fault(workflow, job, _schema(tx, job))) for job in sorted(jobs)
     ]
-    return rows + [("workflow", key, None) for key in sorted(started)]
+    return rows + [("workflow", key, None) for key in sorted(named)]
 
 
 def warnings_of(tx: Tx, workflow: Workflow, tenant: str) -> list[str]:

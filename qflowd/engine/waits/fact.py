@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from qflowd.define.waits import moment
 from qflowd.model.errors import ExpressionFailed
+from qflowd.model.instants import format_instant
 from qflowd.model.states import FactKind, Reason, TaskState
 from qflowd.model.workflow import Json, WaitFor
 
@@ -17,12 +18,14 @@ class WaitTerms(NamedTuple):
 
     `name`: by which the fact is looked up, "" where nothing else brings it about. `subject`: the same for people.
     `deadline_at`: when the wait is over, whatever has come; None: never. `default_answer`: of an approval.
+    `business_date`: for which the fact is to be.
     """
 
     name: str
     subject: str
     deadline_at: datetime | None
     default_answer: int | None = None
+    business_date: str | None = None
 
 
 class WaitEnd(NamedTuple):
@@ -37,8 +40,8 @@ class WaitEnd(NamedTuple):
 class Fact(NamedTuple):
     """A kind of fact.
 
-    `begin`: of the document under `wait_for` with its expressions rendered, and the present. `end`: of a row of
-    `list_woken`, which is MET or OVER.
+    `begin`: of the document under `wait_for` with its expressions rendered, and the present; where it names no
+    `business_date`, it has that of the instance, if there is one. `end`: of a row of `list_woken`, which is MET or OVER.
     """
 
     kind: FactKind
@@ -57,3 +60,12 @@ def deadline(document: Mapping[str, Json], key: str, now: datetime) -> datetime 
         return moment(document[key], now)
     except ValueError as error:
         raise ExpressionFailed(f"wait_for.{key}: {error}") from None
+
+
+def timed_out(wait: WaitFor, row: Any, what: str = "come") -> WaitEnd:
+    """What `on_timeout` has a wait end with; `what`: the fact had not done it."""
+    if wait.on_timeout == "continue":
+        return WaitEnd(TaskState.SUCCESS)
+    state = TaskState.SKIPPED if wait.on_timeout == "skip" else TaskState.FAILED
+    by = format_instant(row.deadline_at)
+    return WaitEnd(state, Reason.TIMEOUT, error=f"{row.subject} had not {what} by {by}")

@@ -8,11 +8,18 @@ from qflowd.engine.waits.approval_fact import APPROVAL
 from qflowd.engine.waits.fact import Fact, WaitTerms
 from qflowd.engine.waits.signal_fact import SIGNAL
 from qflowd.engine.waits.time_fact import TIME
+from qflowd.engine.waits.workflow_fact import WORKFLOW
 from qflowd.model.errors import Unreadable
 from qflowd.model.states import FactKind
 from qflowd.model.workflow import Json
 
-_BY_KEY: Final[Mapping[str, Fact]] = {"signal": SIGNAL, "delay": TIME, "until": TIME, "approval": APPROVAL}
+_BY_KEY: Final[Mapping[str, Fact]] = {
+    "signal": SIGNAL,
+    "workflow": WORKFLOW,
+    "delay": TIME,
+    "until": TIME,
+    "approval": APPROVAL,
+}
 _BY_KIND: Final[Mapping[int, Fact]] = {fact.kind: fact for fact in _BY_KEY.values()}
 
 

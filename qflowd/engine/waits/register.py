@@ -16,9 +16,10 @@ from qflowd.engine.plans.gather import Unrenderable, gather
 from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.node import Node
 from qflowd.engine.plans.scope import check_conditions, scope_of
+from qflowd.engine.refusal import no_such_workflow
 from qflowd.engine.waits import facts
 from qflowd.engine.waits.fact import WaitTerms
-from qflowd.model.errors import Unreadable
+from qflowd.model.errors import ExpressionFailed, Unreadable
 from qflowd.model.states import FactKind, WaitState
 from qflowd.model.workflow import WAIT_POOL, Job
 from qflowd.store.tx import Store, Tx
@@ -55,7 +56,28 @@ def render(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
                 ready.append(_ready(row, instance, node, gathered.outputs, tx.now))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the others wait
                 failed.append(Unrenderable(row, error))
-    return ready, failed
+    ready, vain = _without_vain(tx, lane, ready)
+    return ready, failed + vain
+
+
+def _without_vain(tx: Tx, lane: Lane, ready: list[Ready]) -> tuple[list[Ready], list[Unrenderable]]:
+    """Apart: those that would wait for a workflow that cannot succeed. Each workflow is looked up once."""
+    awaited = {each.row.id: each.waiting.name for each in ready if each.kind is FactKind.WORKFLOW}
+    why_not = {name: _why_not_awaited(tx, lane.key.tenant, name) for name in sorted(set(awaited.values()))}
+    vain = {number: why for number, name in awaited.items() if (why := why_not[name])}
+    failed = [Unrenderable(each.row, ExpressionFailed(vain[each.row.id])) for each in ready if each.row.id in vain]
+    return [each for each in ready if each.row.id not in vain], failed
+
+
+def _why_not_awaited(tx: Tx, tenant: str, workflow: str) -> str | None:
+    """Why it makes no sense to wait for a workflow: it is unknown or archived."""
+    definition = tx.one("find_definition", tenant=tenant, workflow=workflow)
+    if definition is None:
+        return f"wait_for.workflow: {no_such_workflow(tx, tenant, workflow)}"
+    if definition.archived_at is None:
+        return None
+    back = f"`qflowd workflows unarchive {workflow}` brings it back"
+    return f"wait_for.workflow: workflow {workflow!r} is archived; {back}"
 
 
 def _ready(row: Claimed, instance: LoadedInstance, node: Node, outputs: Any, now: datetime) -> Ready:
@@ -64,7 +86,8 @@ def _ready(row: Claimed, instance: LoadedInstance, node: Node, outputs: Any, now
     check_conditions(instance, node, scope, outputs)
     if node.wait is None:
         raise Unreadable(f"task {node.key} waits for what only a newer qflowd knows")
-    kind, waiting = facts.begin(node.wait.render(scope), now)
+    day = instance.facts.business_date
+    kind, waiting = facts.begin({"business_date": day} | node.wait.render(scope), now)
     return Ready(row, instance, kind, waiting)
 
 
@@ -95,7 +118,7 @@ def _register(tx: Tx, lane: Lane, ready: Sequence[Ready]) -> int:
 
 def _waiter_row(each: Ready, lane: int) -> tuple[Any, ...]:
     row, instance, kind, waiting = each
-    day = instance.facts.business_date
+    day = waiting.business_date or instance.facts.business_date
     state = WaitState.NEW if kind is FactKind.SIGNAL else WaitState.WAITING
     about = (instance.tenant, int(kind), waiting.name, day, int(state))
-    return (row.id, row.fence + 1, *about, *waiting[1:], lane)
+    return (row.id, row.fence + 1, *about, waiting.subject, waiting.deadline_at, waiting.default_answer, lane)

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from qflowd.engine.waits.fact import Fact, WaitEnd, WaitTerms, deadline
+from qflowd.engine.waits.fact import Fact, WaitEnd, WaitTerms, deadline, timed_out
 from qflowd.model.errors import ExpressionFailed
-from qflowd.model.instants import format_instant
 from qflowd.model.names import fault_in_signal
-from qflowd.model.states import FactKind, Reason, TaskState, WaitState
+from qflowd.model.states import FactKind, TaskState, WaitState
 from qflowd.model.workflow import Json, WaitFor
 
 
@@ -25,10 +24,7 @@ def end(wait: WaitFor, row: Any) -> WaitEnd:
     """The payload is the output; a signal that is there when its time is over has come."""
     if row.wait_state == WaitState.MET or row.late_signal_id is not None:
         return WaitEnd(TaskState.SUCCESS, output=row.payload if row.signal_id is not None else row.late_payload)
-    if wait.on_timeout == "continue":
-        return WaitEnd(TaskState.SUCCESS)
-    state = TaskState.SKIPPED if wait.on_timeout == "skip" else TaskState.FAILED
-    return WaitEnd(state, Reason.TIMEOUT, error=f"{row.subject} had not come by {format_instant(row.deadline_at)}")
+    return timed_out(wait, row)
 
 
 SIGNAL = Fact(FactKind.SIGNAL, begin, end)

@@ -17,11 +17,16 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.running.dispatch import refuse
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.service import Place, Topics, UnreadableLog
-from qflowd.engine.waits import register, signals, wake
+from qflowd.engine.waits import register, signals, successes, wake
+from qflowd.model.ids import ORDINALS
+from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 500
 OPEN_S: Final = 0.1  # until the next look at what another daemon works on
+SUCCESS_S: Final = 0.5  # as long as tasks wait for workflows, whose end wakes nobody
+SHARE: Final = 20  # so many times as long as that look has taken, at least
+LEFT_S: Final = 60.0  # between looks for waits of workflows that are over: of tasks that were skipped or terminated
 IDLE_S: Final = 5.0  # the daemon that let a task begin to wait may be dead
 # After a deadline: its timer is lost, as a release that knows no waits deletes it.
 OVERDUE: Final = timedelta(seconds=10)
@@ -46,6 +51,7 @@ class Waits:
         self._unreadable = UnreadableLog()
         self._ready, self._woken = Place(START), Place(0)
         self._instances = Instances(plans, jobs)
+        self._success_s, self._left_at = SUCCESS_S, 0.0
         self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of waiting
 
     def tick(self) -> float:
@@ -55,10 +61,23 @@ class Waits:
         is_fresh = open_rows.fresh is not None or has_registered
         settled = self._store.transact(signals.look) if is_fresh else 0
         expired = self._expire_overdue(open_rows.deadline_at)
-        is_woken = (taken or settled or expired or open_rows.woken is not None) and self._wake()
+        met = self._look_for_successes() if open_rows.workflow is not None else 0
+        is_woken = (taken or settled or expired or met or open_rows.woken is not None) and self._wake()
         if has_registered or has_more or settled or is_woken:
             return 0
-        return OPEN_S if is_fresh or open_rows.fact is not None else IDLE_S
+        if is_fresh or open_rows.fact is not None:
+            return OPEN_S
+        return IDLE_S if open_rows.workflow is None else self._success_s
+
+    def _look_for_successes(self) -> int:
+        """Meet tasks that wait for workflows; where that takes long, it is done less often. Returns how many."""
+        began = boottime()
+        if began >= self._left_at:
+            self._left_at = began + LEFT_S
+            successes.end_left(self._store)
+        met = successes.meet(self._store)
+        self._success_s = min(IDLE_S, max(SUCCESS_S, SHARE * (boottime() - began)))
+        return met
 
     def _expire_overdue(self, first: datetime | None) -> int:
         """End waits whose deadline has long passed, if there are any. `first`: the earliest deadline. Returns how many."""
@@ -103,6 +122,8 @@ class Waits:
 
         def judge(tx: Tx) -> wake.Woken:
             self._instances.load_claimed(tx, rows)
+            if others := [row.success_id * ORDINALS for row in rows if row.success_id is not None]:
+                self._instances.load(tx, [*others, *(row.id for row in rows)])
             return wake.judge(tx, self._instances, rows)
 
         woken = self._store.read(judge)

@@ -12,10 +12,10 @@ from qflowd.engine.finishing.outcome import AttemptRow, FinalRow
 from qflowd.engine.maps.item_lanes import settings_of
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.refusal import LONGEST_ERROR
-from qflowd.engine.waits import facts
+from qflowd.engine.waits import facts, successes
 from qflowd.engine.waits.fact import WaitEnd
 from qflowd.model import jsontext
-from qflowd.model.errors import QflowdError
+from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.ids import instance_of
 from qflowd.model.states import TaskKind, TaskState
 from qflowd.model.workflow import NO_POOL
@@ -40,7 +40,7 @@ class Woken(NamedTuple):
 
 
 def judge(tx: Tx, instances: Instances, rows: Sequence[Any]) -> Woken:
-    """What becomes of these rows of `list_woken`. `instances` have been loaded."""
+    """What becomes of these rows of `list_woken`. `instances` have been loaded, those that succeeded as well."""
     woken = Woken([], Batch(), [], [], {})
     for row in rows:
         if row.now_fence != row.fence:
@@ -57,6 +57,10 @@ def judge(tx: Tx, instances: Instances, rows: Sequence[Any]) -> Woken:
                 pool = NO_POOL if node.task.workflow else str(settings_of(tx, instances, instance, node).pool)
                 woken.runs.append((row.id, row.fence, LaneKey(row.tenant, pool, row.job, row.limits)))
                 continue
+            if row.success_id is not None:
+                end = successes.with_output(tx, instances, row, end)
+        except StoreUnavailable:
+            raise
         except QflowdError as error:
             woken.unreadable[row.id] = error
             continue

@@ -86,8 +86,11 @@ SELECT w.task_id,
     {concat: CASE WHEN w.kind = {fact.TIME} THEN {concat: 'waits until ', {utc_text: w.deadline_at}}
         ELSE {concat: 'waits for ', CASE WHEN w.kind = {fact.APPROVAL} THEN 'approval: ' ELSE '' END, w.subject} END,
         ' since ', {utc_text: w.began_at}, CASE WHEN w.kind = {fact.TIME} OR w.deadline_at IS NULL THEN ''
-        ELSE {concat: ', at most until ', {utc_text: w.deadline_at}} END} AS reason
+        ELSE {concat: ', at most until ', {utc_text: w.deadline_at}} END,
+        CASE WHEN d.archived_at IS NOT NULL THEN '; that workflow is archived' WHEN d.enabled = 0 THEN '; that workflow is disabled'
+        WHEN d.paused_at IS NOT NULL THEN '; that workflow is paused' ELSE '' END} AS reason
 FROM qflow.waiter w
+LEFT JOIN qflow.workflow_definition d ON w.kind = {fact.WORKFLOW} AND d.tenant = w.tenant AND d.workflow = w.name
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.task_wait}
 ;

@@ -24,3 +24,18 @@ def for_a_signal(lab: Lab) -> int:
     number = for_its_turn_to_wait(lab)
     lab.waits.tick()
     return number
+
+
+@way(
+    TaskKind.WAIT,
+    TaskState.PENDING,
+    task="waits for workflow bars for 2026-11-20 since *",
+    instance="waits for workflow bars for 2026-11-20 since *",
+)
+def for_a_workflow(lab: Lab) -> int:
+    alive(lab, "work")
+    lab.define("bars", {"a": {"job": "work"}})
+    lab.define("facts", {"a": {"wait_for": {"workflow": "bars"}}})
+    number = lab.start("facts", business_date="2026-11-20")
+    lab.waits.tick()
+    return number
