@@ -23,7 +23,8 @@ BATCH: Final = 500
 def meet(store: Store) -> int:
     """Meet tasks whose workflow has succeeded for their date. Returns how many.
 
-    A rerun of the instance that begins meanwhile changes nothing: it has succeeded.
+    A rerun of the instance that begins meanwhile changes nothing, as it has succeeded; but a task that only waits fails
+    where the outputs that it would return are gone by then, and says so.
     """
     rows = store.read(lambda tx: tx.run("list_successes", batch=BATCH))
 

@@ -122,8 +122,9 @@ class Waits:
 
         def judge(tx: Tx) -> wake.Woken:
             self._instances.load_claimed(tx, rows)
-            if others := [row.success_id * ORDINALS for row in rows if row.success_id is not None]:
-                self._instances.load(tx, [*others, *(row.id for row in rows)])
+            if others := [row.success_id for row in rows if row.success_id is not None]:
+                self._instances.forget(others)  # a rerun may have had other params since
+                self._instances.load(tx, [*(number * ORDINALS for number in others), *(row.id for row in rows)])
             return wake.judge(tx, self._instances, rows)
 
         woken = self._store.read(judge)
