@@ -247,10 +247,12 @@ def test_a_plan_shows_order_params_and_fires_without_running(api: ApiServer, lab
     assert found["unknown_jobs"] == ["work"]
     assert len(found["next_fires"]) == 5
     assert found["next_fires"][0].keys() == {"schedule", "at", "business_date"}
+    assert a["wait_for"] is None
     before = {"day": "{{ prev_session(business_date) }}"}
-    lab.workflow("closes", {"a": []}, {"a": {"params": before}}, calendar="XSHG")
+    wait = {"workflow": "planned", "business_date": before["day"], "timeout": "3h"}
+    lab.workflow("closes", {"a": []}, {"a": {"params": before, "wait_for": wait}}, calendar="XSHG")
     asked = api.get("/workflows/closes/plan?business_date=2026-11-20").data
-    assert asked["tasks"][0]["params"] == {"day": "2026-11-19"}
+    assert (asked["tasks"][0]["params"], asked["tasks"][0]["wait_for"]) == ({"day": "2026-11-19"}, wait)
     assert api.get("/workflows/planned/plan?version=9").status == 404
 
 

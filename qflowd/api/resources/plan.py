@@ -13,6 +13,7 @@ from qflowd.api.resources.schedules import ComingFire, coming
 from qflowd.api.routing import route
 from qflowd.calendars import timetable
 from qflowd.define import stored
+from qflowd.define.waits import wait_document
 from qflowd.engine.plans.preview import PlannedTask, preview
 from qflowd.model.roles import Role
 from qflowd.model.workflow import Job
@@ -23,13 +24,15 @@ FIRES: Final = 5
 class PlanStep(Item):
     """A task as it would run. `step`: from 1; tasks of one step wait for none of each other.
 
-    `params`: rendered; what depends on an instance or on the output of another task is as it is written. Seconds, bytes.
+    `params`: rendered; what depends on an instance or on the output of another task is as it is written, as is `wait_for`.
+    Seconds, bytes.
     """
 
     step: int
     task: str
     job: str
     workflow: str | None
+    wait_for: Mapping[str, Any] | None
     after: Sequence[str]
     trigger_rule: str
     when: str | None
@@ -97,6 +100,7 @@ def _step(planned: PlannedTask, jobs: Mapping[str, Job]) -> PlanStep:
         task=task.key,
         job=task.job,
         workflow=task.workflow or None,
+        wait_for=wait_document(task.wait_for) or None,
         after=[edge.parent for edge in task.after],
         trigger_rule=task.trigger_rule,
         when=task.when,
