@@ -17,6 +17,16 @@ from tests.support.browser import violations
 
 NUMBERS = count(1)
 TASKS = {"load": {"job": "fetch"}, "report": {"job": "report", "after": ["load"]}}
+# The places where an edge was painted, frame by frame.
+PLACES = """
+window.places = new Set()
+const look = () => {
+  const edge = document.querySelector('.react-flow__edge')
+  if (edge) places.add(JSON.stringify(edge.getBoundingClientRect()))
+  requestAnimationFrame(look)
+}
+look()
+"""
 
 
 class Desk:
@@ -104,12 +114,14 @@ def test_tasks_are_connected_by_dragging_and_every_step_is_undone(site: Site, ke
         port.hover(force=True)
         page.mouse.down()
         page.mouse.move(700, 300, steps=3)
+        page.evaluate(PLACES)
         page.locator(".react-flow__node[data-id='report'] .target").hover(force=True)
         page.mouse.up()
         expect(page.locator(".react-flow__edge")).to_have_count(1)
         assert desk.tasks["report"]["after"] == ["load"]
         page.locator(".react-flow__edge").click(force=True)
         page.locator(".edit-edge").get_by_label("Condition of the edge").select_option("ifTrue")
+        assert page.evaluate("places.size") == 1, "an edge appears where it stays, so that it can be clicked at once"
         page.locator(".edit-edge").get_by_label("Expression").fill("load.output.symbols")
         page.keyboard.press("Enter")
         expect(page.locator(".line-word")).to_have_text("load.output.symbols")

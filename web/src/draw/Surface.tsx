@@ -1,5 +1,5 @@
 // What boxes and lines stand on, in the run's graph and in the editor's: where one looks, its buttons, its keys. Nothing is moved here.
-import { MarkerType, ReactFlow, useReactFlow, useStore, type EdgeTypes, type Node, type ReactFlowProps } from '@xyflow/react'
+import { getViewportForBounds, MarkerType, ReactFlow, useReactFlow, useStore, type EdgeTypes, type Node, type ReactFlowProps } from '@xyflow/react'
 import '@xyflow/react/dist/base.css'
 import { Maximize, ZoomIn, ZoomOut } from 'lucide-react'
 import { memo, useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react'
@@ -23,6 +23,9 @@ const FAR = 0.3
 const GAP = 24
 const SPARSE = 0.5
 const STEP = { duration: 150 }
+const LEAST = 0.05
+const FITTED = 1.1
+const MARGIN = 0.08
 
 /** `lit`: it leads to or from where one is. */
 export const lineOf = (one: GraphEdge, lit: boolean): LineEdge => ({
@@ -53,7 +56,11 @@ export function Surface<N extends Node>({ data, label, first, kept = null, walk,
   const scale = useStore(({ transform }) => (transform[2] < FAR ? 'far' : transform[2] < SMALL ? 'small' : undefined))
   const room = useRef<HTMLDivElement>(null)
   const moved = useRef(false)
-  const fit = (duration = 200) => void view.fitView({ duration, padding: 0.08, maxZoom: 1.1 })
+  // From what the server has placed: React Flow's own `fitView` waits for a later frame, and what has appeared would be pushed away.
+  const fit = (duration = 200) => {
+    const size = room.current?.getBoundingClientRect()
+    if (size) void view.setViewport(getViewportForBounds({ x: 0, y: 0, width: data.width, height: data.height }, size.width, size.height, LEAST, FITTED, MARGIN), { duration })
+  }
   // All of it if that can be read, else the place that matters most.
   const begin = () => {
     const size = room.current?.getBoundingClientRect()
@@ -73,13 +80,12 @@ export function Surface<N extends Node>({ data, label, first, kept = null, walk,
     watch.observe(room.current)
     return () => watch.disconnect()
   }, [])
-  // A graph that has become larger or smaller is another one.
+  // A graph that has become larger or smaller is another one. It is looked at anew in the frame that shows it.
   const isFirst = useRef(true)
   useEffect(() => {
     if (isFirst.current) { isFirst.current = false; return }
     moved.current = false
-    const timer = setTimeout(() => again.current(), 30)
-    return () => clearTimeout(timer)
+    again.current()
   }, [data.width, data.height, data.folded])
   useEffect(() => { if (view.viewportInitialized) look(kept) }, [kept?.key])
   const look = (one: Box | null) => {
@@ -103,7 +109,7 @@ export function Surface<N extends Node>({ data, label, first, kept = null, walk,
     <div ref={room} className={`graph ${className}`} data-scale={scale} role="application" aria-label={label} aria-roledescription={w.graph} tabIndex={0} onKeyDown={key}>
       <ReactFlow
         nodesDraggable={false} nodesConnectable={false} elementsSelectable={false} nodesFocusable={false} edgesFocusable={false} disableKeyboardA11y
-        minZoom={0.05} maxZoom={1.6} panOnScroll zoomOnPinch zoomOnDoubleClick={false} onlyRenderVisibleElements={data.boxes.length > 120}
+        minZoom={LEAST} maxZoom={1.6} panOnScroll zoomOnPinch zoomOnDoubleClick={false} onlyRenderVisibleElements={data.boxes.length > 120}
         edgeTypes={edgeTypes} onInit={begin} onMoveStart={(event) => { if (event) moved.current = true }} {...flow}
       >
         <Dots />
