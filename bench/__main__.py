@@ -28,6 +28,7 @@ from bench import (
     sweeps,
     throughput,
     ui,
+    waiting,
     watched,
 )
 from bench.builds import CURRENT, Build, checked_out
@@ -45,6 +46,7 @@ BENCHES = {
     "footprint": footprint,
     "reload": reload,
     "schedules": schedules,
+    "waiting": waiting,
     "broadcast": broadcast,
     "endurance": endurance,
     "api": api,

@@ -112,10 +112,14 @@ class Rig:
 
     def admit_then_begin(self, workflow: str, instances: int, timeout_s: float = 120.0, plugin: str = NOOP) -> None:
         """Have everything admitted while no daemon knows the job; then drop its plugin in."""
-        self.start()
-        self.submit(instances, workflow=workflow)
+        if self.daemon is None:
+            self.start()
+        stored = f"SELECT 1 FROM qflow.workflow_definition WHERE workflow = '{workflow}'"
+        self.wait_for(lambda: bool(self.ask(stored)), f"workflow {workflow}")
         admitted = "SELECT COUNT(*) FROM qflow.workflow_instance"
-        self.wait_for(lambda: self.ask(admitted)[0][0] == instances, "admission", timeout_s)
+        wanted = self.ask(admitted)[0][0] + instances
+        self.submit(instances, workflow=workflow)
+        self.wait_for(lambda: self.ask(admitted)[0][0] == wanted, "admission", timeout_s)
         self.plugin("noop.py", plugin)
 
     def submit_to_close(self, workflow: str) -> float:
