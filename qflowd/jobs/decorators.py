@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NoReturn, ParamSpec, TypeVar, overload
 
 from qflowd.define.settings import SETTINGS
-from qflowd.model.durations import parse_duration
+from qflowd.model.durations import parse_delay, parse_duration
 from qflowd.model.errors import QflowdError
 from qflowd.model.names import fault_in_key
 from qflowd.model.workflow import Backoff, Retry, Settings
@@ -28,11 +28,12 @@ class InvalidJob(QflowdError):
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The second phase of a job, how long to wait before each look, and how long after the submission at most (seconds)."""
+    """The second phase of a job, and in seconds when it looks: `first_s` after the submission, then every `every_s`."""
 
     function: Callable[..., Any]
     every_s: float
-    within_s: float
+    within_s: float  # after the submission, at most
+    first_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,29 +205,37 @@ def _record_compensation(module: str, name: str, function: Any, settings: dict[s
     return function
 
 
-def _poll(module: str, name: str, /, *, every: str | float, within: str | float) -> Callable[[Any], Any]:
+def _poll(
+    module: str, name: str, /, *, every: str | float, within: str | float, first: str | float | None = None
+) -> Callable[[Any], Any]:
     """`@fetch.poll(every="30s", within="20m")`: looks whether what `fetch` has submitted is there.
 
-    The function is given what `fetch` returned, and those params of `fetch` that it names.
+    The function is given what `fetch` returned, and those params of `fetch` that it names. `first` is the time before the
+    first look, if not `every`: 0 for what may be there already.
     """
-    periods: dict[str, float] = {}
-    for key, value in (("every", every), ("within", within)):
-        try:
-            periods[key] = parse_duration(value)
-        except ValueError as error:
-            raise InvalidJob(f"@{name}.poll: {key}={value!r}: {error}") from None
-    if periods["within"] < periods["every"]:
-        raise InvalidJob(f"@{name}.poll: within={within!r} is shorter than every={every!r}, so it would never look")
+    every_s = _period(name, "every", every)
+    within_s = _period(name, "within", within)
+    first_s = every_s if first is None else _period(name, "first", first, parse_delay)
+    if within_s < first_s:
+        shorter_than = f"every={every!r}" if first is None else f"first={first!r}"
+        raise InvalidJob(f"@{name}.poll: within={within!r} is shorter than {shorter_than}, so it would never look")
 
     def record(function: Any) -> Any:
         submitting = find(module, name)
         if submitting.poll is not None:
             raise InvalidJob(f"job {name!r} already has a poll, {submitting.poll.function.__name__}; it can have one")
         _check_poll(function, submitting)
-        _amend(submitting, poll=Poll(function, periods["every"], periods["within"]))
+        _amend(submitting, poll=Poll(function, every_s, within_s, first_s))
         return function
 
     return record
+
+
+def _period(name: str, key: str, value: object, parse: Callable[[object], float] = parse_duration) -> float:
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise InvalidJob(f"@{name}.poll: {key}={value!r}: {error}") from None
 
 
 def _check_poll(function: Any, submitting: JobSpec) -> None:

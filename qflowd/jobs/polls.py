@@ -104,13 +104,13 @@ def _kept() -> _Order | None:
 
 def _wait_for(ticket: Any, poll: Poll) -> NoReturn:
     context().save({"ticket": ticket, "submitted_at": time.time(), "looks": 0})
-    raise Defer(poll.every_s, reason="submitted")
+    raise Defer(poll.first_s, reason="submitted")
 
 
 def _look_again(order: _Order, poll: Poll, why: NotYet) -> NoReturn:
     looks = order.looks + 1
     # Where a test sets the clock, time passes by looks alone.
-    waited_s = max(time.time() - order.submitted_at, looks * poll.every_s)
+    waited_s = max(time.time() - order.submitted_at, poll.first_s + order.looks * poll.every_s)
     if waited_s >= poll.within_s:
         context().save(None)
         reason = f": {why.reason}" if why.reason else ""

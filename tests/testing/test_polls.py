@@ -38,13 +38,15 @@ class Vendor:
         return [*self.orders, "landed"]
 
 
-def downloads(vendor: Vendor, within: str = "20m", **settings: Any) -> Callable[..., Any]:
+def downloads(
+    vendor: Vendor, within: str = "20m", first: str | int | None = None, **settings: Any
+) -> Callable[..., Any]:
     @job(**settings)
     def download(symbol: str, day: date) -> str:
         vendor.orders.append(symbol)
         return f"ticket {len(vendor.orders)}"
 
-    @download.poll(every="2m", within=within)
+    @download.poll(every="2m", within=within, first=first)
     def landed(ticket: str, day: date) -> list[str]:
         return vendor.look(ticket, day)
 
@@ -73,6 +75,21 @@ def test_what_does_not_land_in_time_fails_the_attempt_and_the_next_one_submits_a
     [failed, _] = run.attempts
     assert failed.error == "not there 5m after it was submitted (looked 3 times): 3 of 5"
     assert run.tasks["download"].attempt == 2
+
+
+@pytest.mark.parametrize(("first", "lands", "minute"), [(0, 1, 30), ("0s", 3, 34), ("5m", 2, 37)])
+def test_the_first_look_may_come_at_another_time(first: str | int, lands: int, minute: int) -> None:
+    vendor, clock = Vendor(lands=lands), Clock(START)
+    run = run_job(downloads(vendor, first=first), PARAMS, clock=clock)
+    assert run.output == ["IBM", "landed"], run.error
+    assert clock.now() == datetime(2026, 11, 20, 9, minute, tzinfo=UTC)
+
+
+def test_what_is_not_there_in_time_is_given_up_by_looks_that_begin_at_once() -> None:
+    vendor, clock = Vendor(lands=9), Clock(START)
+    run = run_job(downloads(vendor, within="5m", first=0), PARAMS, clock=clock)
+    assert "not there 5m after it was submitted (looked 4 times): 4 of 9" in str(run.error)
+    assert clock.now() == datetime(2026, 11, 20, 9, 35, tzinfo=UTC)
 
 
 def test_an_error_while_looking_costs_an_attempt_and_the_next_one_looks_for_the_same_ticket() -> None:
@@ -166,6 +183,10 @@ def test_a_poll_that_cannot_be_is_refused_with_what_is_possible() -> None:
         fetch.poll(every="soon", within="1m")
     with pytest.raises(InvalidJob, match="shorter than every"):
         fetch.poll(every="2m", within="1m")
+    with pytest.raises(InvalidJob, match="within='1m' is shorter than first='2m'"):
+        fetch.poll(every="1s", within="1m", first="2m")
+    with pytest.raises(InvalidJob, match="first='soon'"):
+        fetch.poll(every="1s", within="1m", first="soon")
     with pytest.raises(InvalidJob, match="needs a parameter for what the job returned"):
         fetch.poll(every="1s", within="1m")(lambda: None)
     with pytest.raises(InvalidJob, match="the job has no param 'day'; it has symbol"):
