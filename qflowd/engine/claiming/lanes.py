@@ -89,7 +89,7 @@ class Lane:
 
     @property
     def has_solo(self) -> bool:
-        """Are some of the next rows to run alone? Then it is no use to take hundreds: most would go back."""
+        """Are some of the next rows to run alone? Then there is no use in taking hundreds: most would go back."""
         return self.solo_within > 0
 
     def met(self, solos: Sequence[int]) -> None:
