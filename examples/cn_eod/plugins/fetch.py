@@ -15,7 +15,7 @@ def await_bars(day: date, before: date) -> dict[str, Any]:
     return {"day": day, "needed": -(-ask("landed", day=before) * 95 // 100)}
 
 
-@await_bars.poll(every="500ms", within="4h")  # a real vendor would be asked every five minutes
+@await_bars.poll(first=0, every="500ms", within="4h")  # a real vendor would be asked every five minutes
 def landed(ticket: dict[str, Any]) -> int:
     """Look how many there are. A look is not an attempt, and between looks no worker is held."""
     there = ask("landed", day=ticket["day"])
