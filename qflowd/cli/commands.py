@@ -54,6 +54,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "top": "Watch instances, failures, daemons and next fires, until q.",
         "failures": "List failed tasks that nobody has handled; or, with --handled, that somebody has.",
         "approvals": "List tasks that wait for a person to approve or reject.",
+        "datasets": "List what tasks have produced: the latest version of each, or all.",
         "signals": "List signals that were sent, newest first; or those of one name.",
         "workflows": "List workflows, and files that could not be read; archive one.",
         "versions": "List versions of a workflow; compare, draft, try, activate, roll back.",

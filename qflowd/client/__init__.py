@@ -2,12 +2,12 @@
 
 from qflowd.client.backfill import Backfill
 from qflowd.client.client import Client
+from qflowd.client.fact_records import ApprovalInfo, DatasetInfo, SignalInfo
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.opening import connect
 from qflowd.client.records import (
     Answer,
-    ApprovalInfo,
     AttemptInfo,
     Breakpoint,
     BreakpointInfo,
@@ -15,7 +15,6 @@ from qflowd.client.records import (
     HandledFailureInfo,
     InstanceInfo,
     LogLine,
-    SignalInfo,
     TaskInfo,
 )
 from qflowd.client.stored_definition import StoredDefinition
@@ -31,6 +30,7 @@ __all__ = [
     "Breakpoint",
     "BreakpointInfo",
     "Client",
+    "DatasetInfo",
     "FailureInfo",
     "HandledFailureInfo",
     "Instance",

@@ -200,38 +200,6 @@ class FailureInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class SignalInfo:
-    """A signal that was sent. `state`: NEW, ACCEPTED, or REJECTED with `error`."""
-
-    id: int
-    name: str
-    business_date: date | None
-    payload: Json
-    sent_by: str | None
-    expires_at: datetime | None
-    state: str
-    error: str | None
-    answered_at: datetime | None
-    created_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalInfo:
-    """A task that waits for a person. `default_answer`, approve or reject, counts if nobody answers by `deadline_at`."""
-
-    id: int
-    instance_id: int
-    workflow: str
-    task: str
-    business_date: date | None
-    subject: str
-    state: str
-    asked_at: datetime
-    deadline_at: datetime | None
-    default_answer: str
-
-
-@dataclass(frozen=True, slots=True)
 class HandledFailureInfo(FailureInfo):
     """One row of the view `handled_failures`: what failed then, what its task is now, and what a person has said of it."""
 
@@ -320,6 +288,7 @@ CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
             "tags",
             "jobs",
             "result",
+            "metadata",
             "payload",
         ),
         from_json,
@@ -339,5 +308,5 @@ CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
         lambda number: None if number is None else float(number),
     ),
     **dict.fromkeys(DATES, lambda day: date.fromisoformat(day) if isinstance(day, str) else day),
-    **dict.fromkeys(("enabled", "only_missing"), bool),
+    **dict.fromkeys(("enabled", "is_latest", "only_missing"), bool),
 }

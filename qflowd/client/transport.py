@@ -14,6 +14,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "count_items": ("instance_id", "task"),
         "count_new": (),
         "count_states": ("instance_id",),
+        "find_datasets": ("is_all", "before", "batch"),
+        "find_datasets_of": ("series", "name", "is_all", "before", "batch"),
         "find_failures": ("before", "before_fence", "batch"),
         "find_handled_failures": ("before", "before_fence", "batch"),
         "find_instances": ("first", "last", "before", "batch"),
@@ -70,6 +72,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 ROWS: Final = 2000
 LARGE_ROWS: Final[Mapping[str, int]] = MappingProxyType(
     {
+        "find_datasets": 200,
+        "find_datasets_of": 200,
         "find_signals": 100,
         "find_signals_named": 100,
         "list_logs": 1000,

@@ -6,20 +6,23 @@ from datetime import date, timedelta
 from itertools import islice
 from operator import itemgetter
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from qflowd.calendars import timetable
 from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.calendar_book import CalendarBook
+from qflowd.client.fact_records import ApprovalInfo, DatasetInfo, SignalInfo
 from qflowd.client.failures import find_failures
 from qflowd.client.gaps import find_gaps
-from qflowd.client.records import ApprovalInfo, FailureInfo, InstanceInfo, SignalInfo, from_json, records_of
+from qflowd.client.records import FailureInfo, InstanceInfo, from_json, records_of
 from qflowd.client.requests import whole
 from qflowd.client.transport import Transport, rows_at_once
 from qflowd.model.errors import InvalidRequest, NotFound
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE
 from qflowd.model.names import fault_in_key
 from qflowd.model.states import InstanceState
+
+T = TypeVar("T")
 
 MOST_FIRES: Final = 1000  # that are worked out at once
 PAGE: Final = 500  # instances read at once
@@ -98,11 +101,23 @@ class Views:
             limit: how many at most, from 1; None for all.
         """
         statement, where = ("find_signals", {}) if name is None else ("find_signals_named", {"name": name})
-        left, before = sys.maxsize if limit is None else whole(limit, "limit"), ABOVE_ALL_IDS
-        most = rows_at_once(statement)
-        while left > 0 and (rows := self.read_all(statement, before=before, batch=min(left, most), **where)):
-            yield from records_of(SignalInfo, rows)
-            left, before = left - len(rows), rows[-1].id
+        return self._newest(SignalInfo, statement, limit, where)
+
+    def datasets(
+        self, name: str | None = None, *, versions: bool = False, limit: int | None = None
+    ) -> Iterator[DatasetInfo]:
+        """What tasks have produced, newest first: the latest version of each; read a page at a time as it is asked for.
+
+        Args:
+            name: only this one, such as `cn_daily@2026-11-20`; without `@`, all that are called so before it.
+            versions: all versions instead.
+            limit: how many at most, from 1; None for all.
+        """
+        statement, where = "find_datasets", dict[str, Any](is_all=int(versions))
+        if name is not None:
+            series, at, _ = name.partition("@")
+            statement, where = "find_datasets_of", where | {"series": series, "name": name if at else ""}
+        return self._newest(DatasetInfo, statement, limit, where)
 
     def approvals(self) -> list[ApprovalInfo]:
         """The tasks that wait for a person to approve or reject, those of the oldest instances first."""
@@ -246,6 +261,14 @@ class Views:
     def read_one(self, statement: str, *, wait_s: float = 0.0, **params: Any) -> Any:
         """The first row of a statement, or None; as `read_all`. `wait_s`: as of `Transport.read`."""
         return next(iter(self.transport.read(statement, params, wait_s)), None)
+
+    def _newest(self, kind: type[T], statement: str, limit: int | None, where: Mapping[str, Any]) -> Iterator[T]:
+        """Rows of a statement that gives those before an id, newest first, as records; a page at a time."""
+        left, before = sys.maxsize if limit is None else whole(limit, "limit"), ABOVE_ALL_IDS
+        most = rows_at_once(statement)
+        while left > 0 and (rows := self.read_all(statement, before=before, batch=min(left, most), **where)):
+            yield from records_of(kind, rows)
+            left, before = left - len(rows), rows[-1].id
 
     def _list(self, statement: str, **params: Any) -> list[dict[str, Any]]:
         return [row._asdict() for row in self.read_all(statement, **params)]

@@ -102,6 +102,10 @@ class TaskBuilder:
         facts = {"signal": signal, "workflow": workflow, "delay": delay, "until": until, "approval": approval}
         return self._with(wait_for={name: value for name, value in facts.items() if value is not None} | more)
 
+    def with_produces(self, dataset: str) -> Self:
+        """The dataset of which its success is a new version, such as `cn_daily@{{ business_date }}`."""
+        return self._with(produces=dataset)
+
     def with_run_on(self, when: str) -> Self:
         """`terminate`: a task with the rule `always` also runs once when its instance is terminated."""
         return self._with(run_on=when)

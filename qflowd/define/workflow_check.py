@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from graphlib import CycleError
 from typing import Final
 
+from qflowd.define.datasets import check_datasets
 from qflowd.define.expressions import Template, compile_condition, compile_value
 from qflowd.define.fields import Fields
 from qflowd.define.item_by_item import above_item_by_item, check_each
@@ -107,6 +108,7 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
         cycle: list[str] = error.args[1]
         fields.fault(f"cycle: {' -> '.join(cycle)}", cycle[0], "after", kind=CycleFault)
         return
+    check_datasets(fields, workflow.tasks)
     by_key = {task.key: task for task in workflow.tasks}
     for task in workflow.tasks:
         if task.workflow and task.workflow == workflow.key:
@@ -129,6 +131,7 @@ def check_tasks(fields: Fields, workflow: Workflow) -> None:
             _check_uses(inner, compile_condition, task.when, ("when",), known)
         _check_limits(inner, task.settings, replace(of_item, tasks=_NO_TASKS))
         _check_template(inner, wait_document(task.wait_for), ("wait_for",), known)
+        _check_template(inner, task.produces, ("produces",), replace(known, tasks=_NO_TASKS))
         if task.map is not None and task.trigger_rule == "any_success":
             inner.fault("any_success is not supported with `map`: the list is evaluated once", "trigger_rule")
         if task.run_on is not None and (task.trigger_rule != "always" or task.map is not None):

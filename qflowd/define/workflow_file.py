@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from qflowd.define import documents
 from qflowd.define.children import check_child
 from qflowd.define.concurrency import read_concurrency
+from qflowd.define.datasets import read_dataset
 from qflowd.define.documents import Document, Format
 from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
@@ -183,6 +184,7 @@ def _task(key: str, fields: Fields) -> Task:
         run_on=fields.take("run_on", one_of("terminate"), None),
         workflow=fields.take("workflow", key_text("workflow key"), ""),
         wait_for=read_wait(fields),
+        produces=fields.take("produces", read_dataset, ""),
     )
     if task.map is None and not any(edge.each for edge in task.after):
         for name in MAP_KEYS.keys() & fields.data.keys():

@@ -70,6 +70,18 @@ def fault_in_signal(name: object) -> str | None:
     ) or _too_long(name, "the name of a signal")
 
 
+def fault_in_dataset(name: object) -> str | None:
+    """Why `name` cannot name a dataset: as other keys; `@` and the part that it is, with colons, may stand behind it."""
+    what = "the name of a dataset"
+    if not isinstance(name, str):
+        return fault_in_key(name, what)
+    series, at, part = name.partition("@")
+    if at and not part:
+        return f"{what} {name!r} ends in @; behind it stands which part it is, such as a date"
+    fault = fault_in_key(series, what) or (fault_in_key(part.replace(":", "") or ":", what) if at else None)
+    return fault or _too_long(name, what)
+
+
 def _too_long(key: str, what: str) -> str | None:
     return f"{what} has {len(key)} characters; at most {LONGEST_KEY} are allowed" if len(key) > LONGEST_KEY else None
 

@@ -141,6 +141,7 @@ class Task(_Record, frozen=True):
     task: str = ""
     workflow: str = ""  # in place of a job: the workflow that it starts an instance of
     wait_for: WaitFor | None = None  # before it may be claimed; in place of a job: all that it does
+    produces: str = ""  # the dataset of which its success is a new version; behind `@` with expressions
 
     @property
     def only_waits(self) -> bool:

@@ -196,6 +196,17 @@ FROM qflow.waiter w JOIN qflow.approvals a ON a.id = w.task_id
 WHERE w.tenant = :tenant AND w.kind = {fact.APPROVAL} AND w.state < {wait.MET} AND a.state = 'WAITING' AND w.task_id > :after
 ORDER BY w.task_id LIMIT {literal: batch}
 
+-- name: find_datasets
+-- Versions, the newest first: of each dataset the latest alone, or all.
+SELECT d.* FROM qflow.datasets d WHERE d.tenant = :tenant AND d.id < :before AND (:is_all = 1 OR d.is_latest = 1)
+ORDER BY d.id DESC LIMIT {literal: batch}
+
+-- name: find_datasets_of
+-- Of a series; '' as a name: of all that are in it.
+SELECT d.* FROM qflow.datasets d
+WHERE d.tenant = :tenant AND d.series = :series AND (:name = '' OR d.name = :name) AND d.id < :before AND (:is_all = 1 OR d.is_latest = 1)
+ORDER BY d.id DESC LIMIT {literal: batch}
+
 -- name: show_clock
 SELECT {clock} AS server_at
 

@@ -62,12 +62,21 @@ def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited
     is_postgres = url.startswith("postgres")
     file = ROOT / f"sql/grants/{'postgres' if is_postgres else 'mysql'}_python.sql"
     role = "desk" if is_postgres else "'desk'@'%'"
-    more = ["approvals", "backfills", "backfill_dates", "calendar_overrides", "own_calendars", "session_runs", "gaps"]
+    more = [
+        "approvals",
+        "datasets",
+        "backfills",
+        "backfill_dates",
+        "calendar_overrides",
+        "own_calendars",
+        "session_runs",
+        "gaps",
+    ]
     more += ["compensations", "breakpoints", "failures", "handled_failures"]
     for name in more:
         engine.store.connection().script(f"GRANT SELECT ON qflow.{name} TO {role}")
     params = dict.fromkeys((name for names in READS.values() for name in names), 1)
-    params |= {"workflow": "w", "task": "t", "name": "n", "batch": 10} | dict.fromkeys(
+    params |= {"workflow": "w", "task": "t", "name": "n", "series": "s", "batch": 10} | dict.fromkeys(
         ("date_from", "date_to"), "2026-11-20"
     )
     with qflowd.connect(url) as client:

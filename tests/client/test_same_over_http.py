@@ -89,6 +89,10 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     )
     while not SessionRows(lab.store).tick():
         pass
+    lab.define("bars", {"make": {"job": "work", "produces": "bars@{{ business_date }}"}}, allow_duplicates=True)
+    for rows in (3, 4):
+        lab.start("bars", business_date="2026-11-20")
+        lab.finish(*(lab.final(row, output={"rows": rows}) for row in lab.claim()))
     mapped = lab.start("daily", params=None, business_date="2026-11-20", name="seven", priority=5)
     lab.ends(lab.claim())
     lab.run({"last": TaskState.FAILED})
@@ -156,6 +160,7 @@ LOOKS: Mapping[str, Look] = {
     "Backfill.info": lambda c, t: c.backfill(t.backfill).info(),
     "Backfill.dates": lambda c, t: c.backfill(t.backfill).dates(),
     "Client.signals": lambda c, t: [list(c.signals()), list(c.signals("bars.ready", limit=1))],
+    "Client.datasets": lambda c, t: [list(c.datasets(*a, versions=v)) for a in ((), ("bars",)) for v in (False, True)],
     "Client.approvals": lambda c, t: c.approvals(),
     "Client.limits": lambda c, t: c.limits(),
     "Client.workflow": lambda c, t: repr(c.workflow("daily")),

@@ -28,6 +28,7 @@ VIEWS = (
     "schedules",
     "fires",
     "approvals",
+    "datasets",
     "jobs",
     "pools",
     "limits",
@@ -73,6 +74,7 @@ PROMISED = {
     "fires": "workflow schedule fire_at instance_id state error tenant business_date",
     "approvals": "id instance_id workflow task business_date subject state asked_at deadline_at default_answer answered_by "
     "answered_at note tenant",
+    "datasets": "id name series version is_latest recorded_at instance_id task_id workflow task business_date metadata tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",
     "pools": "pool daemon processes threads busy ready_tasks",
     "limits": "name slots used source waiting updated_at rates frees_at resumes_at pause_reason set_by note paused_at paused_by"
@@ -125,6 +127,7 @@ def test_the_records_of_the_client_have_the_columns_of_their_views():
     from qflowd.client import (
         AttemptInfo,
         BreakpointInfo,
+        DatasetInfo,
         FailureInfo,
         HandledFailureInfo,
         InstanceInfo,
@@ -137,6 +140,7 @@ def test_the_records_of_the_client_have_the_columns_of_their_views():
         "tasks": TaskInfo,
         "breakpoints": BreakpointInfo,
         "attempts": AttemptInfo,
+        "datasets": DatasetInfo,
         "failures": FailureInfo,
         "handled_failures": HandledFailureInfo,
         "logs": LogLine,

@@ -11,7 +11,7 @@ from qflowd.store.catalog import split
 from tests.support.lock_order import LEVELS, NEVER_WAIT, SHARED
 
 LOCKED = (
-    *("task_instance", "workflow_instance", "tenant", "limit_key", "run_key", "dated_run"),
+    *("task_instance", "workflow_instance", "dataset", "tenant", "limit_key", "run_key", "dated_run"),
     *("workflow_definition", "paused_task"),
 )
 

@@ -66,7 +66,7 @@ TEXTS = {
     *("after_name", "after_token", "password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
     *("calendar", "session_time", "session_days", "day_window", "hours", "set_by", "timezone", "hold", "paused_by"),
-    *("file_schedule", "file_says", "set_reason"),
+    *("file_schedule", "file_says", "set_reason", "series"),
     *("states", "tag", "levels", "search", "pool", "error_class"),
 }
 TEXT_IN = {

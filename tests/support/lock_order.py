@@ -1,4 +1,4 @@
-"""The lock order, watched: own tasks by id → children by id → tenants by name → limits by key → definitions → instances → pauses of tasks.
+"""The lock order, watched: own tasks by id → children by id → datasets by name → tenants by name → limits by key → definitions → instances → pauses of tasks.
 
 `watch(monkeypatch)` records what each transaction locks; a step back fails at once, in the statement that makes it.
 """
@@ -13,7 +13,7 @@ import pytest
 from qflowd.store import tx as door
 from qflowd.store.tx import Tx
 
-TASKS, CHILDREN, TENANTS, LIMITS, DEFINITIONS, INSTANCES, PAUSES = range(1, 8)
+TASKS, CHILDREN, DATASETS, TENANTS, LIMITS, DEFINITIONS, INSTANCES, PAUSES = range(1, 9)
 
 # Statement -> what it locks and may have to wait for.
 LEVELS = {
@@ -39,6 +39,7 @@ LEVELS = {
     "expand_heads": CHILDREN,
     "give_places": CHILDREN,
     "begin_heads": CHILDREN,
+    "raise_dataset": DATASETS,
     "reserve_ordinals": INSTANCES,
     "lock_tenants": TENANTS,
     "insert_tenant": TENANTS,

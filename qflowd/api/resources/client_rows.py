@@ -35,6 +35,7 @@ class ClientRowsQuery(Query):
     instance_id: Instance | None = None
     workflow: str | None = None
     name: str | None = None
+    series: str | None = None
     task: str | None = None
     version: Number | None = None
     first: Number | None = None

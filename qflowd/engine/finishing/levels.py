@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from qflowd.engine import kinds
+from qflowd.engine.finishing import datasets
 from qflowd.engine.finishing.conditions import EdgeConditions
 from qflowd.engine.maps import item_rows
 from qflowd.engine.plans.instances import InstanceRows, Instances
@@ -44,4 +45,5 @@ def advance_levels(tx: Tx, instances: Instances, level: list[InstanceRows[Any]])
         every_unrun += unrun
         level = instances.by_instance(sorted(unrun, key=lambda row: int(row.id)))
         ended = ended + level
+    datasets.record(tx, ended)
     return Levels(ended, every_unrun, has_advanced, may_be_unclaimed)

@@ -48,6 +48,11 @@ class Node:
         return None if self.task.wait_for is None else compile_value(wait_document(self.task.wait_for))
 
     @cached_property
+    def produces(self) -> Template | None:
+        """The name of the dataset of which its success is a new version; None where it is of none."""
+        return compile_value(self.task.produces) if self.task.produces else None
+
+    @cached_property
     def label(self) -> Template | None:
         """What people call an item of a map; None where it goes by its index."""
         return None if self.task.label is None else compile_value(self.task.label)

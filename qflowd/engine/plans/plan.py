@@ -118,6 +118,10 @@ class Plan:
         return bool(self.starts) or any(task.wait_for is not None for task in self.tasks)
 
     @cached_property
+    def has_datasets(self) -> bool:
+        return any(task.produces for task in self.tasks)
+
+    @cached_property
     def outputs(self) -> Template | None:
         """What a task that starts this workflow returns; None where it returns nothing."""
         return None if self.workflow.outputs is None else compile_value(dict(self.workflow.outputs))

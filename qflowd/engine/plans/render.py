@@ -73,11 +73,13 @@ def _render(
         is_overridden = bool(instance.overrides)
         try:
             params = node.constant
-            if params is None or node.conditions or is_overridden or node.task.when is not None:
+            if params is None or node.conditions or is_overridden or node.task.when is not None or node.task.produces:
                 if (scope := scopes.get(instance.id)) is None:
                     scope = scopes[instance.id] = scope_of(instance, outputs)
                 index = row.map_index
-                if index is None and (is_overridden or node.conditions or node.when):  # of a map they were its head's
+                if index is None and (
+                    is_overridden or node.conditions or node.when or node.produces
+                ):  # of a map: its head's
                     check_conditions(instance, node, scope, outputs)
                 if index is not None and node.params is not None:
                     items = lists.get(row.id - index)

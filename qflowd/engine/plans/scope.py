@@ -7,6 +7,7 @@ from typing import Any
 from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.items import Items, evaluate
 from qflowd.engine.plans.node import Node
+from qflowd.engine.plans.produced import dataset_of
 from qflowd.engine.plans.upstreams import Large, Output, reader_of
 from qflowd.engine.request import NO_OVERRIDE
 from qflowd.model.errors import ExpressionFailed, SkippedByPerson, Unwanted
@@ -99,7 +100,7 @@ def check_conditions(
 ) -> None:
     """A condition that had no value let the row through, so that its error is raised here, as the row's own.
 
-    Raises: ExpressionFailed; Unwanted if the task's `when` does not hold; SkippedByPerson.
+    So is that of the name of what it produces. Raises: ExpressionFailed; Unwanted if the task's `when` does not hold; SkippedByPerson.
     """
     if why := instance.overrides.get(node.key, NO_OVERRIDE).skip:
         raise SkippedByPerson(why)
@@ -108,6 +109,8 @@ def check_conditions(
             condition.render(scope)
     if node.when is not None and not node.when.render(scope):
         raise Unwanted(f"when: {node.task.when}")
+    if node.produces is not None:
+        dataset_of(node.produces, scope)
 
 
 def load_items(

@@ -546,6 +546,15 @@ JOIN qflow.workflow_definition d ON d.id = v.definition_id
 JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 WHERE w.kind = {fact.APPROVAL}
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.datasets}
+;
+-- What tasks have produced: a row a version.
+{replace_view} qflow.datasets AS
+SELECT v.id, d.name, d.series, v.version, CASE WHEN v.version = d.version THEN 1 ELSE 0 END AS is_latest,
+    {instant: v.recorded_at} AS recorded_at, v.task_id >> 20 AS instance_id, v.task_id, v.workflow, v.task, v.business_date,
+    v.metadata, d.tenant
+FROM qflow.dataset_version v JOIN qflow.dataset d ON d.id = v.dataset_id
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.fires}
 ;
 {replace_view} qflow.fires AS
