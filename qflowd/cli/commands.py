@@ -61,6 +61,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "definitions": "List task types and task definitions; define, archive or unarchive one.",
         "schedules": "List schedules and what became of them; switch, fire or set one.",
         "backfills": "List backfills; show, pause, resume or stop one.",
+        "late": "List business dates that had no good run by when one was expected.",
         "gaps": "List sessions of a workflow's calendar that have no good run.",
         "calendars": "List calendars; show the year of one, its next sessions, whether it is open.",
         "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",

@@ -44,6 +44,7 @@ class InstanceInfo:
     parent_instance_id: int | None  # where a task of another instance has started it
     parent_task_id: int | None
     backfill_id: int | None  # that it is of
+    late_at: datetime | None  # by when a good run for its business date was expected; None where it is not late
 
 
 @dataclass(frozen=True, slots=True)

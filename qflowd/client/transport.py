@@ -20,6 +20,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "find_handled_failures": ("before", "before_fence", "batch"),
         "find_instances": ("first", "last", "before", "batch"),
         "find_instances_of": ("workflow", "first", "last", "before", "batch"),
+        "find_late": ("before", "is_all", "batch"),
         "find_open_approvals": ("after", "batch"),
         "find_open_instances": ("before", "batch"),
         "find_session_workflow": ("workflow",),

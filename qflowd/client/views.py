@@ -218,6 +218,16 @@ class Views:
         """
         return find_gaps(self.read_all, workflow, first, last)
 
+    def late(self, limit: int = 100, *, with_ended: bool = False) -> list[dict[str, Any]]:
+        """The latest rows of the view `late_dates`: business dates that had no good run by when their workflow expects one.
+
+        Args:
+            limit: how many at most, from 1.
+            with_ended: those as well that have had one since.
+        """
+        batch = whole(limit, "limit", most=rows_at_once("find_late"))
+        return self._list("find_late", before=ABOVE_ALL_IDS, is_all=int(with_ended), batch=batch)
+
     def own_calendars(self) -> list[dict[str, Any]]:
         """Rows of the view `own_calendars`: what this tenant has imported; `document` is a mapping."""
         return [row | {"document": from_json(row["document"])} for row in self._list("list_own_calendars")]

@@ -17,6 +17,7 @@ from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.calendars.session_rows import SessionRows
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
+from qflowd.engine.late.late_dates import LateDates
 from qflowd.engine.limits.limit_repair import LimitRepair
 from qflowd.engine.limits.limit_settings import save_configured
 from qflowd.engine.membership import registration
@@ -175,6 +176,7 @@ class Daemon:
             Recovery(store, instances, identity, topics, self.lease),
             LimitRepair(store, topics),
             SessionRows(store),
+            LateDates(store, topics),
             Usage(store, topics, timedelta(seconds=self._config.retention.audit)),
             self._logs,
             Plugins(self._reloader, self.announce),

@@ -201,6 +201,14 @@ class WorkflowBuilder:
         """Whether it has any number of instances for a business date, as `allow_duplicates` says in a file."""
         return self._with(allow_duplicates=allowed)
 
+    def with_expectation(self, expect_by: str) -> Self:
+        """By when the run for a business date is to have succeeded, such as `close+2h`; past that it is late."""
+        return self._with(expect_by=expect_by)
+
+    def with_deadline(self, deadline: str) -> Self:
+        """When the run for a business date is stopped, such as `close+4h` or `20:30`."""
+        return self._with(deadline=deadline)
+
     def with_sessions(
         self, calendar: str, at: str, days: str = "", *, catchup: str = "none", enabled: bool = True
     ) -> Self:

@@ -11,6 +11,7 @@ from qflowd.define.children import check_child
 from qflowd.define.concurrency import read_concurrency
 from qflowd.define.datasets import read_dataset
 from qflowd.define.documents import Document, Format
+from qflowd.define.expectations import read_expected_time, with_expectations
 from qflowd.define.fields import Fields
 from qflowd.define.finally_tasks import with_ends
 from qflowd.define.item_by_item import BREAKER_OPEN, EACH, with_lists
@@ -97,6 +98,8 @@ def parse_document(document: Document) -> Workflow:
         defaults=_defaults(top.section("defaults")),
         calendar=top.take("calendar", short_text(200), ""),
         allow_duplicates=top.take("allow_duplicates", flag, False),
+        expect_by=read_expected_time(top, "expect_by"),
+        deadline=read_expected_time(top, "deadline"),
         schedule=read_schedule(top),
         schedules=read_schedules(top),
         timeout=top.take("timeout", parse_duration, None),
@@ -106,7 +109,7 @@ def parse_document(document: Document) -> Workflow:
         tasks=_tasks(top),
     )
     top.close(_LATER_KEYS)
-    workflow = _with_calendar(workflow)
+    workflow = with_expectations(top, _with_calendar(workflow))
     check_calendar(top, workflow)
     check_params(top, workflow.params, has_calendar=bool(workflow.calendar))
     check_defaults(top.section("defaults"), workflow)

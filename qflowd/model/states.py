@@ -93,6 +93,7 @@ class Reason(IntEnum):
     CONDITION = 9  # SKIPPED: its `when` did not hold
     MANUAL = 10  # SKIPPED: a person did not want it to run
     BREAKER_OPEN = 11  # SKIPPED: the breaker of a limit was open, and the workflow says what runs instead
+    DEADLINE = 12  # of an instance: it ran when the workflow says that it is stopped
 
 
 class TaskKind(IntEnum):

@@ -119,7 +119,7 @@ WHERE i.tenant = :tenant ORDER BY i.id DESC LIMIT 1
 -- name: list_instance_items
 SELECT v.id, v.workflow, w.job, v.version, v.name, v.state, v.reason, v.saga_state, v.trigger_type, v.business_date, v.priority,
     v.progress, v.created_at, v.started_at, v.finished_at, v.updated_at, v.duration_s, SUBSTR(v.error, 1, 300) AS error, v.wait_reason,
-    d.domain, d.tags, v.parent_instance_id, v.parent_task_id
+    d.domain, d.tags, v.parent_instance_id, v.parent_task_id, v.late_at
 FROM {rows: id bigint} r
 JOIN qflow.instances v ON v.id = r.id
 JOIN qflow.workflow_instance w ON w.id = r.id
@@ -130,7 +130,7 @@ WHERE v.tenant = :tenant
 -- Without `progress`, for which the view counts the rows of what is open: the caller counts them anyway.
 SELECT v.id, v.workflow, w.job, v.version, v.name, v.state, v.reason, v.saga_state, v.trigger_type, v.business_date, v.priority,
     v.created_at, v.started_at, v.finished_at, v.updated_at, v.duration_s, v.error, v.wait_reason,
-    d.domain, d.tags, v.parent_instance_id, v.parent_task_id, v.params, w.overrides, w.fire_at, w.deadline_at, w.next_ordinal
+    d.domain, d.tags, v.parent_instance_id, v.parent_task_id, v.late_at, v.params, w.overrides, w.fire_at, w.deadline_at, w.next_ordinal
 FROM qflow.instances v
 JOIN qflow.workflow_instance w ON w.id = v.id
 LEFT JOIN qflow.workflow_definition d ON d.id = w.definition_id

@@ -23,6 +23,8 @@ GRANT INSERT, UPDATE, DELETE ON qflow.schedule TO qflow_api;
 GRANT INSERT, UPDATE, DELETE ON qflow.calendar_override TO qflow_api;
 GRANT INSERT, UPDATE, DELETE ON qflow.calendar_revision TO qflow_api;
 GRANT INSERT, UPDATE, DELETE ON qflow.own_calendar TO qflow_api;
+GRANT INSERT, UPDATE, DELETE ON qflow.expectation TO qflow_api;
+GRANT DELETE ON qflow.late_date TO qflow_api;
 GRANT DELETE ON qflow.schedule_fire TO qflow_api;
 GRANT DELETE ON qflow.paused_task TO qflow_api;
 GRANT INSERT, UPDATE ON qflow.limit_key TO qflow_api; -- the slots of quota running_tasks; an upsert needs all its columns

@@ -13,4 +13,5 @@ GRANT SELECT ON qflow.instances, qflow.tasks, qflow.compensations, qflow.breakpo
     qflow.handled_failures, qflow.logs, qflow.workflows, qflow.versions, qflow.task_definitions, qflow.schedules,
     qflow.fires, qflow.approvals, qflow.datasets, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
     qflow.quotas, qflow.usage_days, qflow.calendar_overrides, qflow.backfills,
-    qflow.backfill_dates, qflow.session_runs, qflow.gaps, qflow.own_calendars TO qflow_client;
+    qflow.backfill_dates, qflow.session_runs, qflow.gaps, qflow.own_calendars,
+    qflow.late_dates TO qflow_client;

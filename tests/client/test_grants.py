@@ -71,6 +71,7 @@ def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited
         "own_calendars",
         "session_runs",
         "gaps",
+        "late_dates",
     ]
     more += ["compensations", "breakpoints", "failures", "handled_failures"]
     for name in more:

@@ -14,6 +14,7 @@ import pytest
 import qflowd
 from qflowd.client import Backfill, Client, Instance, Limit, StoredDefinition, StoredSchedule, StoredWorkflow
 from qflowd.engine.calendars.session_rows import SessionRows
+from qflowd.engine.late.late_dates import LateDates
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
 from tests.conftest import KINDS, GetServer
@@ -85,7 +86,14 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     undone = undoing(lab)
     schedule = {"cron": "0 5 * * *", "timezone": "Asia/Shanghai"}
     definition = lab.define(
-        "daily", WORKFLOW, title="收盘", tags=["a"], domain="desk", schedule=schedule, calendar="XSHG"
+        "daily",
+        WORKFLOW,
+        title="收盘",
+        tags=["a"],
+        domain="desk",
+        schedule=schedule,
+        calendar="XSHG",
+        expect_by="18:00",
     )
     while not SessionRows(lab.store).tick():
         pass
@@ -93,6 +101,8 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     for rows in (3, 4):
         lab.start("bars", business_date="2026-11-20")
         lab.finish(*(lab.final(row, output={"rows": rows}) for row in lab.claim()))
+    late = LateDates(lab.store, lab.topics)
+    late.tick()
     mapped = lab.start("daily", params=None, business_date="2026-11-20", name="seven", priority=5)
     lab.ends(lab.claim())
     lab.run({"last": TaskState.FAILED})
@@ -123,6 +133,8 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     asked = {"from": "2026-11-14", "to": "2026-11-20", "calendar": "XSHG", "params": {"价": 1}, "window": "22:00-06:00"}
     _, made = lab.command("backfill", workflow="daily", args=json.dumps(asked), requested_by="ann")
     lab.backfills.tick()
+    lab.clock.advance(7200)
+    late.tick()
     return There(mapped, undone, single, held, lab.submit("daily"), rejected, rows, made["backfill"])
 
 
@@ -144,6 +156,7 @@ LOOKS: Mapping[str, Look] = {
     "Client.task_definitions": lambda c, t: c.task_definitions(),
     "Client.schedules": lambda c, t: c.schedules(),
     "Client.gaps": lambda c, t: [c.gaps("daily", None, "2026-11-24"), c.gaps("daily", "2026-11-16", date(2026, 11, 20))],
+    "Client.late": lambda c, t: [c.late(), c.late(1, with_ended=True)],
     "Client.fires": lambda c, t: [c.fires("daily"), c.fires("daily", schedule="cron"), c.fires("daily", schedule="no")],
     "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello"), c.next_fires("daily", 2, "no")],
     "Client.schedule": lambda c, t: repr(c.schedule("daily", "cron")),

@@ -42,6 +42,7 @@ VIEWS = (
     "session_runs",
     "gaps",
     "own_calendars",
+    "late_dates",
 )
 
 OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch", "lapses_at")  # columns of inboxes that no client writes
@@ -84,6 +85,7 @@ PROMISED = {
     "calendar_overrides": "calendar day kind hours reason set_by set_at tenant",
     "session_runs": "tenant workflow calendar business_date state instance_id is_due has_begun",
     "gaps": "tenant workflow calendar business_date state instance_id",
+    "late_dates": "id tenant workflow business_date expected_at noticed_at ended_at state instance_id",
 }
 
 

@@ -27,7 +27,7 @@ def test_an_instance_that_went_well(desk: Desk):
         "id": number, "tenant": "default", "workflow": "daily_bars", "version": 1, "name": "daily_bars", "state": "SUCCESS",
         "reason": None, "saga_state": "NONE", "trigger_type": "desk", "business_date": "2026-11-20", "priority": 0,
         "params": '{"trade_date":"2026-11-20"}', "progress": 1.0, "error": None, "wait_reason": None,
-        "parent_instance_id": None, "parent_task_id": None, "backfill_id": None,
+        "parent_instance_id": None, "parent_task_id": None, "backfill_id": None, "late_at": None,
     }  # fmt: skip
     assert row["created_at"] <= row["started_at"] <= row["finished_at"] == row["updated_at"]
     assert 0 <= float(row["duration_s"]) < 20

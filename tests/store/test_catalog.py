@@ -66,7 +66,7 @@ TEXTS = {
     *("after_name", "after_token", "password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),
     *("calendar", "session_time", "session_days", "day_window", "hours", "set_by", "timezone", "hold", "paused_by"),
-    *("file_schedule", "file_says", "set_reason", "series"),
+    *("file_schedule", "file_says", "set_reason", "series", "due_by"),
     *("states", "tag", "levels", "search", "pool", "error_class"),
 }
 TEXT_IN = {
@@ -114,7 +114,7 @@ def value_of(statement: str, name: str) -> Any:
     """A value of the right type for a parameter."""
     if name.endswith("_at") or name in ("now", "since"):
         return NOW
-    dates = ("business_date", "date", "date_from", "date_to", "day", "after_day")
+    dates = ("business_date", "date", "date_from", "date_to", "day", "after_day", "judged_day")
     if name in dates or name in DATE_IN.get(statement, ()):
         return "2026-11-20"
     return "1" if name in TEXTS or name in TEXT_IN.get(statement, ()) else 1

@@ -85,6 +85,7 @@ LEVELS = {
     "flag_resume": INSTANCES,
     "clear_intent": INSTANCES,
     "flag_expired": INSTANCES,
+    "flag_overdue": INSTANCES,
     "terminate_held_instance": INSTANCES,
     "reopen_instance": INSTANCES,
     "end_queued": INSTANCES,

@@ -10,7 +10,10 @@ from qflowd.api.row_fields import fields_of
 
 
 class InstanceItem(Item):
-    """An instance as lists show it. Instants are UTC; `progress` goes from 0.0 to 1.0; `job`: of one that runs by itself."""
+    """An instance as lists show it. Instants are UTC; `progress` goes from 0.0 to 1.0; `job`: of one that runs by itself.
+
+    `late_at`: by when a good run for its business date was expected; null where it is not late.
+    """
 
     id: int
     workflow: str | None
@@ -35,6 +38,7 @@ class InstanceItem(Item):
     tags: Sequence[str]
     parent_instance_id: int | None
     parent_task_id: str | None
+    late_at: datetime | None
 
 
 def instance_items(call: Call, ids: Iterable[int]) -> list[InstanceItem]:

@@ -72,6 +72,7 @@ def remove_workflow(tx: Tx, definition: Any) -> bool:
     for row in tx.run("list_version_ids", definition_id=definition.id):
         drop_version(tx, row.id)
     tx.run("delete_definition", id=definition.id)
-    for statement in ("delete_schedules", "delete_fires", "delete_paused_tasks"):
+    more = ("delete_expectations", "delete_late_dates")
+    for statement in ("delete_schedules", "delete_fires", "delete_paused_tasks", *more):
         tx.run(statement, definition_id=definition.id)
     return True

@@ -13,6 +13,7 @@ from qflowd.define.writing import dump
 from qflowd.engine.definitions.needs import judge_version, needs_of
 from qflowd.engine.definitions.stored_schedules import save_schedules
 from qflowd.engine.definitions.workflow_quota import need_room
+from qflowd.engine.late.expectations import save_expectations
 from qflowd.model import dag, jsontext
 from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.workflow import BUILT_IN, NO_POOL, WAIT_POOL, Task, Workflow
@@ -204,6 +205,7 @@ def put_in_effect(
     tx.run("update_definition", id=definition.id, **about, active_version=version_id, now=tx.now)
     was, now = bool(definition.enabled), bool(about["enabled"])
     save_schedules(tx, definition.id, workflow.named_schedules, was_enabled=was, is_enabled=now)
+    save_expectations(tx, definition.id, workflow)
 
 
 def digest_of(source: str) -> str:

@@ -12,7 +12,8 @@ from qflowd.model.ids import key_range
 from qflowd.model.states import InstanceState, Intent, Reason, SagaState, TaskState
 from qflowd.store.tx import Tx
 
-UNDONE_AFTER = (Reason.ERROR, Reason.TIMEOUT)  # failures; what people have stopped stays until they say so
+# Failures; what people have stopped stays until they say so.
+UNDONE_AFTER = (Reason.ERROR, Reason.TIMEOUT, Reason.DEADLINE)
 
 
 class Closed(NamedTuple):
@@ -110,6 +111,10 @@ def _verdict(tx: Tx, row: Any, count: Mapping[int, int], tolerated: int) -> Verd
     if Intent(row.intent).is_end:
         if row.reason == Reason.TIMEOUT:
             return Verdict(InstanceState.FAILED, Reason.TIMEOUT, "the workflow ran out of its timeout")
+        if row.reason == Reason.DEADLINE:
+            return Verdict(
+                InstanceState.FAILED, Reason.DEADLINE, "it had not ended by the deadline of its business date"
+            )
         return Verdict(InstanceState.TERMINATED, Reason.TERMINATED, None)
     if _failed(count) > tolerated:
         first = tx.one("first_failure", id=row.id, **key_range(row.id))

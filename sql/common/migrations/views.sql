@@ -282,7 +282,10 @@ SELECT i.id, i.tenant, d.workflow, v.version, COALESCE(i.name, d.workflow, i.job
     -- unique makes a planner count five.
     (SELECT MAX(p.parent_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_instance_id,
     (SELECT MIN(p.task_id) FROM qflow.child p WHERE p.instance_id = i.id) AS parent_task_id,
-    i.backfill AS backfill_id
+    i.backfill AS backfill_id,
+    (SELECT {instant: l.expected_at} FROM qflow.late_date l WHERE l.definition_id = i.definition_id AND l.business_date = i.business_date
+        AND (i.finished_at IS NULL OR i.finished_at > l.expected_at)
+        AND (l.ended_at IS NULL OR i.started_at <= l.ended_at)) AS late_at
 FROM qflow.workflow_instance i
 LEFT JOIN qflow.workflow_version v ON v.id = i.version_id
 LEFT JOIN qflow.workflow_definition d ON d.id = v.definition_id
@@ -722,3 +725,19 @@ WHERE g.is_due = 1 AND g.has_begun = 1 AND (g.state IS NULL OR g.state <> 'SUCCE
 {replace_view} qflow.own_calendars AS
 SELECT c.name, c.kind, c.title, c.document, c.set_by, {instant: c.set_at} AS set_at, c.tenant
 FROM qflow.own_calendar c
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.late_dates}
+;
+-- Dates that had no good run by when one was expected, each with the instance for it that counts: the latest that succeeded, or
+-- the latest.
+{replace_view} qflow.late_dates AS
+SELECT l.id, l.tenant, d.workflow, l.business_date, {instant: l.expected_at} AS expected_at, {instant: l.noticed_at} AS noticed_at,
+    CASE WHEN l.ended_at IS NOT NULL THEN {instant: l.ended_at} ELSE (SELECT {instant: MIN(x.finished_at)}
+        FROM qflow.workflow_instance x WHERE x.business_date = l.business_date AND x.definition_id = l.definition_id
+        AND x.state = {instance.SUCCESS}) END AS ended_at,
+    {words: instance i.state} AS state, i.id AS instance_id
+FROM qflow.late_date l
+JOIN qflow.workflow_definition d ON d.id = l.definition_id
+LEFT JOIN qflow.workflow_instance i ON i.id = COALESCE(
+    (SELECT MAX(x.id) FROM qflow.workflow_instance x WHERE x.business_date = l.business_date AND x.definition_id = l.definition_id AND x.state = {instance.SUCCESS}),
+    (SELECT MAX(x.id) FROM qflow.workflow_instance x WHERE x.business_date = l.business_date AND x.definition_id = l.definition_id))

@@ -1,0 +1,49 @@
+"""`qflowd late`: dates without a good run by when one is expected, for people and programs, with an exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from qflowd.engine.late.late_dates import LateDates
+from tests.cli.conftest import Run
+from tests.conftest import GetServer
+from tests.support.lab import Lab
+
+
+@pytest.fixture
+def lab(get_server: GetServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    """A store that commands find by the environment, with a workflow that expects runs."""
+    server = get_server("sqlite")
+    url = server.create_store()
+    monkeypatch.setenv("QFLOWD_DATABASE_URL", url)
+    lab = Lab(url)
+    lab.workflow("bars", {"a": []}, calendar="XSHG", expect_by="close+3h")
+    LateDates(lab.store, lab.topics).tick()
+    yield lab
+    lab.close()
+    server.start().drop_database(url)
+
+
+def test_late_dates_are_listed_with_what_is_there_and_the_exit_code_says_whether_there_are_any(
+    run: Run, lab: Lab
+) -> None:
+    nothing = run("late")
+    assert (nothing.code, nothing.err) == (0, "nothing is late\n")
+    lab.clock.time = datetime(2026, 11, 23, 11, tzinfo=UTC)
+    number = lab.start("bars", business_date="2026-11-23")
+    LateDates(lab.store, lab.topics).tick()
+    found = run("late")
+    assert found.code == 1
+    assert "nothing" in found.out.splitlines()[2]
+    [monday, friday] = run("late", "--json").json
+    assert (monday["workflow"], monday["business_date"], monday["instance_id"]) == ("bars", "2026-11-23", number)
+    assert (friday["state"], friday["ended_at"]) == (None, None)
+    assert friday["expected_at"].startswith("2026-11-20T10:00:00")
+    lab.run()
+    assert [row["business_date"] for row in run("late", "--json").json] == ["2026-11-20"]
+    everything = run("late", "--all")
+    assert (everything.code, len(everything.out.splitlines())) == (1, 3)
+    assert "SUCCESS" in everything.out
