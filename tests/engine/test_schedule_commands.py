@@ -8,8 +8,8 @@ import pytest
 
 import qflowd
 from qflowd.calendars.calendar_book import CalendarBook
+from qflowd.engine.calendars.replanning import replan
 from qflowd.engine.definitions.due_fires import MOST_MISSED
-from qflowd.engine.definitions.replanning import replan
 from tests.support.clock import BEIJING, MONDAY
 from tests.support.desk import Desk
 from tests.support.services import admit_all

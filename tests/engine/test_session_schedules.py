@@ -8,7 +8,7 @@ import pytest
 import qflowd
 from qflowd.define.builders import TaskBuilder, WorkflowBuilder
 from qflowd.define.workflow_file import parse
-from qflowd.engine.definitions.replanning import replan
+from qflowd.engine.calendars.replanning import replan
 from qflowd.engine.definitions.schedules import IDLE_S
 from qflowd.engine.definitions.workflow_store import canonical
 from qflowd.model.errors import InvalidWorkflow

@@ -4,7 +4,7 @@ from typing import Final
 
 from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.engine.calendars.calendar_books import load_book
-from qflowd.engine.definitions.replanning import move_fires
+from qflowd.engine.calendars.replanning import move_fires
 from qflowd.engine.refusal import Refused
 from qflowd.model.errors import InvalidRequest, NotFound, OutsideCalendar
 from qflowd.model.refusals import Refusal

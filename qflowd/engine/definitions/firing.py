@@ -9,14 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from qflowd.calendars.timetable import Fire
 from qflowd.engine.calendars.calendar_books import CalendarBooks, hold_calendars
+from qflowd.engine.calendars.replanning import TIME_COLUMNS
 from qflowd.engine.definitions.due_fires import Due, due_fires
-from qflowd.engine.definitions.replanning import TIMES
 from qflowd.engine.definitions.stored_schedules import schedule_of
 from qflowd.store.inbox import SUBMISSION
 from qflowd.store.tx import Tx
 
 # What of a row decides what is due.
-DECIDING: Final = ("next_fire_at", "catchup", "catchup_limit", *TIMES)
+DECIDING: Final = ("next_fire_at", "catchup", "catchup_limit", *TIME_COLUMNS)
 MOST_AT_ONCE: Final = 1000  # submissions in a transaction; those of further schedules come with the next one
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from qflowd.engine.calendars.calendar_books import CalendarBooks
+from qflowd.engine.calendars.replanning import replan
 from qflowd.engine.definitions.due_fires import GRACE_S
 from qflowd.engine.definitions.firing import FiredSchedule, fire_schedules, key_of
-from qflowd.engine.definitions.replanning import replan
 from qflowd.engine.service import Topics
 from qflowd.model.errors import NotFound, OutsideCalendar
 from qflowd.model.instruments import ScheduleFired

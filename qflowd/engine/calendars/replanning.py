@@ -2,7 +2,7 @@
 
 import logging
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from qflowd.calendars import timetable
 from qflowd.calendars.calendar_book import CalendarBook, Calendars
@@ -12,7 +12,7 @@ from qflowd.model.instants import FOREVER
 from qflowd.store.tx import Tx
 
 log = logging.getLogger("qflowd")
-TIMES = ("cron", "timezone", "calendar", "session_time", "session_days", "day_window")
+TIME_COLUMNS: Final = ("cron", "timezone", "calendar", "session_time", "session_days", "day_window")  # when a row fires
 
 
 def replan(tx: Tx) -> None:
@@ -52,11 +52,6 @@ def move_fires(tx: Tx, tenant: str, calendar: str, before: CalendarBook, after: 
     return moved
 
 
-def _columns_of_times(row: Any) -> dict[str, Any]:
-    """What decides when a stored schedule fires."""
-    return {column: getattr(row, column) for column in TIMES}
-
-
 def _next(row: Any, now: datetime, before: Calendars, after: Calendars) -> datetime | None:
     times = times_in(row)
     if row.next_fire_at is None:
@@ -72,6 +67,7 @@ def _since(row: Any, now: datetime) -> datetime:
 
 def _plan(tx: Tx, row: Any, next_at: datetime | None) -> int:
     key = {"definition_id": row.definition_id, "name": row.name}
+    times = {column: getattr(row, column) for column in TIME_COLUMNS}
     plan: dict[str, Any] = {"next_fire_at": next_at, "held_at": _since(row, tx.now) if next_at is None else None}
     was_at = row.next_fire_at or FOREVER
-    return tx.count("replan_schedule", **key, **_columns_of_times(row), **plan, was_at=was_at, now=tx.now)
+    return tx.count("replan_schedule", **key, **times, **plan, was_at=was_at, now=tx.now)
