@@ -25,6 +25,11 @@ class Calendars(Protocol):
         """Raises: NotFound, which names what comes near; InvalidRequest for a combination that cannot be."""
 
 
+def exchange_of(name: str) -> str:
+    """The exchange whose product a calendar is for, such as SHFE of `SHFE.rb`; of any other calendar its own name."""
+    return name.partition(".")[0]
+
+
 class BookText(msgspec.Struct, frozen=True):
     """A book as it travels. `own`: documents by name."""
 
@@ -64,14 +69,14 @@ class CalendarBook:
 
     def overrides_of(self, name: str) -> dict[date, DayOverride]:
         """By day, what is said of a calendar, or of the exchange whose product it is for."""
-        return {**self.overrides.get(name.partition(".")[0], {}), **self.overrides.get(name, {})}
+        return {**self.overrides.get(exchange_of(name), {}), **self.overrides.get(name, {})}
 
     def depends_on(self, name: str) -> frozenset[str]:
         """The calendars that this one is made of, and all those that these are made of; itself, and a product's exchange."""
         found, todo = set[str](), [name]
         while todo:
             if (each := todo.pop()) not in found:
-                found.update((each, each.partition(".")[0]))
+                found.update((each, exchange_of(each)))
                 todo += parts_of(each)[1]
                 if each in self.own:
                     todo += names_in(read_document(self.own[each]))
@@ -92,7 +97,7 @@ class CalendarBook:
             return combined(name, how, [self._find(part, inside) for part in parts])
         if name in self.own:
             return make_calendar(read_document(self.own[name]), lambda part: self._find(part, inside))
-        if name.partition(".")[0] not in bundled.names():
+        if exchange_of(name) not in bundled.names():
             raise NotFound(there_is_no("calendar", name, self.names(), "calendars"))
         return bundled.calendar(name)
 

@@ -84,10 +84,10 @@ def main(args: Sequence[str] | None = None) -> int:
 def _calendars_of_tenant() -> "Calendars":
     """Those that a document may name beside what ships. Without a database or API it is as if there were none."""
     from qflowd.calendars.calendar_book import BUNDLED
-    from qflowd.cli.calendar_changes import known_calendars
+    from qflowd.cli.current_calendars import current_calendars
     from qflowd.model.errors import QflowdError
 
     try:
-        return known_calendars()
+        return current_calendars()
     except QflowdError:
         return BUNDLED

@@ -5,34 +5,14 @@ from typing import Any, Final, TextIO
 
 import click
 
-from qflowd.calendars.calendar_book import BUNDLED, CalendarBook
 from qflowd.calendars.day_overrides import KINDS
 from qflowd.cli.control import REFUSED, carry_out, command_options
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.model import jsontext
-from qflowd.model.errors import InvalidRequest, SchemaMissing
+from qflowd.model.errors import InvalidRequest
 
 COLUMNS: Final = "calendar | day | kind | hours | reason | SET BY:set_by | SET AT (UTC):set_at"
-
-
-def known_calendars() -> CalendarBook:
-    """Calendars as the database or API has them; as they ship where there is no database yet."""
-    try:
-        with open_client() as client:
-            return client.calendars()
-    except SchemaMissing:
-        return BUNDLED
-
-
-def known_overrides(name: str) -> list[dict[str, Any]]:
-    """Rows of `calendar_overrides` that count for a calendar."""
-    try:
-        with open_client() as client:
-            rows = client.calendar_overrides()
-    except SchemaMissing:
-        return []
-    return [row for row in rows if row["calendar"] in (name, name.partition(".")[0])]
 
 
 @click.command()

@@ -11,17 +11,10 @@ from qflowd.calendars.coming import last_ended, sessions_after
 from qflowd.calendars.horizon import SOON, days_left, ends_soon
 from qflowd.calendars.hours import format_hours
 from qflowd.calendars.trading_session import TradingSession
-from qflowd.cli.calendar_changes import (
-    import_,
-    known_calendars,
-    known_overrides,
-    override,
-    overrides,
-    remove,
-    restore,
-)
+from qflowd.cli.calendar_changes import import_, override, overrides, remove, restore
 from qflowd.cli.calendar_year import print_overrides, print_year
 from qflowd.cli.commands import COMMANDS
+from qflowd.cli.current_calendars import current_calendars, current_overrides
 from qflowd.cli.exits import ERROR, OK, say
 from qflowd.cli.market_state import market_state, sentence
 from qflowd.cli.printing import asked_zone, coloured, echo, print_json, print_list
@@ -42,7 +35,7 @@ NAME: Final = click.argument("name")
 def calendars(context: click.Context, *, as_json: bool) -> None:
     """See `help` above."""
     if context.invoked_subcommand is None:
-        book, now = known_calendars(), datetime.now(UTC)
+        book, now = current_calendars(), datetime.now(UTC)
         rows = [_row(book, book.calendar(name), now) for name in book.names()]
         print_list(rows if as_json else list(map(_in_words, rows)), COLUMNS, as_json=as_json)
         if not as_json and any(row["ends_soon"] for row in rows):
@@ -86,7 +79,7 @@ def show(*, name: str, year: int | None, as_json: bool) -> None:
 
     NAME is that of a calendar, such as XSHG, or of a product of a futures exchange, such as SHFE.rb.
     """
-    book = known_calendars()
+    book = current_calendars()
     calendar = book.calendar(name)
     day = date(year, 1, 1) if year else calendar.local(datetime.now(UTC)).date()
     if day.year == calendar.first.year:  # of which it may know only the rest
@@ -96,7 +89,7 @@ def show(*, name: str, year: int | None, as_json: bool) -> None:
         print_json([_session(calendar.session(each)) for each in days])
     else:
         print_year(calendar, day.year, days, book.products(name))
-        print_overrides(day.year, known_overrides(name))
+        print_overrides(day.year, current_overrides(name))
 
 
 def _session(session: TradingSession) -> dict[str, Any]:
@@ -115,7 +108,7 @@ def next_(*, name: str, count: int, after: str | None, as_json: bool) -> int:
     Times are those of the exchange; `qflowd --timezone ZONE calendars next NAME` shows them in ZONE as well. Exit code
     1 if fewer are known.
     """
-    calendar = known_calendars().calendar(name)
+    calendar = current_calendars().calendar(name)
     day = last_ended(calendar, datetime.now(UTC)) if after is None else _date(after)
     sessions = sessions_after(calendar, day, count)
     if as_json:
@@ -172,7 +165,7 @@ def is_open(*, name: str, at: str | None, as_json: bool) -> int:
     Exit code 0: open; 1: closed; 2: it cannot be told.
     """
     try:
-        calendar = known_calendars().calendar(name)
+        calendar = current_calendars().calendar(name)
         state = market_state(calendar, datetime.now(UTC) if at is None else parse_instant(at))
     except (NotFound, OutsideCalendar, ValueError) as error:
         raise InvalidRequest(str(error)) from None  # exit code 1 is an answer

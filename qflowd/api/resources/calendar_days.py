@@ -10,6 +10,7 @@ from qflowd.api.definitions.verbs import do_verb
 from qflowd.api.reading import Body, Query
 from qflowd.api.routing import route
 from qflowd.api.row_fields import items_of
+from qflowd.calendars.calendar_book import exchange_of
 from qflowd.calendars.day_overrides import OverrideKind
 from qflowd.engine.access.audit import record
 from qflowd.model.errors import InvalidRequest
@@ -83,7 +84,7 @@ def restore_calendar_day(call: Call, name: str, day: str, query: RestoreQuery) -
 def overrides_of(call: Call, name: str) -> list[DayOverrideItem]:
     """What counts for a calendar."""
     rows = call.read("list_calendar_overrides")
-    return items_of([row for row in rows if row.calendar in (name, name.partition(".")[0])], DayOverrideItem)
+    return items_of([row for row in rows if row.calendar in (name, exchange_of(name))], DayOverrideItem)
 
 
 def _do(call: Call, action: str, name: str, args: dict[str, Any], reason: str | None) -> MovedFires:

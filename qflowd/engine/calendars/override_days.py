@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any, NamedTuple
 
+from qflowd.calendars.calendar_book import exchange_of
 from qflowd.calendars.combined import parts_of
 from qflowd.calendars.day_overrides import KINDS, DayOverride, OverrideKind, check_override, closing_at
 from qflowd.calendars.hours import format_hours, parse_some_hours
@@ -123,7 +124,7 @@ def restore_day(tx: Tx, command: Command, wanted: NamedDay, _: Caches) -> Reply:
 
 def _refuse_overlap(tx: Tx, tenant: str, wanted: NamedDay) -> None:
     """Raises: Refused if something is said of that day already: of the calendar, of its exchange, or of a product."""
-    exchange = wanted.calendar.partition(".")[0]
+    exchange = exchange_of(wanted.calendar)
     for row in tx.run("find_calendar_overrides", tenant=tenant, day=wanted.day.isoformat()):
         is_above_or_same = row.calendar in (wanted.calendar, exchange)
         if is_above_or_same or row.calendar.startswith(f"{wanted.calendar}."):
