@@ -19,6 +19,7 @@ from qflowd.config.records import (
     PluginsConfig,
     PoolConfig,
     RetentionConfig,
+    WaitsConfig,
     WorkflowsConfig,
     read_over,
 )
@@ -81,6 +82,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
     daemon = read_over(DaemonConfig(), top.section("daemon"))
     plugins = read_over(PluginsConfig(), top.section("plugins"))
     workflows = read_over(WorkflowsConfig(), top.section("workflows"))
+    waits = read_over(WaitsConfig(), top.section("waits"))
     config = Config(
         file=file,
         folder=folder,
@@ -91,6 +93,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
         limits=_limits(top),
         plugins=replace(plugins, dirs=_under(folder, plugins.dirs)),
         workflows=replace(workflows, dirs=_under(folder, workflows.dirs)),
+        waits=replace(waits, folders=_under(folder, waits.folders)),
         log=read_over(LogConfig(), top.section("log")),
         retention=read_over(RetentionConfig(), top.section("retention")),
         api=_api(top, folder),

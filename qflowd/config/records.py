@@ -122,6 +122,13 @@ class WorkflowsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitsConfig:
+    """What tasks may wait for on this host."""
+
+    folders: tuple[Path, ...] = key(readers.paths, ())  # where files may be waited for, at any depth
+
+
+@dataclass(frozen=True, slots=True)
 class LogConfig:
     """What the daemon writes about itself."""
 
@@ -186,6 +193,7 @@ class Config:
     limits: Mapping[str, LimitConfig]
     plugins: PluginsConfig
     workflows: WorkflowsConfig
+    waits: WaitsConfig
     log: LogConfig
     retention: RetentionConfig
     api: ApiConfig

@@ -91,15 +91,23 @@ class TaskBuilder:
         delay: str | float | None = None,
         until: str | None = None,
         approval: str | None = None,
-        **more: str,
+        file: str | None = None,
+        **more: str | int,
     ) -> Self:
         """What must be so before it may begin: one of these; without a job, it does nothing but wait.
 
         Args:
-            more: `business_date` of a workflow, `timeout` and `on_timeout` of that or a signal, `deadline` and `default` of
-                an approval, as in a file.
+            more: `business_date` of a workflow, `timeout` and `on_timeout` of that, a signal or a file, `stable`, `ok` and
+                `at_least` of a file, `deadline` and `default` of an approval, as in a workflow file.
         """
-        facts = {"signal": signal, "workflow": workflow, "delay": delay, "until": until, "approval": approval}
+        facts = {
+            "signal": signal,
+            "workflow": workflow,
+            "delay": delay,
+            "until": until,
+            "approval": approval,
+            "file": file,
+        }
         return self._with(wait_for={name: value for name, value in facts.items() if value is not None} | more)
 
     def with_produces(self, dataset: str) -> Self:

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from qflowd.define.fields import Fields
-from qflowd.define.readers import Reader, one_of, short_text, shown, text
+from qflowd.define.file_patterns import MOST_FILES, fault_in_pattern, fault_in_suffix
+from qflowd.define.readers import Reader, one_of, short_text, shown, text, whole
 from qflowd.define.settings import SETTINGS
 from qflowd.model.durations import parse_duration
 from qflowd.model.instants import EARLIEST, parse_date, parse_instant
@@ -120,6 +121,20 @@ def _instant(value: Json) -> str:
     return string
 
 
+def _file(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string and (fault := fault_in_pattern(string)):
+        raise ValueError(fault)
+    return string
+
+
+def _suffix(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string and (fault := fault_in_suffix(string)):
+        raise ValueError(fault)
+    return string
+
+
 def _expression(value: Json) -> str:
     if not (string := text(value).strip()):
         raise ValueError("must not be empty")
@@ -132,15 +147,14 @@ FACTS: Final[Mapping[str, Reader[str]]] = {
     "delay": _duration,
     "until": _instant,
     "approval": _expression,
+    "file": _file,
 }
-_TIMEOUT: Final[Mapping[str, Reader[str]]] = {
-    "timeout": _moment,
-    "on_timeout": one_of("fail", "skip", "continue"),
-}
-_BESIDE: Final[Mapping[str, Mapping[str, Reader[str]]]] = {
+_TIMEOUT: Final[Mapping[str, Reader[Any]]] = {"timeout": _moment, "on_timeout": one_of("fail", "skip", "continue")}
+_BESIDE: Final[Mapping[str, Mapping[str, Reader[Any]]]] = {
     "signal": _TIMEOUT,
     "workflow": {"business_date": _date, **_TIMEOUT},
     "delay": {},
     "until": {},
     "approval": {"deadline": _moment, "default": one_of("approve", "reject")},
+    "file": {"stable": _duration, "ok": _suffix, "at_least": whole(1, MOST_FILES), **_TIMEOUT},
 }

@@ -114,6 +114,7 @@ class FactKind(IntEnum):
     TIME = 1
     APPROVAL = 2
     WORKFLOW = 3  # its success for a business date
+    FILE = 4
 
 
 class WaitState(IntEnum):

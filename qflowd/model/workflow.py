@@ -92,11 +92,12 @@ class Tolerance(_Record, frozen=True):
 
 
 class WaitFor(_Record, frozen=True):
-    """What a task waits for before it may be claimed: `signal`, `workflow`, `delay`, `until` or `approval`.
+    """What a task waits for before it may be claimed: `signal`, `workflow`, `delay`, `until`, `approval` or `file`.
 
     All may hold `{{ … }}`. `business_date`: for which the workflow is to have succeeded, "" for that of the instance itself.
-    `timeout`: of a signal or a workflow, and `deadline`, of an approval: a duration or an instant. `on_timeout`: what then
-    becomes of the task; `default`: the answer that nobody gave.
+    `timeout`: of a signal, a workflow or a file, and `deadline`, of an approval: a duration or an instant. `on_timeout`:
+    what then becomes of the task; `default`: the answer that nobody gave. `stable`: how long each file must have stood
+    still; `ok`: the suffix of a file that must stand beside each; `at_least`: how many files, 1 to 1,000.
     """
 
     signal: str = ""
@@ -105,6 +106,10 @@ class WaitFor(_Record, frozen=True):
     delay: str = ""
     until: str = ""
     approval: str = ""
+    file: str = ""
+    stable: str = "5s"
+    ok: str = ""
+    at_least: int = 1
     timeout: str = ""
     on_timeout: Literal["fail", "skip", "continue"] = "fail"
     deadline: str = ""

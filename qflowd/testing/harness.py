@@ -24,6 +24,7 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.running.executor import Executor
 from qflowd.engine.running.logs import Logs
 from qflowd.engine.service import Topics
+from qflowd.engine.waits.file_waits import FileWaits
 from qflowd.jobs.decorators import JobSpec, describe
 from qflowd.jobs.recorded import recorded_job
 from qflowd.model.errors import InvalidRequest, Rejected
@@ -39,6 +40,7 @@ from qflowd.workers.threads import Threads
 
 DAEMON_ID: Final = 1
 ONE_AT_A_TIME: Final = PoolConfig(processes=1)
+LOOK_S: Final = 60.0  # with a look for files, on a busy machine
 QUIET_ROUNDS: Final = 3  # in a row: a lane that is new is claimed a round after it was seen, and a sweep has two steps
 
 Function = Callable[..., Any]
@@ -91,14 +93,15 @@ class Harness:
         store, topics, plans, jobs = self._store, Topics(), Plans(), RegisteredJobs()
         jobs.own = by_name
         intake = _Intake(plans, LaneIds(store), jobs)
-        self._backends = Backends(dict.fromkeys(pools, threads))
+        has_pools = set(pools)
+        self._backends = Backends(dict.fromkeys(has_pools, threads))
         self._executor = Executor(
             store,
             self._backends,
             Instances(plans, jobs),
             topics,
             daemon_id=lambda: DAEMON_ID,
-            pools=dict.fromkeys(pools),
+            pools=dict.fromkeys(has_pools),
             holds_lease=lambda: True,
             timeout_s=None,
             write_logs=Logs(store, self._backends.read_logs).write_all,
@@ -107,7 +110,10 @@ class Harness:
             chance=lambda: 0.5,  # a retry's delay is the one that is asked for
         )
         self._executor.start(dict(by_name), b"")
-        self._services = instance_services(store, topics, intake, lambda: DAEMON_ID)
+        files = FileWaits(
+            store, topics, [Path("/")], has_pools, "test", lambda: self.clock.now().timestamp(), patience_s=LOOK_S
+        )
+        self._services = [*instance_services(store, topics, intake, lambda: DAEMON_ID), files]
 
     def settle(self) -> None:
         """Do all that can be done without the clock moving."""

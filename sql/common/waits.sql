@@ -118,7 +118,7 @@ WHERE state = {wait.WAITING} AND deadline_at <= :until_at
 -- `now_fence`: of the row itself, which may have been taken from the wait.
 SELECT y.*, e.payload AS late_payload, o.finished_at AS succeeded_at FROM (
     SELECT t.id, t.node, t.fence AS now_fence, t.kind, t.round, t.attempt, w.fence, w.tenant, l.job, l.limits, w.kind AS fact,
-        w.state AS wait_state, w.subject, w.began_at, w.deadline_at, w.answer, w.answered_by, w.note, w.answered_at, w.signal_id, p.payload,
+        w.state AS wait_state, w.subject, w.began_at, w.deadline_at, w.answer, w.answered_by, w.note, w.answered_at, w.signal_id, p.payload, f.found,
         CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN
             ({first_signal} AND s.is_open = 0 AND s.state = 'ACCEPTED' AND (s.lapses_at IS NULL OR s.lapses_at > :now)) END AS late_signal_id,
         CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN ({first_signal} AND s.is_open = 1) END AS open_id,
@@ -127,6 +127,7 @@ SELECT y.*, e.payload AS late_payload, o.finished_at AS succeeded_at FROM (
     JOIN qflow.lane l ON l.id = w.lane
     JOIN qflow.task_instance t ON t.id = w.task_id
     LEFT JOIN qflow.signals p ON p.id = w.signal_id
+    LEFT JOIN qflow.file_wait f ON f.task_id = w.task_id AND f.fence = w.fence
     WHERE w.state IN ({wait.MET}, {wait.OVER}) AND w.task_id > :after ORDER BY w.task_id LIMIT {literal: batch}) y
 LEFT JOIN qflow.signals e ON e.id = y.late_signal_id
 LEFT JOIN qflow.workflow_instance o ON o.id = y.success_id

@@ -27,6 +27,7 @@ INTERNAL = (
     "waker",
     "timer",
     "waiter",
+    "file_wait",
     "meta",
     "migration",
 )

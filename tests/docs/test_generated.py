@@ -58,6 +58,7 @@ def first_cells(text: str) -> set[str]:
         ("[daemon]", records.DaemonConfig),
         ("[plugins]", records.PluginsConfig),
         ("[workflows]", records.WorkflowsConfig),
+        ("[waits]", records.WaitsConfig),
         ("[log]", records.LogConfig),
         ("[retention]", records.RetentionConfig),
         ("[api]", records.ApiConfig),

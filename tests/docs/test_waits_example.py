@@ -1,8 +1,9 @@
-"""The guide's NAV of a day, which waits for bars, for a while and for a person, and its report of another workflow's bars."""
+"""The guide's NAV of a day waits for bars, a while and a person, its report for another workflow, its positions for files."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,8 @@ from tests.docs.pages import ROOT, named_files
 
 FILES = named_files(ROOT / "docs" / "guide.md")
 JOBS: dict[str, object] = {}
-exec(compile(FILES["plugins/nav.py"], "plugins/nav.py", "exec"), JOBS)  # noqa: S102 - our own page
+for file in ("plugins/nav.py", "plugins/positions.py"):
+    exec(compile(FILES[file], file, "exec"), JOBS)  # noqa: S102 - our own page
 
 
 @pytest.mark.parametrize("is_approved", [True, False])
@@ -63,3 +65,20 @@ def test_a_report_waits_for_the_bars_of_its_day_and_of_the_session_before() -> N
             harness.finish(harness.client.submit("cn_bars", business_date=day))
         run = harness.finish(report)
         assert (run.state, run.outputs["report"]) == ("SUCCESS", "of 5412 rows")
+
+
+def test_positions_are_loaded_when_their_files_stand_still_beside_their_companions(tmp_path: Path) -> None:
+    source = FILES["workflows/load_positions.yaml"].replace("/data/in", str(tmp_path))
+    workflow = workflow_file.parse(source, "yaml", "load_positions")
+    clock = Clock(datetime(2026, 11, 20, 16, tzinfo=UTC))
+    with Harness([JOBS["load_positions"]], [workflow], clock) as harness:  # type: ignore[list-item]
+        instance = harness.client.submit("load_positions", business_date="2026-11-20")
+        for name, text in (("positions_20261120_1.csv", "bars"), ("positions_20261120_1.csv.ok", "")):
+            harness.settle()
+            assert "positions_20261120_" in str(instance.wait_reason())
+            (tmp_path / name).write_text(text)
+        harness.advance("29s")
+        assert "positions_20261120_1.csv has not stood still for 30 s" in str(instance.wait_reason())
+        harness.advance("1s")
+        run = harness.finish(instance)
+        assert (run.state, run.outputs["load"]) == ("SUCCESS", 4)

@@ -60,6 +60,14 @@ def folder(lab: Lab, tmp_path: Path) -> Folder:
     return Folder(lab, tmp_path)
 
 
+@pytest.fixture
+def box(tmp_path: Path) -> Path:
+    """A folder where files come in."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _lock_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every transaction of these tests keeps to the lock order."""

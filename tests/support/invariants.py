@@ -133,6 +133,7 @@ def _leftovers(store: Store) -> Iterator[str]:
         "task_progress",
         "task_input",
         "waiter",
+        "file_wait",
         "spawned",
         "spawner",
         "fan_out",

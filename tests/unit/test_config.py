@@ -44,6 +44,7 @@ def test_without_a_file_defaults_hold(folder):
     assert found.pools["default"].threads == 1
     assert found.plugins.dirs == (folder / "plugins",)
     assert found.workflows.dirs == (folder / "workflows",)
+    assert found.waits.folders == ()
     assert (found.log.format, found.log.level) == ("auto", "info")
 
 
@@ -92,10 +93,13 @@ format = "json"
 
 def test_paths_are_relative_to_the_file(folder):
     (folder / "etc").mkdir()
-    found = config('database.url = "sqlite:///a b.db"\nplugins.dirs = "../p"\n', "etc/my.toml")
+    found = config(
+        'database.url = "sqlite:///a b.db"\nplugins.dirs = "../p"\nwaits.folders = ["in", "/in"]\n', "etc/my.toml"
+    )
     assert found.folder == folder / "etc"
     assert found.database.url == f"sqlite:///{folder}/etc/a%20b.db"
     assert found.plugins.dirs == (folder / "etc/../p",)
+    assert found.waits.folders == (folder / "etc/in", Path("/in"))
 
 
 def test_the_file_is_found_by_variable_or_usual_name(folder):

@@ -9,6 +9,7 @@ import pytest
 
 from qflowd.define import workflow_file
 from qflowd.define.builders import TaskBuilder, WorkflowBuilder
+from qflowd.define.file_patterns import fault_in_pattern
 from qflowd.define.waits import moment
 from qflowd.define.writing import dump
 from qflowd.model.errors import InvalidWorkflow
@@ -40,6 +41,11 @@ def text(task: str) -> str:
             '{approval: "Ship it?", deadline: 1h, default: approve}',
             WaitFor(approval="Ship it?", deadline="1h", default="approve"),
         ),
+        ("{file: /in/bars.csv}", WaitFor(file="/in/bars.csv")),
+        (
+            '{file: "/in/{{ params.m }}/bars_*.csv", stable: 30s, ok: .ok, at_least: 2, timeout: 2h}',
+            WaitFor(file="/in/{{ params.m }}/bars_*.csv", stable="30s", ok=".ok", at_least=2, timeout="2h"),
+        ),
     ],
 )
 def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
@@ -57,11 +63,11 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
         ("a: {wait_for: 10m}", "wait_for: must hold keys and values, not a string"),
         (
             "a: {wait_for: {}}",
-            "wait_for: names nothing to wait for; one of signal, workflow, delay, until, approval is needed",
+            "wait_for: names nothing to wait for; one of signal, workflow, delay, until, approval, file is needed",
         ),
         (
             "a: {wait_for: {signal: x, delay: 5m}}",
-            "wait_for: names signal and delay; one of signal, workflow, delay, until, approval is needed",
+            "wait_for: names signal and delay; one of signal, workflow, delay, until, approval, file is needed",
         ),
         ("a: {wait_for: {signal: two words}}", "wait_for.signal: the name of a signal 'two words' contains ' '"),
         ("a: {wait_for: {delay: soon}}", "wait_for.delay: 'soon' is not a duration"),
@@ -80,6 +86,19 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
             "wait_for.business_date: 'monday' is not a date; write it like 2026-11-20",
         ),
         ("a: {wait_for: {signal: x, business_date: 2026-11-20}}", "wait_for.business_date: unknown key"),
+        (
+            "a: {wait_for: {file: in/bars.csv}}",
+            "wait_for.file: 'in/bars.csv' is relative, and daemons run anywhere: begin with /",
+        ),
+        ("a: {wait_for: {file: /in/../bars.csv}}", "wait_for.file: '/in/../bars.csv' holds '..'"),
+        ("a: {wait_for: {file: /in/}}", "wait_for.file: '/in/' names a folder; name files in it, as in /in/*.csv"),
+        (
+            'a: {wait_for: {file: "/in/*/bars.csv"}}',
+            "wait_for.file: the folder '*' holds a wildcard; only the last part of a path may",
+        ),
+        ("a: {wait_for: {file: /in/x, ok: a/b}}", "wait_for.ok: 'a/b' is not a suffix such as .ok"),
+        ("a: {wait_for: {file: /in/x, at_least: 0}}", "wait_for.at_least: must be "),
+        ("a: {wait_for: {file: /in/x, stable: soon}}", "wait_for.stable: 'soon' is not a duration"),
         ('a: {wait_for: {signal: "{{ params.n }}"}}', "wait_for.signal: params has no 'n'"),
         ('a: {wait_for: {signal: "{{ b.output }}"}}', "wait_for.signal: the output of 'b' is not known here"),
         ("a: {wait_for: {delay: 5m}, retries: 3}", "tasks.a.retries: is for a task with a job; this one only waits"),
@@ -104,3 +123,8 @@ def test_anything_else_is_neither() -> None:
     for value in (None, True, "soon", [1], -5):
         with pytest.raises(ValueError, match="neither a duration"):
             moment(value, NOW)
+
+
+def test_a_path_that_expressions_make_too_long_is_not_looked_for() -> None:
+    assert fault_in_pattern("/in/" + "x" * 996) is None
+    assert str(fault_in_pattern("/in/" + "x" * 997)).endswith("has 1,001 characters; at most 1,000 are allowed")

@@ -100,6 +100,7 @@ _REMEDY: Final[Mapping[int, str]] = {
     FactKind.SIGNAL: "send it",
     FactKind.APPROVAL: "`approve` or `reject` it",
     FactKind.WORKFLOW: "run that workflow",
+    FactKind.FILE: "deliver it",
 }
 
 

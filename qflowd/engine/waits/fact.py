@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from qflowd.define.waits import moment
+from qflowd.engine.waits.wanted_files import WantedFiles
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.instants import format_instant
 from qflowd.model.states import FactKind, Reason, TaskState
@@ -18,7 +19,7 @@ class WaitTerms(NamedTuple):
 
     `name`: by which the fact is looked up, "" where nothing else brings it about. `subject`: the same for people.
     `deadline_at`: when the wait is over, whatever has come; None: never. `default_answer`: of an approval.
-    `business_date`: for which the fact is to be.
+    `business_date`: for which the fact is to be. `files`: what daemons look for.
     """
 
     name: str
@@ -26,6 +27,7 @@ class WaitTerms(NamedTuple):
     deadline_at: datetime | None
     default_answer: int | None = None
     business_date: str | None = None
+    files: WantedFiles | None = None
 
 
 class WaitEnd(NamedTuple):

@@ -6,6 +6,7 @@ from typing import Final
 
 from qflowd.engine.waits.approval_fact import APPROVAL
 from qflowd.engine.waits.fact import Fact, WaitTerms
+from qflowd.engine.waits.file_fact import FILE
 from qflowd.engine.waits.signal_fact import SIGNAL
 from qflowd.engine.waits.time_fact import TIME
 from qflowd.engine.waits.workflow_fact import WORKFLOW
@@ -19,6 +20,7 @@ _BY_KEY: Final[Mapping[str, Fact]] = {
     "delay": TIME,
     "until": TIME,
     "approval": APPROVAL,
+    "file": FILE,
 }
 _BY_KIND: Final[Mapping[int, Fact]] = {fact.kind: fact for fact in _BY_KEY.values()}
 

@@ -1,17 +1,17 @@
 """Register: a task whose turn has come begins to wait. Committed before the fact is looked up: no wake-up is lost.
 
 One transaction: the rows are locked, those that others have taken are left out → parked (PENDING, without a timer of their
-own, owned by nobody, with a new fence) → a row of `waiter` each → timers of deadlines.
+own, owned by nobody, with a new fence) → a row of `waiter` each → files → timers of deadlines.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from qflowd.engine.caches import LaneKey
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.finishing.timers import WAIT
+from qflowd.engine.maps.item_lanes import settings_of
 from qflowd.engine.plans.gather import Unrenderable, gather
 from qflowd.engine.plans.instances import Instances, LoadedInstance
 from qflowd.engine.plans.node import Node
@@ -19,6 +19,7 @@ from qflowd.engine.plans.scope import check_conditions, scope_of
 from qflowd.engine.refusal import no_such_workflow
 from qflowd.engine.waits import facts
 from qflowd.engine.waits.fact import WaitTerms
+from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed, Unreadable
 from qflowd.model.states import FactKind, WaitState
 from qflowd.model.workflow import WAIT_POOL, Job
@@ -26,12 +27,13 @@ from qflowd.store.tx import Store, Tx
 
 
 class Ready(NamedTuple):
-    """A row that is to wait, and for what."""
+    """A row that is to wait, and for what. `pool`: in which its job will run; "" where it has none."""
 
     row: Claimed
     instance: LoadedInstance
     kind: FactKind
     waiting: WaitTerms
+    pool: str
 
 
 def lane_of(row: Any) -> Lane:
@@ -53,7 +55,7 @@ def render(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) ->
     for _, places in gathered.parts:
         for row, instance, node in places:
             try:
-                ready.append(_ready(row, instance, node, gathered.outputs, tx.now))
+                ready.append(_ready(tx, instances, row, instance, node, gathered.outputs))
             except Exception as error:  # noqa: BLE001 - whatever is wrong with a row, the others wait
                 failed.append(Unrenderable(row, error))
     ready, vain = _without_vain(tx, lane, ready)
@@ -80,15 +82,16 @@ def _why_not_awaited(tx: Tx, tenant: str, workflow: str) -> str | None:
     return f"wait_for.workflow: workflow {workflow!r} is archived; {back}"
 
 
-def _ready(row: Claimed, instance: LoadedInstance, node: Node, outputs: Any, now: datetime) -> Ready:
+def _ready(tx: Tx, instances: Instances, row: Claimed, instance: LoadedInstance, node: Node, outputs: Any) -> Ready:
     """Raises: ExpressionFailed; Unwanted; SkippedByPerson; Unreadable."""
     scope = scope_of(instance, outputs)
     check_conditions(instance, node, scope, outputs)
     if node.wait is None:
         raise Unreadable(f"task {node.key} waits for what only a newer qflowd knows")
     day = instance.facts.business_date
-    kind, waiting = facts.begin({"business_date": day} | node.wait.render(scope), now)
-    return Ready(row, instance, kind, waiting)
+    kind, waiting = facts.begin({"business_date": day} | node.wait.render(scope), tx.now)
+    pool = str(settings_of(tx, instances, instance, node).pool) if node.job and waiting.files else ""
+    return Ready(row, instance, kind, waiting, pool)
 
 
 def register(store: Store, lane: Lane, ready: Sequence[Ready]) -> int:
@@ -107,9 +110,11 @@ def _register(tx: Tx, lane: Lane, ready: Sequence[Ready]) -> int:
         return 0
     tx.run("rearm_tasks", rows=[(row.id, row.fence, row.attempt, 0) for row, *_ in mine])
     tx.run("save_waiters", rows=[_waiter_row(each, lane.id) for each in mine], now=tx.now)
+    if files := [_file_row(each) for each in mine if each.waiting.files]:
+        tx.run("save_file_waits", rows=files)
     if timers := [
         (row.id, WAIT, row.fence + 1, waiting.deadline_at)
-        for row, _, _, waiting in mine
+        for row, _, _, waiting, _ in mine
         if waiting.deadline_at is not None
     ]:
         tx.run("insert_timers", rows=timers)
@@ -117,8 +122,12 @@ def _register(tx: Tx, lane: Lane, ready: Sequence[Ready]) -> int:
 
 
 def _waiter_row(each: Ready, lane: int) -> tuple[Any, ...]:
-    row, instance, kind, waiting = each
+    row, instance, kind, waiting, _ = each
     day = waiting.business_date or instance.facts.business_date
     state = WaitState.NEW if kind is FactKind.SIGNAL else WaitState.WAITING
     about = (instance.tenant, int(kind), waiting.name, day, int(state))
     return (row.id, row.fence + 1, *about, waiting.subject, waiting.deadline_at, waiting.default_answer, lane)
+
+
+def _file_row(each: Ready) -> tuple[Any, ...]:
+    return (each.row.id, each.row.fence + 1, each.pool, jsontext.dump(each.waiting.files))

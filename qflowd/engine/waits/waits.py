@@ -109,7 +109,10 @@ class Waits:
         claimed = [register.claimed_of(row) for row in rows]
         ready, failed = self._store.read(lambda tx: register.render(tx, self._instances, lane, claimed))
         refuse(self._harvest, lane, failed)
-        return len(failed) + (register.register(self._store, lane, ready) if ready else 0)
+        registered = register.register(self._store, lane, ready) if ready else 0
+        if any(each.waiting.files for each in ready):
+            self._topics.publish("file")
+        return len(failed) + registered
 
     def _wake(self) -> bool:
         """Let tasks run, or end them. Returns: was there something to do?"""

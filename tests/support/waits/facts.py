@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qflowd.model.states import TaskKind, TaskState
+from tests.support.delivered import watcher
 from tests.support.lab import Lab
 from tests.support.waits.base import alive, way
 
@@ -38,4 +39,19 @@ def for_a_workflow(lab: Lab) -> int:
     lab.define("facts", {"a": {"wait_for": {"workflow": "bars"}}})
     number = lab.start("facts", business_date="2026-11-20")
     lab.waits.tick()
+    return number
+
+
+@way(
+    TaskKind.WAIT,
+    TaskState.PENDING,
+    task="waits for file /in/bars.csv since *; daemon d1: folder /in is not in [waits] folders of its qflowd.toml",
+    instance="waits for file /in/bars.csv since *; daemon d1: folder /in is not in [waits] folders of its qflowd.toml",
+)
+def for_a_file(lab: Lab) -> int:
+    alive(lab, "work")
+    lab.define("facts", {"a": {"wait_for": {"file": "/in/bars.csv"}}})
+    number = lab.start("facts")
+    lab.waits.tick()
+    watcher(lab, [], name="d1").tick()
     return number
