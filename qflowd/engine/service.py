@@ -111,6 +111,28 @@ def log_refused(message: str, number: int, error: Exception) -> None:
     log.warning(message, number, " ".join(str(error).split()), exc_info=trace)
 
 
+def take_one_by_one(
+    what: str, numbers: Iterable[int], take: Callable[[int], object], refuse: Callable[[int, str], None]
+) -> None:
+    """Take rows of an inbox whose batch could not be taken: a row that cannot be read is refused, and delays no other.
+
+    Args:
+        what: of which kind the rows are, in words.
+        take: takes the row of an id, in a transaction of its own.
+        refuse: answers the row of an id with the reason.
+
+    Raises: StoreUnavailable.
+    """
+    for number in numbers:
+        try:
+            take(number)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the row gets an answer
+            log_refused(f"{what} %d cannot be taken: %s", number, error)
+            refuse(number, f"this row cannot be taken: {error}")
+
+
 def report(name: str, error: Exception, pause_s: float) -> None:
     """An outage, or a grant that is missing, is one line; anything else is a fault of ours and comes with its traceback."""
     if isinstance(error, StoreUnavailable | GrantsMissing):

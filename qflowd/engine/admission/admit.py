@@ -12,7 +12,7 @@ from qflowd.engine.admission.stray_ids import StrayIds
 from qflowd.engine.concurrency.overlap import Skipped
 from qflowd.engine.plans.instances import BACKFILL_TRIGGER, CHILD_TRIGGER
 from qflowd.engine.refusal import Refused
-from qflowd.engine.service import Topics, log_refused, log_some
+from qflowd.engine.service import Topics, log_some, take_one_by_one
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instruments import SubmissionsAdmitted
 from qflowd.model.refusals import Refusal
@@ -60,14 +60,7 @@ class Admitter:
     def _one_by_one(self) -> int:
         """Admit row by row; one that cannot even be read (bytes that are not UTF-8, an infinite date) is refused."""
         numbers = [row.id for row in self._store.read(lambda tx: tx.run("list_open_submissions", batch=BATCH))]
-        for number in numbers:
-            try:
-                self._admit((number, number))
-            except StoreUnavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, the row gets an answer
-                log_refused("submission %d cannot be taken: %s", number, error)
-                self._refuse(number, f"this row cannot be taken: {error}")
+        take_one_by_one("submission", numbers, lambda number: self._admit((number, number)), self._refuse)
         return len(numbers)
 
     def _refuse(self, number: int, error: str) -> None:

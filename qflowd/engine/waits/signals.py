@@ -10,7 +10,7 @@ from typing import Any, Final
 from qflowd.define import rows as rows_of_inboxes
 from qflowd.define.rows import LARGEST_PARAMS
 from qflowd.engine.refusal import LONGEST_ERROR
-from qflowd.engine.service import log_refused
+from qflowd.engine.service import take_one_by_one
 from qflowd.model import jsontext
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.instants import within_bounds
@@ -36,24 +36,15 @@ def take_signals(store: Store) -> tuple[int, bool]:
 
 def _one_by_one(store: Store) -> int:
     numbers = [row.id for row in store.read(lambda tx: tx.run("list_open_signals", batch=BATCH))]
-    for number in numbers:
-        try:
-            store.transact(lambda tx, number=number: _take(tx, number, number), name="take_signals")  # type: ignore[misc]
-        except StoreUnavailable:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the row gets an answer
-            log_refused("signal %d cannot be taken: %s", number, error)
-            answer = (
-                number,
-                AnswerState.REJECTED.name,
-                None,
-                None,
-                f"this row cannot be taken: {error}"[:LONGEST_ERROR],
-            )
-            store.transact(
-                lambda tx, answer=answer: tx.run("answer_signals", rows=[answer], now=tx.now),  # type: ignore[misc]
-                name="refuse_signal",
-            )
+
+    def take(number: int) -> None:
+        store.transact(lambda tx: _take(tx, number, number), name="take_signals")
+
+    def refuse(number: int, why: str) -> None:
+        rows = [_rejection(number, why)]
+        store.transact(lambda tx: tx.run("answer_signals", rows=rows, now=tx.now), name="refuse_signal")
+
+    take_one_by_one("signal", numbers, take, refuse)
     return len(numbers)
 
 
@@ -65,8 +56,7 @@ def _take(tx: Tx, first: int, last: int) -> int:
         if row.payload is None and row.payload_size is not None:
             fields.fault(f"has {row.payload_size:,} characters; at most {LARGEST_PARAMS:,} are allowed", "payload")
         if fields.faults:
-            why = jsontext.clean_text("\n".join(map(str, fields.faults)))[:LONGEST_ERROR]
-            answers.append((row.id, AnswerState.REJECTED.name, None, None, why))
+            answers.append(_rejection(row.id, "\n".join(map(str, fields.faults))))
             continue
         day, lapses_at = values.get("business_date"), values.get("expires_at")
         day, lapses_at = day and str(day), lapses_at and within_bounds(lapses_at)
@@ -77,6 +67,11 @@ def _take(tx: Tx, first: int, last: int) -> int:
     if answers:
         tx.run("answer_signals", rows=answers, now=tx.now)
     return len(rows)
+
+
+def _rejection(number: int, why: str) -> tuple[Any, ...]:
+    """The row of `answer_signals` for a signal that is refused."""
+    return number, AnswerState.REJECTED.name, None, None, jsontext.clean_text(why)[:LONGEST_ERROR]
 
 
 def look(tx: Tx) -> int:
