@@ -16,6 +16,7 @@ from qflowd.engine.commands.control import (
     Reply,
     fields_of_args,
     one_workflow,
+    read_args,
     refuse_faults,
     refuse_other_targets,
     verb,
@@ -32,6 +33,8 @@ from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Tx
 
 TOPICS: Final = ("backfill",)
+NOT_POSSIBLE: Final = "backfill {id} is {state}"
+ID: Final = whole(1, LARGEST_INSTANCE)
 
 
 def _workflow(tx: Tx, command: Command) -> Any:
@@ -132,30 +135,35 @@ def _insert(
     return number
 
 
-def _locked(tx: Tx, command: Command) -> tuple[Any, bool]:
+def _locked(tx: Tx, command: Command) -> Any:
+    """The backfill that `args` name. Raises: Refused if there is none."""
+    refuse_other_targets(command)
+    return _lock(tx, command, read_args(command, backfill=ID)["backfill"])
+
+
+def _locked_to_stop(tx: Tx, command: Command) -> tuple[Any, bool]:
     """The backfill that `args` name, and whether what it runs is to be terminated. Raises: Refused if there is none."""
     refuse_other_targets(command)
     fields = fields_of_args(command)
-    number = fields.need("backfill", whole(1, LARGEST_INSTANCE), 0)
-    terminate = command.action == "stop_backfill" and fields.take("terminate", flag, False)
+    number, terminate = fields.need("backfill", ID, 0), fields.take("terminate", flag, False)
     fields.close()
     refuse_faults(fields)
+    return _lock(tx, command, number), terminate
+
+
+def _lock(tx: Tx, command: Command, number: int) -> Any:
     row = tx.one("lock_backfill", id=number, tenant=command.tenant)
     if row is None:
         raise Refused(f"there is no backfill {number}; `qflowd backfills` lists those there are", Refusal.NOT_FOUND)
-    return row, terminate
-
-
-NOT_POSSIBLE: Final = "backfill {id} is {state}"
+    return row
 
 
 @verb("pause_backfill", needs=_locked, args=None, not_possible=NOT_POSSIBLE)
-def pause_backfill(tx: Tx, command: Command, named: tuple[Any, bool], _: Caches) -> Reply:
+def pause_backfill(tx: Tx, command: Command, row: Any, _: Caches) -> Reply:
     """Submit nothing more until `resume_backfill`. What it has submitted runs.
 
     Raises: NotPossible unless it runs.
     """
-    row, _is_end = named
     if row.state != BackfillState.RUNNING:
         raise _not_possible(row)
     by = command.requested_by or "a command"
@@ -164,19 +172,18 @@ def pause_backfill(tx: Tx, command: Command, named: tuple[Any, bool], _: Caches)
 
 
 @verb("resume_backfill", needs=_locked, args=None, not_possible=NOT_POSSIBLE)
-def resume_backfill(tx: Tx, _: Command, named: tuple[Any, bool], __: Caches) -> Reply:
+def resume_backfill(tx: Tx, _: Command, row: Any, __: Caches) -> Reply:
     """End a pause, by whomever.
 
     Raises: NotPossible if there is none.
     """
-    row, _is_end = named
     if row.state != BackfillState.PAUSED:
         raise _not_possible(row)
     write_backfill(tx, row._replace(state=int(BackfillState.RUNNING), paused_by=None))
     return Reply({"backfill": row.id}, TOPICS)
 
 
-@verb("stop_backfill", needs=_locked, args=None, not_possible=NOT_POSSIBLE)
+@verb("stop_backfill", needs=_locked_to_stop, args=None, not_possible=NOT_POSSIBLE)
 def stop_backfill(tx: Tx, command: Command, named: tuple[Any, bool], _: Caches) -> Reply:
     """Submit nothing more, for good. What runs continues, unless `terminate` is true.
 

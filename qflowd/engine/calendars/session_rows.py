@@ -63,9 +63,7 @@ class SessionRows:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._books = CalendarBooks()
-        self._written: dict[
-            SessionSet, tuple[Calendar, int]
-        ] = {}  # what the rows of a set were made of, and its number
+        self._written: Written = {}
 
     def tick(self) -> float:
         written: Written = {}
@@ -135,19 +133,19 @@ class SessionRows:
         if of_what is calendar:
             return number
         about = key._asdict()
-        if (found := tx.one("find_session_set", **about)) is None:
+        if (row := tx.one("find_session_set", **about)) is None:
             tx.run("add_session_set", **about)
-            found = tx.one("find_session_set", **about)
+            row = tx.one("find_session_set", **about)
         with _of_one_workflow():
             days = list(_days_of(calendar, key.days))
         digest = hashlib.sha256(repr(days).encode()).hexdigest()[:32]
-        if found.hash != digest and tx.count("claim_session_set", id=found.id, hash=digest):
-            tx.run("delete_session_days", id=found.id)
+        if row.hash != digest and tx.count("claim_session_set", id=row.id, hash=digest):
+            tx.run("delete_session_days", id=row.id)
             for first in range(0, len(days), DAYS_AT_ONCE):
                 part = days[first : first + DAYS_AT_ONCE]
-                tx.run("insert_session_days", rows=[(found.id, day.isoformat(), over_at) for day, over_at in part])
-        written[key] = calendar, int(found.id)
-        return int(found.id)
+                tx.run("insert_session_days", rows=[(row.id, day.isoformat(), over_at) for day, over_at in part])
+        written[key] = calendar, int(row.id)
+        return int(row.id)
 
 
 @contextmanager

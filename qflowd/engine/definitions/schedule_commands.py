@@ -106,11 +106,11 @@ def set_schedule(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     `args`: the keys of a schedule in a file; what is left out is as the file says.
     """
     row = _one(tx, command, definition)
-    told = of_file(row)
-    wanted = _merged(command, told, tx, definition)
+    in_file = of_file(row)
+    wanted = _merged(command, in_file, tx, definition)
     override: dict[str, Any] = {"enabled_override": row.enabled_override}
-    if wanted != told:
-        override |= {"file_schedule": msgspec.json.encode(told).decode(), "file_says": timetable.in_words(told)}
+    if wanted != in_file:
+        override |= {"file_schedule": msgspec.json.encode(in_file).decode(), "file_says": timetable.in_words(in_file)}
         override |= {"set_by": command.requested_by or "command", "set_at": tx.now, "set_reason": command.reason}
     put_schedule(tx, definition.id, row.name, wanted, **override)
     answer = {"workflow": command.workflow, "schedule": row.name, "times": timetable.in_words(wanted)}
@@ -128,13 +128,13 @@ def reset_schedule(tx: Tx, command: Command, definition: Any, _: Caches) -> Repl
         raise Refused(
             f"schedule {row.name!r} of workflow {command.workflow!r} is as its file says: no command has set it"
         )
-    told = of_file(row)
-    put_schedule(tx, definition.id, row.name, told, enabled_override=row.enabled_override)
-    answer = {"workflow": command.workflow, "schedule": row.name, "times": timetable.in_words(told)}
+    in_file = of_file(row)
+    put_schedule(tx, definition.id, row.name, in_file, enabled_override=row.enabled_override)
+    answer = {"workflow": command.workflow, "schedule": row.name, "times": timetable.in_words(in_file)}
     return Reply(answer, ("schedule",))
 
 
-def _merged(command: Command, told: Schedule, tx: Tx, definition: Any) -> Schedule:
+def _merged(command: Command, in_file: Schedule, tx: Tx, definition: Any) -> Schedule:
     """What the file says, with what `args` of a command set.
 
     Raises: Refused with every fault.
@@ -149,7 +149,7 @@ def _merged(command: Command, told: Schedule, tx: Tx, definition: Any) -> Schedu
         fields.fault(f"say when it fires: {', '.join(TIMES)}, as in a file")
     refuse_faults(fields)
     workflow = load_workflow(tx, definition.active_version)
-    written = {key: value for key, value in (_kept(told, given) | given).items() if value not in (None, "")}
+    written = {key: value for key, value in (_kept(in_file, given) | given).items() if value not in (None, "")}
     top = Fields.of(Document({"schedule": written, "calendar": workflow.calendar or None}))
     schedule = read_schedule(top)
     refuse_faults(top)
@@ -158,9 +158,9 @@ def _merged(command: Command, told: Schedule, tx: Tx, definition: Any) -> Schedu
     return schedule
 
 
-def _kept(told: Schedule, given: dict[str, Json]) -> dict[str, Json]:
+def _kept(in_file: Schedule, given: dict[str, Json]) -> dict[str, Json]:
     """What the file says as far as it can stand beside what is given."""
-    kept = dump_schedule(told)
+    kept = dump_schedule(in_file)
     gone = set()
     if given.get("at") is not None:
         gone |= {"cron", "window", "timezone"}
@@ -168,8 +168,8 @@ def _kept(told: Schedule, given: dict[str, Json]) -> dict[str, Json]:
         gone |= {"at"}
     if (
         given.get("calendar") is not None
-        and told.calendar
-        and told.timezone == known_calendars().calendar(told.calendar).timezone
+        and in_file.calendar
+        and in_file.timezone == known_calendars().calendar(in_file.calendar).timezone
     ):
         gone |= {"timezone"}
     return {key: value for key, value in kept.items() if key not in gone}
