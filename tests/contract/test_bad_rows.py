@@ -239,6 +239,24 @@ def test_commands_that_cannot_be_read_are_refused_by_themselves(desk: Desk):
     desk.is_alive()
 
 
+UNREADABLE_SIGNALS = {"sqlite": ("name, payload", "'bytes', CAST(x'ff41' AS TEXT)"), "postgres": ("name, expires_at", "'bytes', 'infinity'")}  # fmt: skip
+
+
+def test_a_signal_that_cannot_be_read_is_refused_and_delays_no_other(desk: Desk):
+    if desk.kind not in UNREADABLE_SIGNALS:
+        pytest.skip("its types refuse them at once")
+    columns, values = UNREADABLE_SIGNALS[desk.kind]
+    desk.run(f"INSERT INTO qflow.signals ({columns}) VALUES ({values})")
+    unreadable = desk.run("SELECT MAX(id) AS id FROM qflow.signals")[0]["id"]
+    desk.run("INSERT INTO qflow.signals (name) VALUES ('beside')")
+    of_both = f"SELECT state, error FROM qflow.signals WHERE id >= {unreadable} ORDER BY id"
+    until(lambda: all(row["state"] != "NEW" for row in desk.run(of_both)), 40)
+    first, beside = desk.run(of_both)
+    assert (first["state"], beside["state"]) == ("REJECTED", "ACCEPTED")
+    assert first["error"].startswith("this row cannot be taken: ")
+    desk.run(f"DELETE FROM qflow.signals WHERE id >= {unreadable}")
+
+
 def test_numbers_of_equal_value_ask_for_the_same_thing_under_one_key(desk: Desk):
     spellings = [
         ('{"name": "a", "n": [23155.0, -0.0, 1e3]}', '{"tasks": {"hello": {"retries": 1, "timeout": "5m"}}}'),
