@@ -1,7 +1,7 @@
 """A made-up vendor of market data on 127.0.0.1, which the examples ask. `python examples/vendor.py` serves it.
 
 It behaves as vendors do: it allows so many requests in a time and refuses more with 429 and Retry-After; the bars of
-a day land late, a part of them first; it hangs up now and then; one of its bars is wrong. All figures follow from
+a day land late, a part of them first; it hangs up once a day; one of its bars is wrong. All figures follow from
 symbol and day, so that everybody is told the same. `/stats` says how often it was asked.
 """
 
@@ -33,6 +33,8 @@ SPOILED = (date(2026, 11, 17), "000029.SZ")  # a bar whose high is below its low
 SHARES = [f"{600000 + 7 * n}.SH" if n % 2 else f"{7 * n + 1:06}.SZ" for n in range(60)]
 INDEXES = {"000016.SH": 10, "000300.SH": 30, "000905.SH": 60}  # and how many shares are in each
 CONTRACTS = ["au2612", "au2702", "au2704"]
+LISTED = {"XHKG": ["00005", "00700", "09988"], "XNYS": ["IBM", "JPM", "KO"]}
+LATE = ("daily", "closes")
 
 Row = dict[str, Any]
 
@@ -64,12 +66,12 @@ class Vendor:
         with self._lock:
             if not self._is_allowed(table, now):
                 return 429, "too many requests"
-            if table == "adj_factor" and day not in self._hung_up_on:
+            if table == "adj_factor" and day >= TODAY and day not in self._hung_up_on:
                 self._hung_up_on.add(day)
                 return 503, "hung up"
             share = self._share(day, now)
             self.stats["answered"][table] += 1
-        if table == "daily" and share < 1:
+        if table in LATE and share < 1:
             return 202, "not yet"
         rows = TABLES[table](day, query)
         return 200, rows if table != "landed" else int(share * len(rows))
@@ -132,6 +134,14 @@ def weights(_: date, query: dict[str, str]) -> list[Row]:
     return [{"symbol": symbol, "weight": round(100 / len(members), 4)} for symbol in members]
 
 
+def rates(day: date, _: dict[str, str]) -> list[Row]:
+    """Yuan for a dollar of either kind."""
+    return [
+        {"currency": currency, "rate": round(about * close_of(currency, day) / close_of(currency, TODAY), 4)}
+        for currency, about in (("HKD", 0.91), ("USD", 7.08))
+    ]
+
+
 TABLES: dict[str, Callable[[date, dict[str, str]], list[Any]]] = {
     "symbols": lambda *_: SHARES,
     "landed": lambda day, *_: traded(day),
@@ -140,6 +150,8 @@ TABLES: dict[str, Callable[[date, dict[str, str]], list[Any]]] = {
     "suspended": lambda day, *_: [{"symbol": s} for s in SHARES if s not in traded(day)],
     "price_limits": price_limits,
     "index_weight": weights,
+    "closes": lambda day, query: [{"symbol": s, "close": close_of(s, day)} for s in LISTED[query["market"]]],
+    "fx": rates,
     "contracts": lambda day, *_: [{"contract": c, "settlement": close_of(c, day), "margin": 0.1} for c in CONTRACTS],
 }
 

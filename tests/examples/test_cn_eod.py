@@ -39,6 +39,7 @@ def test_a_day_is_published_once_its_late_bars_are_there_and_days_before_it_are_
         check_attempts(run)
         check_vendor(there)
         assert published == {"days": 1, "symbols": 60}
+        assert [row.name for row in client.datasets("cn_daily")] == [f"cn_daily@{FRIDAY}"]
         there.allowed["index_weight"] = (1000, 1.0)
         check_backfill(client)
     check_published(tmp_path)

@@ -20,7 +20,7 @@ def ask(table: str, limit: str = "vendor", **query: object) -> Any:
     from asking until then. OSError if it does not answer otherwise: worth a retry.
     """
     try:
-        with DIRECTLY.open(f"{VENDOR}/{table}?{urlencode(query)}", timeout=10) as answer:
+        with DIRECTLY.open(f"{VENDOR}/{table}?{urlencode(query)}", timeout=30) as answer:
             if answer.status != 200:
                 raise OSError(f"{table} is not there: {answer.read().decode()}")
             return json.load(answer)
