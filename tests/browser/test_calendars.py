@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
 import qflowd
 from qflowd.calendars.horizon import days_left
+from qflowd.engine.late.late_dates import LateDates
+from qflowd.engine.service import Topics
+from qflowd.store.tx import Store
 from tests.browser.conftest import Site
 from tests.support.browser import violations
+from tests.support.clock import SetClock
 from tests.support.daemon import until
 
 BY_SESSION = """
@@ -20,6 +24,15 @@ calendar: SHFE.ag
 schedule: {at: close+30m}
 tasks:
   report: {job: report}
+"""
+
+
+LATE_NAV = """
+workflow: late_nav
+calendar: XHKG
+expect_by: close+2h
+tasks:
+  ship: {wait_for: {approval: "Ship it?"}}
 """
 
 
@@ -211,3 +224,41 @@ def test_a_year_of_a_workflow_tells_its_gaps(site: Site) -> None:
             assert violations(page) == []
             table.get_by_role("link", name=f"2024-11-20, {good}").click()
             expect(page).to_have_url(re.compile(r"/instances/\d+$"))
+
+
+def pass_time(site: Site, days: int) -> None:
+    """Let a daemon look at what is late when so many days have passed."""
+    store = Store(site.daemon.url, clock=SetClock(datetime.now(UTC) + timedelta(days=days)))
+    try:
+        LateDates(store, Topics()).tick()
+    finally:
+        store.close()
+
+
+def test_what_is_late_has_a_page_and_marks_its_run(site: Site) -> None:
+    with site.look() as page:
+        (site.daemon.folder / "workflows" / "late_nav.yaml").write_text(LATE_NAV, "utf-8")
+        until(
+            lambda: [row for row in site.client.workflows() if row["workflow"] == "late_nav"], 30, what="the workflow"
+        )
+        pass_time(site, 0)
+        pass_time(site, 14)
+        latest, *_, first = site.client.late()
+        run = site.client.submit("late_nav", business_date=latest["business_date"])
+        until(site.client.approvals, 30, what="the run")
+        site.open(page, "late")
+        row = page.get_by_role("row").filter(has_text=str(latest["business_date"]))
+        expect(row.get_by_role("link", name=f"#{run.id}")).to_be_visible()
+        expect(page.get_by_role("row").filter(has_text=str(first["business_date"]))).to_contain_text(
+            "nothing has started"
+        )
+        assert violations(page) == []
+        row.get_by_role("link", name=f"#{run.id}").click()
+        expect(page.get_by_role("main")).to_contain_text("expected by")
+        site.open(page, "instances?workflow=late_nav")
+        expect(page.get_by_role("row").filter(has_text=f"#{run.id}")).to_contain_text("late")
+        run.approve("ship")
+        site.ended(run.id, "SUCCESS")
+        site.open(page, "late?all=1")
+        row = page.get_by_role("row").filter(has_text=str(latest["business_date"]))
+        expect(row).to_contain_text("SUCCESS")

@@ -19,6 +19,7 @@ PAGES = [
     ("workflows/eod.cn?tab=schedule", "30 16 * * mon-fri", "30 16 * * mon-fri"),
     ("workflows/eod.cn?tab=source", "Prices, bars and checks", "Prices, bars and checks"),
     ("schedules?open=eod.cn+cron", "What comes", "将要触发"),
+    ("late", "Nothing is late", "没有逾期"),
     ("backfills", "No backfill yet", "还没有补数"),
     ("instances", "eod.cn", "eod.cn"),
     ("failures", "close of S007 is NaN", "close of S007 is NaN"),

@@ -17,6 +17,7 @@ export const loads = {
   '/instances': { code: () => import('./pages/runs/Runs') },
   '/instances/:id': { code: () => import('./pages/run/Run'), first: ofRun },
   '/failures': { code: () => import('./pages/failures/Failures') },
+  '/late': { code: () => import('./pages/late/Late') },
   '/approvals': { code: () => import('./pages/approvals/Approvals') },
   '/schedules': { code: () => import('./pages/schedules/Schedules') },
   '/backfills': { code: () => import('./pages/backfills/Backfills') },

@@ -1,5 +1,5 @@
 // The table of pages: a page is one line here, one in `loads.ts`, and one folder in `pages/`.
-import { Boxes, CalendarClock, CalendarDays, CalendarRange, CircleAlert, Code, Gauge, KeyRound, LayoutDashboard, ListChecks, Plug, Puzzle, ScrollText, Server, Settings as Cog, UserCheck, Workflow as Flow, type LucideIcon } from 'lucide-react'
+import { Boxes, CalendarClock, CalendarDays, CalendarRange, CircleAlert, ClockAlert, Code, Gauge, KeyRound, LayoutDashboard, ListChecks, Plug, Puzzle, ScrollText, Server, Settings as Cog, UserCheck, Workflow as Flow, type LucideIcon } from 'lucide-react'
 import type { Me } from './api/types'
 import type { loads } from './loads'
 import type { Words } from './words/en'
@@ -19,6 +19,7 @@ export const pages: PageLine[] = [
   { path: '/instances', bar: { word: 'runs', icon: ListChecks, go: 'i' } },
   { path: '/instances/:id' },
   { path: '/failures', bar: { word: 'failures', icon: CircleAlert, go: 'f' } },
+  { path: '/late', bar: { word: 'late', icon: ClockAlert, go: 'o' } },
   { path: '/approvals', bar: { word: 'approvals', icon: UserCheck, go: 'p' } },
   { path: '/schedules', bar: { word: 'schedules', icon: CalendarClock, go: 's' } },
   { path: '/backfills', bar: { word: 'backfills', icon: CalendarRange, go: 'b' } },

@@ -47,6 +47,7 @@ export interface InstanceItem {
   wait_reason: string | null
   domain: string | null
   tags?: string[] | null
+  late_at: string | null
 }
 
 export interface InstanceDetail extends InstanceItem {

@@ -2,7 +2,7 @@
 export const en = {
   app: 'qflowd',
   nav: {
-    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', approvals: 'Approvals', schedules: 'Schedules', backfills: 'Backfills', jobs: 'Jobs & plugins', daemons: 'Daemons',
+    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', late: 'Late', approvals: 'Approvals', schedules: 'Schedules', backfills: 'Backfills', jobs: 'Jobs & plugins', daemons: 'Daemons',
     limits: 'Limits', types: 'Types', definitions: 'Definitions', calendars: 'Calendars', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
     fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
   },

@@ -4,7 +4,7 @@ import type { Words } from './en'
 export const zh: Words = {
   app: 'qflowd',
   nav: {
-    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', approvals: '审批', schedules: '调度', backfills: '补数', jobs: '作业与插件', daemons: '守护进程',
+    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', late: '逾期', approvals: '审批', schedules: '调度', backfills: '补数', jobs: '作业与插件', daemons: '守护进程',
     limits: '限流', types: '任务类型', definitions: '任务定义', calendars: '交易日历', audit: '审计', access: '访问控制', api: '接口', settings: '设置', main: '页面', skip: '跳到正文', fold: '收起侧栏', unfold: '展开侧栏', menu: '菜单',
   },
   top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', ownTenant: '自己的租户', help: '快捷键与图例' },

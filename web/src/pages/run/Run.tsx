@@ -119,6 +119,7 @@ function RunHead({ run }: { run: InstanceDetail }) {
             <span className="muted">#{run.id}</span>
             <Chip state={run.state} />
             {run.saga_state && w.saga[run.saga_state] && <Tag tone={run.saga_state === 'COMPENSATION_FAILED' ? 'bad' : 'odd'}>{w.saga[run.saga_state]}</Tag>}
+            {run.late_at && <Tag tone="held">{w.late}</Tag>}
             <span className="run-beside">
               <Button icon={ChevronLeft} look="bare" title={w.older} disabled={!beside.older} onClick={() => go(`/instances/${beside.older}`)} />
               <Button icon={ChevronRight} look="bare" title={w.newer} disabled={!beside.newer} onClick={() => go(`/instances/${beside.newer}`)} />
@@ -128,6 +129,7 @@ function RunHead({ run }: { run: InstanceDetail }) {
         actions={<Actions run={run} />}
       >
         {run.business_date && <span>{w.date} <strong>{run.business_date}</strong></span>}
+        {run.late_at && <span>{w.expectedBy} <Time at={run.late_at} as="full" /></span>}
         {live && run.state !== 'READY' && <span className="run-progress"><Progress value={run.progress} label={title} /> {Math.floor((run.progress ?? 0) * 100)} %</span>}
         {run.started_at && <span>{live ? w.runsFor : w.took} <strong><Took seconds={run.duration_s} since={run.started_at} until={run.finished_at} /></strong>{beside.usual !== null && <span className="muted"> ({w.usually(duration(beside.usual, common))})</span>}</span>}
         <span className="muted">{run.started_at ? w.started : w.created} <Time at={run.started_at ?? run.created_at} as="full" /></span>

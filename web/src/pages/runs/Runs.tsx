@@ -10,7 +10,7 @@ import { count as number } from '../../format'
 import { useKeys } from '../../keys'
 import { Progress } from '../../ui/Bar'
 import { Button } from '../../ui/Button'
-import { Chip } from '../../ui/Chip'
+import { Chip, Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
 import { LoadedList } from '../../ui/LoadedList'
 import { Head } from '../../ui/Panel'
@@ -136,7 +136,9 @@ function Name({ run }: { run: InstanceItem }) {
 }
 
 function Note({ run }: { run: InstanceItem }) {
+  const w = useWords(words)
   const text = run.wait_reason ?? run.error
-  if (!text) return null
-  return <span className={run.wait_reason ? 'runs-wait' : 'runs-error'} title={text}>{text}</span>
+  const late = run.late_at && <Tag tone="held">{w.late}</Tag>
+  if (!text) return late || null
+  return <span className={run.wait_reason ? 'runs-wait' : 'runs-error'} title={text}>{late} {text}</span>
 }
