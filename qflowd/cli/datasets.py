@@ -1,5 +1,7 @@
 """`qflowd datasets`: what tasks have produced."""
 
+from typing import Any
+
 import click
 
 from qflowd.cli.commands import COMMANDS
@@ -9,15 +11,30 @@ from qflowd.cli.session import json_option, open_client
 COLUMNS = "name | V>:version | DATE:business_date | RECORDED (UTC):recorded_at | INSTANCE>:instance_id | workflow | task | metadata"
 
 
+STALE = (
+    "INSTANCE>:instance_id | workflow | task | DATE:business_date | DATASET:name | V>:version | LATEST>:latest_version"
+    " | USED (UTC):used_at"
+)
+
+
 @click.command(help=f"{COMMANDS['datasets']}\n\nNAME: one, such as cn_daily@2026-11-20, or what stands before the @.")
 @click.argument("name", required=False)
 @click.option("--versions", is_flag=True, help="All versions, not the latest of each alone.")
+@click.option("--stale", is_flag=True, help="Instead, tasks that were given a version of which a later one has come.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
-def datasets(*, name: str | None, versions: bool, limit: int, as_json: bool) -> None:
+def datasets(*, name: str | None, versions: bool, stale: bool, limit: int, as_json: bool) -> None:
     """See `help` above."""
+    if versions and stale:
+        raise click.UsageError("--versions and --stale do not go together")
     with open_client() as client:
-        rows = list(client.datasets(name, versions=versions, limit=limit + 1))
-    print_list(rows[:limit], COLUMNS, "no datasets" if name is None else f"no dataset {name}", as_json=as_json)
+        found = (
+            client.stale_uses(name, limit=limit + 1)
+            if stale
+            else client.datasets(name, versions=versions, limit=limit + 1)
+        )
+        rows: list[Any] = list(found)
+    empty = "no datasets" if name is None else f"no dataset {name}"
+    print_list(rows[:limit], STALE if stale else COLUMNS, "nothing is stale" if stale else empty, as_json=as_json)
     if len(rows) > limit and not as_json:
         echo("… and more; --limit lists more", err=True)

@@ -2,7 +2,7 @@
 
 from qflowd.client.backfill import Backfill
 from qflowd.client.client import Client
-from qflowd.client.fact_records import ApprovalInfo, DatasetInfo, SignalInfo
+from qflowd.client.fact_records import ApprovalInfo, DatasetInfo, DatasetUseInfo, SignalInfo
 from qflowd.client.instance import Instance
 from qflowd.client.limit import Limit
 from qflowd.client.opening import connect
@@ -31,6 +31,7 @@ __all__ = [
     "BreakpointInfo",
     "Client",
     "DatasetInfo",
+    "DatasetUseInfo",
     "FailureInfo",
     "HandledFailureInfo",
     "Instance",

@@ -55,3 +55,21 @@ class DatasetInfo:
     business_date: date | None
     metadata: Json
     tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetUseInfo:
+    """One row of the view `dataset_uses`: the version that a task was given. `is_stale`: there is a later one."""
+
+    id: int
+    instance_id: int
+    workflow: str
+    task: str
+    business_date: date | None
+    name: str
+    series: str
+    version: int
+    latest_version: int
+    is_stale: bool
+    used_at: datetime
+    tenant: str

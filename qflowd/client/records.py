@@ -309,5 +309,5 @@ CONVERTERS: Final[Mapping[str, Callable[[Any], Any]]] = {
         lambda number: None if number is None else float(number),
     ),
     **dict.fromkeys(DATES, lambda day: date.fromisoformat(day) if isinstance(day, str) else day),
-    **dict.fromkeys(("enabled", "is_latest", "only_missing"), bool),
+    **dict.fromkeys(("enabled", "is_latest", "is_stale", "only_missing"), bool),
 }

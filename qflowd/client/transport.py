@@ -26,6 +26,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "find_session_workflow": ("workflow",),
         "find_signals": ("before", "batch"),
         "find_signals_named": ("name", "before", "batch"),
+        "find_stale_uses": ("name", "before", "batch"),
         "find_tenants_of_instance": ("id",),
         "find_tenants_of_workflow": ("workflow",),
         "list_breakpoints": ("instance_id", "batch"),

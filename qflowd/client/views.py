@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from qflowd.calendars import timetable
 from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.calendar_book import CalendarBook
-from qflowd.client.fact_records import ApprovalInfo, DatasetInfo, SignalInfo
+from qflowd.client.fact_records import ApprovalInfo, DatasetInfo, DatasetUseInfo, SignalInfo
 from qflowd.client.failures import find_failures
 from qflowd.client.gaps import find_gaps
 from qflowd.client.records import FailureInfo, InstanceInfo, from_json, records_of
@@ -118,6 +118,15 @@ class Views:
             series, at, _ = name.partition("@")
             statement, where = "find_datasets_of", where | {"series": series, "name": name if at else ""}
         return self._newest(DatasetInfo, statement, limit, where)
+
+    def stale_uses(self, name: str | None = None, *, limit: int | None = None) -> Iterator[DatasetUseInfo]:
+        """Tasks that waited for a dataset of which a later version has come since, those of the newest instances first.
+
+        Args:
+            name: of this dataset, or of all of this series.
+            limit: how many at most, from 1; None for all.
+        """
+        return self._newest(DatasetUseInfo, "find_stale_uses", limit, {"name": name or ""})
 
     def approvals(self) -> list[ApprovalInfo]:
         """The tasks that wait for a person to approve or reject, those of the oldest instances first."""

@@ -88,6 +88,7 @@ class TaskBuilder:
         *,
         signal: str | None = None,
         workflow: str | None = None,
+        dataset: str | None = None,
         delay: str | float | None = None,
         until: str | None = None,
         approval: str | None = None,
@@ -97,12 +98,13 @@ class TaskBuilder:
         """What must be so before it may begin: one of these; without a job, it does nothing but wait.
 
         Args:
-            more: `business_date` of a workflow, `timeout` and `on_timeout` of that, a signal or a file, `stable`, `ok` and
-                `at_least` of a file, `deadline` and `default` of an approval, as in a workflow file.
+            more: `business_date` of a workflow, `timeout` and `on_timeout` of that, a signal, a dataset or a file, `stable`, `ok`
+                and `at_least` of a file, `deadline` and `default` of an approval, as in a workflow file.
         """
         facts = {
             "signal": signal,
             "workflow": workflow,
+            "dataset": dataset,
             "delay": delay,
             "until": until,
             "approval": approval,

@@ -13,7 +13,7 @@ from qflowd.define.readers import Reader, one_of, short_text, shown, text, whole
 from qflowd.define.settings import SETTINGS
 from qflowd.model.durations import parse_duration
 from qflowd.model.instants import EARLIEST, parse_date, parse_instant
-from qflowd.model.names import fault_in_key, fault_in_signal
+from qflowd.model.names import fault_in_dataset, fault_in_key, fault_in_signal
 from qflowd.model.workflow import Json, Task, WaitFor
 
 LONGEST: Final = 1000  # characters of an expression, or of what is to be approved
@@ -86,6 +86,13 @@ def _signal(value: Json) -> str:
     return string
 
 
+def _dataset(value: Json) -> str:
+    string = _expression(value)
+    if "{{" not in string and (fault := fault_in_dataset(string)):
+        raise ValueError(fault)
+    return string
+
+
 def _workflow(value: Json) -> str:
     string = _expression(value)
     if "{{" not in string and (fault := fault_in_key(string, "workflow key")):
@@ -144,6 +151,7 @@ def _expression(value: Json) -> str:
 FACTS: Final[Mapping[str, Reader[str]]] = {
     "signal": _signal,
     "workflow": _workflow,
+    "dataset": _dataset,
     "delay": _duration,
     "until": _instant,
     "approval": _expression,
@@ -153,6 +161,7 @@ _TIMEOUT: Final[Mapping[str, Reader[Any]]] = {"timeout": _moment, "on_timeout": 
 _BESIDE: Final[Mapping[str, Mapping[str, Reader[Any]]]] = {
     "signal": _TIMEOUT,
     "workflow": {"business_date": _date, **_TIMEOUT},
+    "dataset": _TIMEOUT,
     "delay": {},
     "until": {},
     "approval": {"deadline": _moment, "default": one_of("approve", "reject")},

@@ -115,6 +115,7 @@ class FactKind(IntEnum):
     APPROVAL = 2
     WORKFLOW = 3  # its success for a business date
     FILE = 4
+    DATASET = 5  # a version of it
 
 
 class WaitState(IntEnum):

@@ -92,17 +92,18 @@ class Tolerance(_Record, frozen=True):
 
 
 class WaitFor(_Record, frozen=True):
-    """What a task waits for before it may be claimed: `signal`, `workflow`, `delay`, `until`, `approval` or `file`.
+    """What a task waits for before it may be claimed: `signal`, `workflow`, `dataset`, `delay`, `until`, `approval` or `file`.
 
     All may hold `{{ … }}`. `business_date`: for which the workflow is to have succeeded, "" for that of the instance itself.
-    `timeout`: of a signal, a workflow or a file, and `deadline`, of an approval: a duration or an instant. `on_timeout`:
-    what then becomes of the task; `default`: the answer that nobody gave. `stable`: how long each file must have stood
+    `timeout`: of a signal, a workflow, a dataset or a file, and `deadline`, of an approval: a duration or an instant.
+    `on_timeout`: what then becomes of the task; `default`: the answer that nobody gave. `stable`: how long each file must have stood
     still; `ok`: the suffix of a file that must stand beside each; `at_least`: how many files, 1 to 1,000.
     """
 
     signal: str = ""
     workflow: str = ""
     business_date: str = ""
+    dataset: str = ""
     delay: str = ""
     until: str = ""
     approval: str = ""

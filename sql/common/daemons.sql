@@ -111,8 +111,8 @@ SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
 -- name: count_open
 -- What `--until-idle` waits for, and in how many lanes something stands: in one look, since rows move from one to the
 -- other. Of timers those that are due, and retries that no person has to ask for: a deferral has no reason. A row of an
--- instance that is being terminated is counted as an intent, a backfill where its next date can begin, and a date of a workflow that
--- tasks wait for where it has succeeded.
+-- instance that is being terminated is counted as an intent, a backfill where its next date can begin, a date of a workflow that
+-- tasks wait for where it has succeeded, and a dataset that they wait for where it is recorded.
 SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
     (SELECT COUNT(*) FROM qflow.signals WHERE is_open = 1) AS signals,
     (SELECT COUNT(*) FROM qflow.waiter WHERE state IN ({wait.NEW}, {wait.MET}, {wait.OVER})) AS waits,
@@ -121,6 +121,9 @@ SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions
         JOIN qflow.workflow_definition d ON d.tenant = q.tenant AND d.workflow = q.name
         WHERE EXISTS (SELECT 1 FROM qflow.workflow_instance x
             WHERE x.business_date = q.business_date AND x.definition_id = d.id AND x.state = {instance.SUCCESS})) AS successes,
+    (SELECT COUNT(*) FROM (SELECT DISTINCT w.tenant, w.name FROM qflow.waiter w
+            WHERE w.state IN ({wait.WAITING}, {wait.OVER}) AND w.kind = {fact.DATASET}) q
+        JOIN qflow.dataset d ON d.tenant = q.tenant AND d.name = q.name) AS datasets,
     (SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1) AS commands,
     (SELECT COUNT(*) FROM qflow.workflow_instance WHERE intent <> 0 AND state IN ({instance.RUNNING}, {instance.PAUSED})) AS intents,
     (SELECT COUNT(*) FROM qflow.task_sweep) AS sweeps,

@@ -207,6 +207,12 @@ SELECT d.* FROM qflow.datasets d
 WHERE d.tenant = :tenant AND d.series = :series AND (:name = '' OR d.name = :name) AND d.id < :before AND (:is_all = 1 OR d.is_latest = 1)
 ORDER BY d.id DESC LIMIT {literal: batch}
 
+-- name: find_stale_uses
+-- Uses of versions that are not the latest, those of the newest instances first; '' as a name: of all.
+SELECT u.* FROM qflow.dataset_uses u
+WHERE u.tenant = :tenant AND u.is_stale = 1 AND (:name = '' OR u.name = :name OR u.series = :name) AND u.id < :before
+ORDER BY u.id DESC LIMIT {literal: batch}
+
 -- name: show_clock
 SELECT {clock} AS server_at
 

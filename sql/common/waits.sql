@@ -6,7 +6,8 @@ SELECT (SELECT MIN(s.id) FROM qflow.signals s WHERE s.is_open = 1) AS fact,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state = {wait.NEW}) AS fresh,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state IN ({wait.MET}, {wait.OVER})) AS woken,
     (SELECT MIN(w.deadline_at) FROM qflow.waiter w WHERE w.state = {wait.WAITING}) AS deadline_at,
-    (SELECT MIN(w.tenant) FROM qflow.waiter w WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW}) AS workflow
+    (SELECT MIN(w.tenant) FROM qflow.waiter w WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW}) AS workflow,
+    (SELECT MIN(w.tenant) FROM qflow.waiter w WHERE w.state IN ({wait.WAITING}, {wait.OVER}) AND w.kind = {fact.DATASET}) AS dataset
 
 -- name: list_ready_waits
 -- Rows that may begin to wait now, behind a place. A cross join: SQLite begins with the lanes.
@@ -31,7 +32,7 @@ FROM {rows: task_id bigint, fence int, tenant text, kind smallint, name text, bu
     deadline_at instant, default_answer smallint, lane int} r WHERE 1 = 1
 {upsert: task_id} fence = {excluded: fence}, name = {excluded: name}, business_date = {excluded: business_date}, state = {excluded: state}, subject = {excluded: subject},
     began_at = {excluded: began_at}, deadline_at = {excluded: deadline_at}, default_answer = {excluded: default_answer}, signal_id = NULL,
-    instance_id = NULL, answer = NULL, answered_by = NULL, note = NULL, answered_at = NULL
+    instance_id = NULL, dataset_version = NULL, answer = NULL, answered_by = NULL, note = NULL, answered_at = NULL
 
 -- name: load_waiters
 SELECT w.task_id, w.lane FROM {rows: task_id bigint} r JOIN qflow.waiter w ON w.task_id = r.task_id
@@ -94,10 +95,27 @@ FROM (SELECT w.tenant, w.name, w.business_date, ({last_success}) AS instance_id
 WHERE y.instance_id IS NOT NULL ORDER BY y.tenant, y.name, y.business_date LIMIT {literal: batch}
 
 -- name: list_left_waits
--- Of those, waits that are over although nothing has met them: their tasks were skipped, terminated or started anew.
-SELECT w.task_id, w.fence FROM qflow.waiter w {only: mysql FORCE INDEX (waiter_workflow)} {only: sqlite INDEXED BY waiter_workflow}
-JOIN qflow.task_instance t ON t.id = w.task_id
-WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW} AND t.fence <> w.fence ORDER BY w.task_id LIMIT {literal: batch}
+-- Of those and of datasets, waits that are over although nothing has met them: their tasks were skipped, terminated or started anew.
+SELECT y.task_id, y.fence FROM (
+    SELECT w.task_id, w.fence FROM qflow.waiter w {only: mysql FORCE INDEX (waiter_workflow)} {only: sqlite INDEXED BY waiter_workflow}
+        WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW}
+    UNION ALL SELECT w.task_id, w.fence FROM qflow.waiter w {only: mysql FORCE INDEX (waiter_dataset)} {only: sqlite INDEXED BY waiter_dataset}
+        WHERE w.state IN ({wait.WAITING}, {wait.OVER}) AND w.kind = {fact.DATASET}) y
+JOIN qflow.task_instance t ON t.id = y.task_id
+WHERE t.fence <> y.fence ORDER BY y.task_id LIMIT {literal: batch}
+
+-- name: list_recorded_datasets
+-- Datasets that tasks wait for, and that have a version; each is looked up once, however many do.
+SELECT d.tenant, d.name, d.version
+FROM (SELECT DISTINCT w.tenant, w.name FROM qflow.waiter w {only: mysql FORCE INDEX (waiter_dataset)} {only: sqlite INDEXED BY waiter_dataset}
+    WHERE w.state IN ({wait.WAITING}, {wait.OVER}) AND w.kind = {fact.DATASET}) q
+JOIN qflow.dataset d ON d.tenant = q.tenant AND d.name = q.name
+ORDER BY d.tenant, d.name LIMIT {literal: batch}
+
+-- name: meet_by_dataset
+-- All that wait for it, by one index range.
+UPDATE qflow.waiter {only: mysql FORCE INDEX (waiter_dataset)} SET state = {wait.MET}, dataset_version = :version, answered_at = :now
+WHERE kind = {fact.DATASET} AND state IN ({wait.WAITING}, {wait.OVER}) AND tenant = :tenant AND name = :name
 
 -- name: meet_by_success
 -- All that wait for it, by one index range.
@@ -115,19 +133,24 @@ WHERE state = {wait.WAITING} AND deadline_at <= :until_at
 
 -- name: list_woken
 -- Tasks whose fact has come or whose time is over, behind a place; of the latter, the signal or the success that is there after all.
+-- `open_id`: of what has still to be taken, or is a dataset that will meet it at the next look.
 -- `now_fence`: of the row itself, which may have been taken from the wait.
 SELECT y.*, e.payload AS late_payload, o.finished_at AS succeeded_at FROM (
     SELECT t.id, t.node, t.fence AS now_fence, t.kind, t.round, t.attempt, w.fence, w.tenant, l.job, l.limits, w.kind AS fact,
         w.state AS wait_state, w.subject, w.began_at, w.deadline_at, w.answer, w.answered_by, w.note, w.answered_at, w.signal_id, p.payload, f.found,
         CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN
             ({first_signal} AND s.is_open = 0 AND s.state = 'ACCEPTED' AND (s.lapses_at IS NULL OR s.lapses_at > :now)) END AS late_signal_id,
-        CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN ({first_signal} AND s.is_open = 1) END AS open_id,
+        CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN ({first_signal} AND s.is_open = 1)
+            WHEN w.state = {wait.OVER} AND w.kind = {fact.DATASET} THEN b.id END AS open_id,
+        w.name, w.dataset_version, v.metadata,
         CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.WORKFLOW} THEN ({last_success}) ELSE w.instance_id END AS success_id
     FROM qflow.waiter w
     JOIN qflow.lane l ON l.id = w.lane
     JOIN qflow.task_instance t ON t.id = w.task_id
     LEFT JOIN qflow.signals p ON p.id = w.signal_id
     LEFT JOIN qflow.file_wait f ON f.task_id = w.task_id AND f.fence = w.fence
+    LEFT JOIN qflow.dataset b ON w.kind = {fact.DATASET} AND b.tenant = w.tenant AND b.name = w.name
+    LEFT JOIN qflow.dataset_version v ON v.dataset_id = b.id AND v.version = w.dataset_version
     WHERE w.state IN ({wait.MET}, {wait.OVER}) AND w.task_id > :after ORDER BY w.task_id LIMIT {literal: batch}) y
 LEFT JOIN qflow.signals e ON e.id = y.late_signal_id
 LEFT JOIN qflow.workflow_instance o ON o.id = y.success_id

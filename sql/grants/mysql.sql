@@ -17,6 +17,7 @@ GRANT SELECT ON qflow.schedules TO qflow_client;
 GRANT SELECT ON qflow.fires TO qflow_client;
 GRANT SELECT ON qflow.approvals TO qflow_client;
 GRANT SELECT ON qflow.datasets TO qflow_client;
+GRANT SELECT ON qflow.dataset_uses TO qflow_client;
 GRANT SELECT ON qflow.jobs TO qflow_client;
 GRANT SELECT ON qflow.pools TO qflow_client;
 GRANT SELECT ON qflow.limits TO qflow_client;

@@ -11,7 +11,7 @@ GRANT INSERT (tenant, name, payload, sent_by, created_at, business_date, expires
     ON qflow.signals TO qflow_client;
 GRANT SELECT ON qflow.instances, qflow.tasks, qflow.compensations, qflow.breakpoints, qflow.attempts, qflow.failures,
     qflow.handled_failures, qflow.logs, qflow.workflows, qflow.versions, qflow.task_definitions, qflow.schedules,
-    qflow.fires, qflow.approvals, qflow.datasets, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
+    qflow.fires, qflow.approvals, qflow.datasets, qflow.dataset_uses, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
     qflow.quotas, qflow.usage_days, qflow.calendar_overrides, qflow.backfills,
     qflow.backfill_dates, qflow.session_runs, qflow.gaps, qflow.own_calendars,
     qflow.late_dates TO qflow_client;

@@ -65,6 +65,7 @@ def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited
     more = [
         "approvals",
         "datasets",
+        "dataset_uses",
         "backfills",
         "backfill_dates",
         "calendar_overrides",

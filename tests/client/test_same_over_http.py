@@ -101,6 +101,10 @@ def _fill(lab: Lab, stand_in: StandIn) -> There:
     for rows in (3, 4):
         lab.start("bars", business_date="2026-11-20")
         lab.finish(*(lab.final(row, output={"rows": rows}) for row in lab.claim()))
+        if rows == 3:
+            lab.define("factors", {"bars": {"wait_for": {"dataset": "bars@2026-11-20"}}})
+            lab.start("factors")
+            lab.waits.tick()
     late = LateDates(lab.store, lab.topics)
     late.tick()
     mapped = lab.start("daily", params=None, business_date="2026-11-20", name="seven", priority=5)
@@ -174,6 +178,7 @@ LOOKS: Mapping[str, Look] = {
     "Backfill.dates": lambda c, t: c.backfill(t.backfill).dates(),
     "Client.signals": lambda c, t: [list(c.signals()), list(c.signals("bars.ready", limit=1))],
     "Client.datasets": lambda c, t: [list(c.datasets(*a, versions=v)) for a in ((), ("bars",)) for v in (False, True)],
+    "Client.stale_uses": lambda c, t: [list(c.stale_uses()), list(c.stale_uses("bars")), list(c.stale_uses("no"))],
     "Client.approvals": lambda c, t: c.approvals(),
     "Client.limits": lambda c, t: c.limits(),
     "Client.workflow": lambda c, t: repr(c.workflow("daily")),

@@ -29,6 +29,7 @@ VIEWS = (
     "fires",
     "approvals",
     "datasets",
+    "dataset_uses",
     "jobs",
     "pools",
     "limits",
@@ -76,6 +77,7 @@ PROMISED = {
     "approvals": "id instance_id workflow task business_date subject state asked_at deadline_at default_answer answered_by "
     "answered_at note tenant",
     "datasets": "id name series version is_latest recorded_at instance_id task_id workflow task business_date metadata tenant",
+    "dataset_uses": "id instance_id workflow task business_date name series version latest_version is_stale used_at tenant",
     "jobs": "job params_schema file hash doc settings daemons state error",
     "pools": "pool daemon processes threads busy ready_tasks",
     "limits": "name slots used source waiting updated_at rates frees_at resumes_at pause_reason set_by note paused_at paused_by"
@@ -130,6 +132,7 @@ def test_the_records_of_the_client_have_the_columns_of_their_views():
         AttemptInfo,
         BreakpointInfo,
         DatasetInfo,
+        DatasetUseInfo,
         FailureInfo,
         HandledFailureInfo,
         InstanceInfo,
@@ -143,6 +146,7 @@ def test_the_records_of_the_client_have_the_columns_of_their_views():
         "breakpoints": BreakpointInfo,
         "attempts": AttemptInfo,
         "datasets": DatasetInfo,
+        "dataset_uses": DatasetUseInfo,
         "failures": FailureInfo,
         "handled_failures": HandledFailureInfo,
         "logs": LogLine,

@@ -14,14 +14,23 @@ exec(compile(FILES["plugins/cn_bars.py"], "plugins/cn_bars.py", "exec"), JOBS)  
 
 
 def test_each_success_is_a_version_of_what_a_task_produces() -> None:
-    workflow = workflow_file.parse(FILES["workflows/cn_bars.yaml"], "yaml", "cn_bars")
+    workflows = [workflow_file.parse(FILES[f"workflows/{name}.yaml"], "yaml", name) for name in ("cn_bars", "factors")]
     clock = Clock(datetime(2026, 11, 20, 16, tzinfo=UTC))
-    with Harness([JOBS["load_bars"], JOBS["publish_bars"]], [workflow], clock) as harness:  # type: ignore[list-item]
+    with Harness([JOBS["load_bars"], JOBS["publish_bars"]], workflows, clock) as harness:  # type: ignore[list-item]
         instance = harness.client.submit("cn_bars", business_date="2026-11-20")
+        factors = harness.client.submit("factors", business_date="2026-11-20")
+        harness.settle()
         harness.finish(instance)
+        given = harness.finish(factors)
         instance.rerun("publish", timeout=0)
         harness.finish(instance)
         harness.finish(harness.client.submit("cn_bars", business_date="2026-11-23"))
+        assert (given.state, given.outputs["sum"]) == ("SUCCESS", {"rows": 5412})
+        [stale] = harness.client.stale_uses("cn_daily")
+        assert (stale.instance_id, stale.task, stale.version, stale.latest_version) == (factors.id, "bars", 1, 2)
+        factors.rerun("bars", timeout=0)
+        harness.finish(factors)
+        assert list(harness.client.stale_uses()) == []
         latest, all_of_one = (
             harness.client.datasets("cn_daily"),
             harness.client.datasets("cn_daily@2026-11-20", versions=True),

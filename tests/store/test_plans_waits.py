@@ -116,5 +116,17 @@ def test_waits_for_workflows_have_an_index_and_instances_are_found_by_date_and_w
         assert [(row.name, str(row.business_date)) for row in found] == [("bars", "2026-11-20")]
 
 
+@pytest.mark.parametrize("name", ["list_recorded_datasets", "list_left_waits", "meet_by_dataset"])
+def test_waits_for_datasets_have_an_index(filled: Store, name: str) -> None:
+    now = "0" if filled.dialect.name == "sqlite" else "now()"
+    text = filled.catalog[name].text({"batch": 100})
+    for param, value in (VALUES | {"version": "1", "now": now}).items():
+        text = text.replace(f"%({param})s", value).replace(f":{param}", value)
+    explained = "QUERY PLAN " if filled.dialect.name == "sqlite" else ""
+    plan = "\n".join(str(tuple(row)) for row in filled.connection().script(f"EXPLAIN {explained}{text}"))
+    assert "waiter_dataset" in plan, plan
+    assert not whole_reads(filled, text, "x", ("waiter",)), plan
+
+
 def test_a_claim_sees_no_row_that_waits(filled: Store) -> None:
     assert filled.read(lambda tx: tx.run("list_heads")) == []

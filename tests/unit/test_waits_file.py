@@ -63,11 +63,11 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
         ("a: {wait_for: 10m}", "wait_for: must hold keys and values, not a string"),
         (
             "a: {wait_for: {}}",
-            "wait_for: names nothing to wait for; one of signal, workflow, delay, until, approval, file is needed",
+            "wait_for: names nothing to wait for; one of signal, workflow, dataset, delay, until, approval, file is needed",
         ),
         (
             "a: {wait_for: {signal: x, delay: 5m}}",
-            "wait_for: names signal and delay; one of signal, workflow, delay, until, approval, file is needed",
+            "wait_for: names signal and delay; one of signal, workflow, dataset, delay, until, approval, file is needed",
         ),
         ("a: {wait_for: {signal: two words}}", "wait_for.signal: the name of a signal 'two words' contains ' '"),
         ("a: {wait_for: {delay: soon}}", "wait_for.delay: 'soon' is not a duration"),

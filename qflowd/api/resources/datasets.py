@@ -49,3 +49,33 @@ def list_datasets(call: Call, query: DatasetQuery) -> ListPage[DatasetItem]:
 
 def _item(row: Any) -> DatasetItem:
     return DatasetItem(**fields_of(row, DatasetItem) | {"task_id": str(row.task_id), "is_latest": bool(row.is_latest)})
+
+
+class StaleUseItem(Item):
+    """A task that waited for a dataset and was given `version`, of which `latest_version` has come since."""
+
+    task_id: str
+    instance_id: int
+    workflow: str
+    task: str
+    business_date: date | None
+    name: str
+    version: int
+    latest_version: int
+    used_at: datetime
+
+
+class StaleUseQuery(PageQuery):
+    """`name`: of this dataset, or of all of this series."""
+
+    name: str = ""
+
+
+@route("GET", "/datasets/stale", Role.READ)
+def list_stale_uses(call: Call, query: StaleUseQuery) -> ListPage[StaleUseItem]:
+    """What depends on a version that is not the latest, that of the newest instances first."""
+    (before,) = read_cursor(query, tuple[Id]) or (ABOVE_ALL_IDS,)
+    rows = call.read("find_stale_uses", name=query.name, before=before, batch=query.limit + 1)
+    return page_of(
+        query, rows, "id", make=lambda row: StaleUseItem(**fields_of(row, StaleUseItem), task_id=str(row.id))
+    )

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from qflowd.engine.waits.approval_fact import APPROVAL
+from qflowd.engine.waits.dataset_fact import DATASET
 from qflowd.engine.waits.fact import Fact, WaitTerms
 from qflowd.engine.waits.file_fact import FILE
 from qflowd.engine.waits.signal_fact import SIGNAL
@@ -17,6 +18,7 @@ from qflowd.model.workflow import Json
 _BY_KEY: Final[Mapping[str, Fact]] = {
     "signal": SIGNAL,
     "workflow": WORKFLOW,
+    "dataset": DATASET,
     "delay": TIME,
     "until": TIME,
     "approval": APPROVAL,

@@ -17,16 +17,16 @@ from qflowd.engine.plans.instances import Instances
 from qflowd.engine.running.dispatch import refuse
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.service import Place, Topics, UnreadableLog
-from qflowd.engine.waits import register, signals, successes, wake
+from qflowd.engine.waits import recorded, register, signals, successes, wake
 from qflowd.model.ids import ORDINALS
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 500
 OPEN_S: Final = 0.1  # until the next look at what another daemon works on
-SUCCESS_S: Final = 0.5  # as long as tasks wait for workflows, whose end wakes nobody
+SUCCESS_S: Final = 0.5  # as long as tasks wait for workflows or datasets, whose end wakes nobody
 SHARE: Final = 20  # so many times as long as that look has taken, at least
-LEFT_S: Final = 60.0  # between looks for waits of workflows that are over: of tasks that were skipped or terminated
+LEFT_S: Final = 60.0  # between looks for such waits that are over: of tasks that were skipped or terminated
 IDLE_S: Final = 5.0  # the daemon that let a task begin to wait may be dead
 # After a deadline: its timer is lost, as a release that knows no waits deletes it.
 OVERDUE: Final = timedelta(seconds=10)
@@ -61,21 +61,22 @@ class Waits:
         is_fresh = open_rows.fresh is not None or has_registered
         settled = self._store.transact(signals.look) if is_fresh else 0
         expired = self._expire_overdue(open_rows.deadline_at)
-        met = self._look_for_successes() if open_rows.workflow is not None else 0
+        is_awaited = open_rows.workflow is not None or open_rows.dataset is not None
+        met = self._look_for_successes() if is_awaited else 0
         is_woken = (taken or settled or expired or met or open_rows.woken is not None) and self._wake()
         if has_registered or has_more or settled or is_woken:
             return 0
         if is_fresh or open_rows.fact is not None:
             return OPEN_S
-        return IDLE_S if open_rows.workflow is None else self._success_s
+        return self._success_s if is_awaited else IDLE_S
 
     def _look_for_successes(self) -> int:
-        """Meet tasks that wait for workflows; where that takes long, it is done less often. Returns how many."""
+        """Meet tasks that wait for workflows or datasets; where that takes long, it is done less often. Returns how many."""
         began = boottime()
         if began >= self._left_at:
             self._left_at = began + LEFT_S
             successes.end_left(self._store)
-        met = successes.meet(self._store)
+        met = successes.meet(self._store) + recorded.meet(self._store)
         self._success_s = min(IDLE_S, max(SUCCESS_S, SHARE * (boottime() - began)))
         return met
 

@@ -8,7 +8,7 @@ CREATE TABLE IF NOT EXISTS qflow.dataset (
     CONSTRAINT dataset_key UNIQUE (tenant, name)
 ) {table}
 ;
--- Serves find_datasets_of.
+-- Serves the view datasets.
 {index: dataset_series ON qflow.dataset (tenant, series) | (tenant, series)}
 ;
 -- Each version, with the task whose success it is, and what that returned.

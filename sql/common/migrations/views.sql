@@ -559,6 +559,22 @@ SELECT v.id, d.name, d.series, v.version, CASE WHEN v.version = d.version THEN 1
     v.metadata, d.tenant
 FROM qflow.dataset_version v JOIN qflow.dataset d ON d.id = v.dataset_id
 ;
+{only: sqlite DROP VIEW IF EXISTS qflow.dataset_uses}
+;
+-- Which version of a dataset a task that waited for it was given, and whether a later one has come since.
+{replace_view} qflow.dataset_uses AS
+SELECT w.task_id AS id, i.id AS instance_id, d.workflow, n.task, i.business_date, b.name, b.series, w.dataset_version AS version,
+    b.version AS latest_version, CASE WHEN w.dataset_version < b.version THEN 1 ELSE 0 END AS is_stale,
+    {instant: w.answered_at} AS used_at, i.tenant
+FROM qflow.waiter w
+JOIN qflow.dataset b ON b.tenant = w.tenant AND b.name = w.name
+JOIN qflow.task_instance t ON t.id = w.task_id
+JOIN qflow.workflow_instance i ON i.id = w.task_id >> 20
+JOIN qflow.workflow_version v ON v.id = i.version_id
+JOIN qflow.workflow_definition d ON d.id = v.definition_id
+JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
+WHERE w.kind = {fact.DATASET} AND w.dataset_version IS NOT NULL
+;
 {only: sqlite DROP VIEW IF EXISTS qflow.fires}
 ;
 {replace_view} qflow.fires AS

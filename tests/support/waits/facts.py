@@ -55,3 +55,17 @@ def for_a_file(lab: Lab) -> int:
     lab.waits.tick()
     watcher(lab, [], name="d1").tick()
     return number
+
+
+@way(
+    TaskKind.WAIT,
+    TaskState.PENDING,
+    task="waits for dataset bars@2026-11-20 since *",
+    instance="waits for dataset bars@2026-11-20 since *",
+)
+def for_a_dataset(lab: Lab) -> int:
+    alive(lab, "work")
+    lab.define("facts", {"a": {"wait_for": {"dataset": "bars@{{ business_date }}"}}})
+    number = lab.start("facts", business_date="2026-11-20")
+    lab.waits.tick()
+    return number
