@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from qflowd.api.answers import ApiFault, Problem
-from qflowd.api.reading import Body
+from qflowd.api.reading import Body, Query
 from qflowd.model.errors import InvalidRequest
 from qflowd.model.numbers import whole_number
 
@@ -18,6 +18,12 @@ SHOWN = 5  # faults in the message; the data have all
 
 class ReasonBody(Body):
     """Why, for the audit."""
+
+    reason: str | None = None
+
+
+class ReasonQuery(Query):
+    """Why, for the audit; of a DELETE, which has no body."""
 
     reason: str | None = None
 

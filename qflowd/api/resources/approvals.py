@@ -28,12 +28,8 @@ class ApprovalItem(Item):
     default_answer: str
 
 
-class ApprovalQuery(PageQuery):
-    """A page of the list."""
-
-
 @route("GET", "/approvals", Role.READ)
-def list_approvals(call: Call, query: ApprovalQuery) -> ListPage[ApprovalItem]:
+def list_approvals(call: Call, query: PageQuery) -> ListPage[ApprovalItem]:
     """What waits for a person, that of the oldest instances first."""
     (after,) = read_cursor(query, tuple[Id]) or (0,)
     rows = call.read("find_open_approvals", after=after, batch=query.limit + 1)

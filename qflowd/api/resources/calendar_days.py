@@ -7,7 +7,8 @@ from qflowd.api.access.authorization import refuse_defining
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.definitions.verbs import do_verb
-from qflowd.api.reading import Body, Query
+from qflowd.api.inbox.bodies import ReasonQuery
+from qflowd.api.reading import Body
 from qflowd.api.routing import route
 from qflowd.api.row_fields import items_of
 from qflowd.calendars.calendar_book import exchange_of
@@ -41,12 +42,6 @@ class OverrideBody(Body):
     close: str | None = None
 
 
-class RestoreQuery(Query):
-    """Why, for the audit."""
-
-    reason: str | None = None
-
-
 class MovedFires(Item):
     """A day of a calendar as it is now. `kind` null: as its file says. `moved`: schedules that fire next at another time."""
 
@@ -72,7 +67,7 @@ def set_calendar_day(call: Call, name: str, body: OverrideBody) -> MovedFires:
 
 
 @route("DELETE", "/calendars/{name}/days/{day}", Role.DEFINE, errors=(40901, 42202), does="command restore_day")
-def restore_calendar_day(call: Call, name: str, day: str, query: RestoreQuery) -> MovedFires:
+def restore_calendar_day(call: Call, name: str, day: str, query: ReasonQuery) -> MovedFires:
     """Let a day be what the calendar's file says."""
     try:
         parse_date(day)

@@ -8,8 +8,8 @@ from qflowd.api.access.authorization import refuse_defining
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.definitions.verbs import do_verb
+from qflowd.api.inbox.bodies import ReasonQuery
 from qflowd.api.reading import Body
-from qflowd.api.resources.calendar_days import RestoreQuery
 from qflowd.api.routing import route
 from qflowd.calendars.calendar_file import CalendarKind
 from qflowd.engine.access.audit import record
@@ -68,7 +68,7 @@ def import_calendar(call: Call, name: str, body: ImportBody) -> ImportedCalendar
 
 
 @route("DELETE", "/calendars/{name}", Role.DEFINE, errors=(40901, 42202), does="command remove_calendar")
-def remove_calendar(call: Call, name: str, query: RestoreQuery) -> RemovedCalendar:
+def remove_calendar(call: Call, name: str, query: ReasonQuery) -> RemovedCalendar:
     """Forget a calendar that the tenant has imported."""
 
     def work(tx: Tx) -> RemovedCalendar:
