@@ -209,6 +209,8 @@ SHOWN: Final[Mapping[str, Callable[[Any], Any]]] = {
     "doc": first_line,
     "params_schema": _param_names,
     "params": lambda params: compact(params) if params else "",
+    "metadata": compact,
+    "payload": compact,
 }
 
 

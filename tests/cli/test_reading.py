@@ -494,3 +494,13 @@ def test_what_became_of_a_limit_is_told(run, sqlite_engine):
         "set vendor:x: 1 slot, 5/min (command); 3 are in use, and nothing begins until enough of them have ended"
         "; it is new\n"
     )
+
+
+def test_what_a_signal_brings_is_shown_as_json(run, engine):
+    for name, payload in (("bars", '{"rows": 5412, "is_final": true}'), ("day", '"2026-11-20"'), ("go", None)):
+        engine.sql(engine.insert("signals", name=name, payload=payload))
+    lines = run("signals").out.splitlines()
+    shown = {line.split()[1]: line for line in lines[1:]}
+    assert '{"rows": 5412, "is_final": true}' in shown["bars"]
+    assert '"2026-11-20"' in shown["day"]
+    assert "null" not in shown["go"]
