@@ -25,6 +25,8 @@ schedule: {at: close+30m}
 tasks:
   report: {job: report}
 """
+# Where days stand, all at one moment.
+PLACES = "days => days.map(day => document.querySelector(`[data-day='${day}']`).getBoundingClientRect().toJSON())"
 
 
 LATE_NAV = """
@@ -161,7 +163,7 @@ def test_on_a_phone_months_stand_side_by_side_and_nothing_sticks_out(
         grid.wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         assert page.evaluate("[...document.querySelectorAll('.table-box')].every(x => x.scrollWidth <= x.clientWidth)")
-        january, february = (_place(page, f"2026-{month}-01") for month in ("01", "02"))
+        january, february = page.evaluate(PLACES, [f"2026-{month}-01" for month in ("01", "02")])
         assert january["y"] == february["y"]
         assert january["x"] < february["x"]
         grid.locator("[tabindex='0']").focus()
@@ -169,12 +171,6 @@ def test_on_a_phone_months_stand_side_by_side_and_nothing_sticks_out(
         page.keyboard.press("ArrowDown")
         expect(grid.locator(":focus")).to_have_attribute("data-day", re.compile("-02$"))
         assert violations(page) == []
-
-
-def _place(page: Page, day: str) -> dict[str, float]:
-    box = page.locator(f"[data-day='{day}']").bounding_box()
-    assert box is not None
-    return dict(box)
 
 
 def test_a_day_is_overridden_with_a_reason_and_taken_back(site: Site) -> None:

@@ -72,6 +72,11 @@ def holds(page: Page, asked: Asked, count: int) -> None:
     until(lambda: page.evaluate("1") and asked.count_streams() == count, 30, what=f"{count} streams to be open")
 
 
+def answered(page: Page, asked: Asked) -> None:
+    """Wait until nothing that was asked for is on its way."""
+    until(lambda: page.evaluate("1") and not asked.unanswered, 30, what="answers to what was asked for before")
+
+
 def test_what_is_written_in_one_tab_is_seen_in_another_without_being_asked_for(site: Site, page: Page) -> None:
     asked, run = Asked(page), site.client.instance(site.runs["long"])
     site.open(page, f"instances/{run.id}?task=none")
@@ -86,7 +91,9 @@ def test_what_is_written_in_one_tab_is_seen_in_another_without_being_asked_for(s
     holds(page, asked, 1)
 
     for _ in range(4):
-        page.context.new_page().goto(other.url)
+        more = page.context.new_page()
+        more.goto(other.url)
+        state(more, "PAUSED")
     holds(page, asked, 1)
 
     # A minute later by the pages' clock nothing has been asked for again, but what is told arrives.
@@ -109,7 +116,7 @@ def test_a_hidden_tab_has_no_stream_and_asks_once_when_it_is_looked_at_again(sit
     page.evaluate(HIDE, True)
     page.clock.fast_forward(1_000)  # streams change a moment after what is wanted has
     holds(page, asked, 0)
-    until(lambda: page.evaluate("1") and not asked.unanswered, 30, what="answers to what was asked for before")
+    answered(page, asked)
     asked.forget()
     run.pause()
     until(lambda: run.state() == "PAUSED", 30)
@@ -160,6 +167,8 @@ def test_the_first_page_shows_what_begins_and_ends(site: Site, page: Page) -> No
     site.open(page)
     good = page.locator(".tile", has_text="succeeded, 24 h").locator("strong")
     expect(good).to_have_text("1")
+    holds(page, asked, 1)
+    answered(page, asked)
     asked.forget()
     run = site.client.submit("reference/adr").id
     site.ended(run, "SUCCESS")

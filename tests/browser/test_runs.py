@@ -69,6 +69,7 @@ def test_filters_are_kept_as_a_view_and_forgotten(site: Site) -> None:
 def test_the_list_is_walked_selected_and_opened_by_keys(site: Site) -> None:
     with site.look() as page:
         page.goto(f"{site.url}instances")
+        rows(page).first.wait_for()
         page.get_by_role("grid", name="Runs").focus()
         page.keyboard.press("End")
         page.keyboard.press("x")
