@@ -17,6 +17,7 @@ from qflowd.workers.events import Asked, Broken, Event, Finished, Returned
 from qflowd.workers.log_budget import PrintedLine
 from qflowd.workers.processes import Processes
 from qflowd.workers.wire import Assignment, Chunk
+from tests.support.daemon import BUSY
 
 PATIENCE_S = 20.0
 
@@ -53,9 +54,9 @@ class Story:
         return ids
 
     def until(self, is_over: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-        end = time.monotonic() + patience_s
+        end = time.monotonic() + patience_s * BUSY
         while not is_over():
-            assert time.monotonic() < end, f"not within {patience_s} s; told: {self.events[-8:]}"
+            assert time.monotonic() < end, f"not within {patience_s * BUSY} s; told: {self.events[-8:]}"
             for event in self.backends.poll(0.02):
                 self.events.append(event)
                 if isinstance(event, Asked) and event.key in self.outputs:
@@ -128,7 +129,7 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_until(is_over: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    end = time.monotonic() + patience_s
+    end = time.monotonic() + patience_s * BUSY
     while not is_over():
-        assert time.monotonic() < end, f"not within {patience_s} s"
+        assert time.monotonic() < end, f"not within {patience_s * BUSY} s"
         time.sleep(0.01)
