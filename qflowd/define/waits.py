@@ -1,6 +1,6 @@
 """`wait_for`: what a task waits for before it may be claimed, as a file says it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -79,91 +79,52 @@ def moment(value: Json, now: datetime) -> datetime:
     raise ValueError(f'{shown(value)} is neither a duration such as "2h" nor an instant such as 2026-11-20T09:30:00Z')
 
 
-def _signal(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string and (fault := fault_in_signal(string)):
-        raise ValueError(fault)
-    return string
-
-
-def _dataset(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string and (fault := fault_in_dataset(string)):
-        raise ValueError(fault)
-    return string
-
-
-def _workflow(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string and (fault := fault_in_key(string, "workflow key")):
-        raise ValueError(fault)
-    return string
-
-
-def _date(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string:
-        parse_date(string)
-    return string
-
-
-def _moment(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string:
-        moment(string, EARLIEST)
-    return string
-
-
-def _duration(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string:
-        parse_duration(string)
-    return string
-
-
-def _instant(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string:
-        parse_instant(string)
-    return string
-
-
-def _file(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string and (fault := fault_in_pattern(string)):
-        raise ValueError(fault)
-    return string
-
-
-def _suffix(value: Json) -> str:
-    string = _expression(value)
-    if "{{" not in string and (fault := fault_in_suffix(string)):
-        raise ValueError(fault)
-    return string
-
-
 def _expression(value: Json) -> str:
     if not (string := text(value).strip()):
         raise ValueError("must not be empty")
     return short_text(LONGEST)(string)
 
 
+def _checked(check: Callable[[str], object]) -> Reader[str]:
+    """A reader of strings that `check` lets pass, which raises ValueError; expressions are checked when they are rendered."""
+
+    def read(value: Json) -> str:
+        string = _expression(value)
+        if "{{" not in string:
+            check(string)
+        return string
+
+    return read
+
+
+def _without(fault_in: Callable[[str], str | None]) -> Reader[str]:
+    """The same by a function that returns the fault."""
+
+    def check(string: str) -> None:
+        if fault := fault_in(string):
+            raise ValueError(fault)
+
+    return _checked(check)
+
+
+_moment: Final = _checked(lambda string: moment(string, EARLIEST))
+_duration: Final = _checked(parse_duration)
 FACTS: Final[Mapping[str, Reader[str]]] = {
-    "signal": _signal,
-    "workflow": _workflow,
-    "dataset": _dataset,
+    "signal": _without(fault_in_signal),
+    "workflow": _without(lambda string: fault_in_key(string, "workflow key")),
+    "dataset": _without(fault_in_dataset),
     "delay": _duration,
-    "until": _instant,
+    "until": _checked(parse_instant),
     "approval": _expression,
-    "file": _file,
+    "file": _without(fault_in_pattern),
 }
 _TIMEOUT: Final[Mapping[str, Reader[Any]]] = {"timeout": _moment, "on_timeout": one_of("fail", "skip", "continue")}
 _BESIDE: Final[Mapping[str, Mapping[str, Reader[Any]]]] = {
     "signal": _TIMEOUT,
-    "workflow": {"business_date": _date, **_TIMEOUT},
+    "workflow": {"business_date": _checked(parse_date), **_TIMEOUT},
     "dataset": _TIMEOUT,
     "delay": {},
     "until": {},
     "approval": {"deadline": _moment, "default": one_of("approve", "reject")},
-    "file": {"stable": _duration, "ok": _suffix, "at_least": whole(1, MOST_FILES), **_TIMEOUT},
+    "file": {"stable": _duration, "ok": _without(fault_in_suffix), "at_least": whole(1, MOST_FILES), **_TIMEOUT},
 }
