@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Final, Literal, NamedTuple
 
 from qflowd.calendars.calendar import Calendar
-from qflowd.calendars.hours import Parts, format_hours, parse_hours
+from qflowd.calendars.hours import DAY, Parts, format_hours, parse_hours
 from qflowd.model.errors import InvalidRequest
 
 OverrideKind = Literal["closed", "open", "half"]
@@ -55,6 +55,10 @@ def check_override(calendar: Calendar, day: date, override: DayOverride) -> None
     if kind == "closed":
         return
     parts = parse_hours(hours) if hours else calendar.hours.on(day)
+    if parts and parts[-1][1] > DAY >= calendar.hours.latest:
+        raise InvalidRequest(
+            f"hours: {format_hours(parts)} end on the next day, and {calendar.name} never trades over midnight"
+        )
     if is_session and parts == calendar.special.get(day, calendar.hours.on(day)):
         as_it_is = f", {format_hours(parts)}" if parts else ""
         raise InvalidRequest(f"{calendar.name} has a session on {shown} already{as_it_is}; this would change nothing")
