@@ -79,6 +79,8 @@ def import_(*, file: TextIO, name: str | None, zone: str | None, **options: Any)
         except ValueError as error:
             raise InvalidRequest(str(error)) from None
     else:
+        if zone is None:
+            raise InvalidRequest(f"{file.name} is a list of days, which needs --timezone, such as Asia/Shanghai")
         args = {"csv": written, "calendar": name or Path(file.name).stem, "timezone": zone} | about
     args = {key: value for key, value in args.items() if value is not None}
     return carry_out("import_calendar", [(f"import {file.name}", {"args": args})], _imported, is_one=True, **options)

@@ -44,7 +44,8 @@ def gaps(
         days = [str(row["business_date"]) for row in rows]
         return make_backfill(workflow, {"from": days[0], "to": days[-1], "only_missing": True}, **options)
     words = rows if as_json else list(map(_in_words, rows))
-    print_list(words, COLUMNS, f"workflow {workflow} has no gaps", as_json=as_json)
+    since = "" if first else "; they count from its first run for a date, or from --from"
+    print_list(words, COLUMNS, f"workflow {workflow} has no gaps{since}", as_json=as_json)
     return ERROR if rows else OK
 
 

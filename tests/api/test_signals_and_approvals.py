@@ -95,6 +95,7 @@ def test_the_command_line_sends_lists_and_answers(house: House) -> None:
     assert [each["name"] for each in json.loads(run("signals", "bars.ready/2026-11-23", "--json"))] == [
         "bars.ready/2026-11-23"
     ]
+    assert '{"name": "cli"}' in run("signals", "bars.ready/2026-11-23")
     assert run("reject", str(number), "--note", "not today") == f"reject {number}: done\n"
     assert house.ended(number) == "FAILED"
     assert "rejected by" in run("show", str(number))

@@ -93,6 +93,7 @@ def test_a_list_of_days_is_imported_and_named_in_workflows(run: Run, lab: Lab, t
     file.write_text("\ufeffday,hours\n2026-12-01,09:00-12:00\n2026-12-03,09:00-12:00\n", "utf-8")
     workflow.write_text("workflow: w\nschedule: {at: close, calendar: desk & XSHG}\ntasks: {a: {job: work}}\n", "utf-8")
     assert "there is no calendar 'desk'" in run("validate", workflow).out
+    assert "which needs --timezone, such as Asia/Shanghai" in run("calendars", "import", file).err
     run("calendars", "import", file, "--timezone", "Asia/Shanghai", "--last", "2026-12-31", "--no-wait")
     lab.commands.tick()
     [row] = [row for row in run("calendars", "--json").json if row["name"] == "desk"]
