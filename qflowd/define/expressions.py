@@ -119,7 +119,8 @@ class _Expression:
     def render_text(self, scope: Scope) -> str:
         value = self.render(scope)
         if value is None:
-            raise self._failed(" is null, which cannot stand inside a string")
+            remedy = "; submit with a business date" if self.source.strip() == "business_date" else ""
+            raise self._failed(f" is null, which cannot stand inside a string{remedy}")
         try:
             return functions.text(value)
         except (functions.TooLarge, ValueError) as error:

@@ -30,6 +30,8 @@ def read_wait(fields: Fields) -> WaitFor | None:
     given = [fact for fact in FACTS if inner.data.get(fact) is not None]
     if len(given) != 1:
         what = f"names {' and '.join(given)}" if given else "names nothing to wait for"
+        if not given and inner.data:
+            what = f"has {', '.join(inner.data)}, but nothing to wait for"
         inner.fault(f"{what}; one of {', '.join(FACTS)} is needed")
         return WaitFor()
     readers = {given[0]: FACTS[given[0]], **_BESIDE[given[0]]}

@@ -77,6 +77,8 @@ def test_nobody_answers_by_the_deadline(lab: Lab, default: str, state: str, show
     )
     drive(lab)
     assert (lab.state(number), error(lab, number, "ask")) == (state, shown)
+    words = f"instance {number} is {state}, and task ask of it does not wait for an approval any more (its deadline was 2026-"
+    assert lab.command("approve", number, task="ask")[1].startswith(words)
 
 
 def test_what_cannot_be_answered_is_refused_in_a_sentence(lab: Lab, nav: int) -> None:

@@ -126,7 +126,7 @@ def test_a_condition_is_true_or_false_with_and_without_braces(text):
         ("{{ params.symbols[9] }}", "params.symbols has no item 9; it has 3"),
         ("{{ params.n.x }}", "params.n is a int and has no 'x'"),
         ("{{ business_date.year }}", "business_date is null and has no 'year'"),
-        ("day {{ business_date }}", "is null, which cannot stand inside a string"),
+        ("day {{ business_date }}", "is null, which cannot stand inside a string; submit with a business date"),
         ("{{ nothing.output }}", "the task nothing has no output here"),
         ("{{ 1 / 0 }}", "division by zero"),
         ("{{ 'a' < 1 }}", "'<' not supported"),

@@ -66,6 +66,10 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
             "wait_for: names nothing to wait for; one of signal, workflow, dataset, delay, until, approval, file is needed",
         ),
         (
+            "a: {wait_for: {moon: full, timeout: 2h}}",
+            "wait_for: has moon, timeout, but nothing to wait for; one of signal, workflow, delay, until, approval, file",
+        ),
+        (
             "a: {wait_for: {signal: x, delay: 5m}}",
             "wait_for: names signal and delay; one of signal, workflow, dataset, delay, until, approval, file is needed",
         ),

@@ -1,6 +1,7 @@
 """Approve and reject: a person answers a task that waits for an approval. Who, when and why is kept with the answer."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from qflowd.engine.commands.control import (
@@ -47,17 +48,17 @@ def _answer(tx: Tx, command: Command, target: Any, caches: Caches, answer: int) 
         raise Refused(f"instance {target.id} is {standing(target)}: nothing of it is approved{remedy(target)}")
     [instance] = tx.run("load_instances", rows=[(target.id,)])
     tasks = caches.plans.of_instance(tx, instance).tasks
-    row = _row_meant(command, target, tasks, tx.run("list_approvals_of", **key_range(target.id)))
+    row = _row_meant(command, target, tasks, tx.run("list_approvals_of", **key_range(target.id)), tx.now)
     name = tasks[row.task_id % ORDINALS].key
     note = None if command.reason is None else jsontext.clean_text(command.reason)[:LONGEST_ERROR]
     about: dict[str, Any] = {"answer": answer, "answered_by": command.requested_by, "note": note}
     if not tx.count("answer_approval", task_id=row.task_id, fence=row.fence, now=tx.now, **about):
         again = tx.run("list_approvals_of", first=row.task_id, last=row.task_id)
-        raise Refused(_why_over(name, target, again[0] if again else row))
+        raise Refused(_why_over(name, target, again[0] if again else row, tx.now))
     return Reply({"instance_id": target.id, DONE[answer]: [name]}, ("wait",))
 
 
-def _row_meant(command: Command, target: Any, tasks: Sequence[Any], rows: Sequence[Any]) -> Any:
+def _row_meant(command: Command, target: Any, tasks: Sequence[Any], rows: Sequence[Any], now: datetime) -> Any:
     """The row of `list_approvals_of` that a command means. Raises: Refused; NotPossible."""
     is_open = [row for row in rows if row.is_current and row.state < WaitState.MET]
     names = [tasks[row.task_id % ORDINALS].key for row in is_open]
@@ -72,7 +73,7 @@ def _row_meant(command: Command, target: Any, tasks: Sequence[Any], rows: Sequen
     if found:
         if found[0].is_current:
             return found[0]
-        raise Refused(_why_over(tasks[found[0].task_id % ORDINALS].key, target, found[0]) + others)
+        raise Refused(_why_over(tasks[found[0].task_id % ORDINALS].key, target, found[0], now) + others)
     keys = [task.key for task in tasks]
     if command.task is not None and command.task not in keys:
         raise no_such_task(f"instance {target.id}", command.task, keys)
@@ -86,15 +87,17 @@ def _is_named(command: Command, row: Any, tasks: Sequence[Any]) -> bool:
     return command.task_id in (None, row.task_id) and command.task in (None, key)
 
 
-def _why_over(name: str, target: Any, row: Any) -> str:
+def _why_over(name: str, target: Any, row: Any, now: datetime) -> str:
     """Why a task that waited for an answer can be given none now."""
     what = f"task {name} of instance {target.id}"
+    deadline = None if row.deadline_at is None else format_instant(row.deadline_at)
     if row.answer is not None:
         by = row.answered_by or "somebody"
         return f"{what} was {DONE[row.answer]} by {by} at {format_instant(row.answered_at)}"
-    if row.deadline_at is not None and row.is_current:
-        default = DONE[row.default_answer]
-        return f"the deadline of {what} was {format_instant(row.deadline_at)}: it is {default}, as nobody answered"
+    if deadline and row.is_current:
+        return f"the deadline of {what} was {deadline}: it is {DONE[row.default_answer]}, as nobody answered"
+    over = f" (its deadline was {deadline})" if deadline and row.deadline_at <= now else ""
     return (
-        f"instance {target.id} is {standing(target)}, and {what} does not wait for an approval any more{remedy(target)}"
+        f"instance {target.id} is {standing(target)}, and task {name} of it does not wait for an approval any more"
+        f"{over}{remedy(target)}"
     )
