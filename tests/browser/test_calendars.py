@@ -17,6 +17,7 @@ from tests.browser.conftest import Site
 from tests.support.browser import violations
 from tests.support.clock import SetClock
 from tests.support.daemon import until
+from tests.support.sql import run_sql
 
 BY_SESSION = """
 workflow: by_session
@@ -234,10 +235,8 @@ def pass_time(site: Site, days: int) -> None:
 def test_what_is_late_has_a_page_and_marks_its_run(site: Site) -> None:
     with site.look() as page:
         (site.daemon.folder / "workflows" / "late_nav.yaml").write_text(LATE_NAV, "utf-8")
-        until(
-            lambda: [row for row in site.client.workflows() if row["workflow"] == "late_nav"], 30, what="the workflow"
-        )
-        pass_time(site, 0)
+        seen = "SELECT judged_day FROM qflow.expectation WHERE judged_day IS NOT NULL"
+        until(lambda: run_sql(site.client.store, seen), 30, what="the daemon's look at what is expected")
         pass_time(site, 14)
         latest, *_, first = site.client.late()
         run = site.client.submit("late_nav", business_date=latest["business_date"])
