@@ -33,6 +33,8 @@ def test_what_is_late_is_a_list_and_its_instances_say_since_when(api: ApiServer,
     )  # fmt: skip
     [row] = api.get(f"/late?limit=1&cursor={page['next']}").data["items"]
     assert (row["business_date"], row["state"], row["ended_at"]) == ("2026-11-20", None, None)
+    told = [(one["subject"], one["detail"]) for one in api.get("/notifications").data if one["kind"] == "late"]
+    assert told == [("late_bars", "2026-11-23"), ("late_bars", "2026-11-20")]
     assert api.get(f"/instances/{number}").data["late_at"].startswith("2026-11-23T10:00:00")
     [item] = api.get("/workflows/late_bars/instances").data["items"]
     assert item["late_at"].startswith("2026-11-23T10:00:00")

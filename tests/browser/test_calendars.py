@@ -248,6 +248,9 @@ def test_what_is_late_has_a_page_and_marks_its_run(site: Site) -> None:
             "nothing has started"
         )
         assert violations(page) == []
+        page.locator(".bell").click()
+        expect(page.get_by_role("dialog", name="What waits for you")).to_contain_text(str(first["business_date"]))
+        page.keyboard.press("Escape")
         row.get_by_role("link", name=f"#{run.id}").click()
         expect(page.get_by_role("main")).to_contain_text("expected by")
         site.open(page, "instances?workflow=late_nav")

@@ -1,4 +1,4 @@
-"""What waits for a person: failures, approvals, files that do not load, tokens that end soon, no daemon; each while it is so."""
+"""What waits for a person: failures, late dates, approvals, files that do not load, tokens that end soon, no daemon; each while it is so."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -9,19 +9,20 @@ from qflowd.api.access.owner import owner_of
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
 from qflowd.api.today.overview import Overview, seen_overview
+from qflowd.model.ids import ABOVE_ALL_IDS
 
 ENDS_SOON: Final = timedelta(days=7)
 MOST_TOKENS: Final = 50
-
+MOST_LATE: Final = 50
 MOST_APPROVALS: Final = 50
-Kind = Literal["failure", "approval", "file", "token", "no_daemon"]
+Kind = Literal["failure", "late", "approval", "file", "token", "no_daemon"]
 
 
 class Notification(Item):
     """One thing that waits. `id` changes when it happens again; `link`: the dashboard's page for it.
 
-    `failure`: `count` failures of `subject`, `workflow › task`, the newest at `at`. `approval`: of `subject`, asked at `at`;
-    `detail` is the question. `token`: it ends at `at`. `no_daemon`: none has been seen since `at`.
+    `failure`: `count` failures of `subject`, `workflow › task`, the newest at `at`. `late`: no good run of `subject` for
+    the business date `detail` by `at`. `approval`: of `subject`, asked at `at`; `detail` is the question. `token`: it ends at `at`. `no_daemon`: none has been seen since `at`.
     """
 
     id: str
@@ -36,7 +37,7 @@ class Notification(Item):
 def find_notifications(call: Call) -> list[Notification]:
     """What waits, what is worst first: of the tenant, and tokens of the caller, of an administrator's tenant all."""
     overview = seen_overview(call)
-    waiting = *_failures(overview), *_approvals(call)
+    waiting = *_failures(overview), *_late(call), *_approvals(call)
     return [*_without_daemon(call, overview), *waiting, *_files(overview), *_tokens(call, overview.now)]
 
 
@@ -52,6 +53,11 @@ def _failures(overview: Overview) -> Iterator[Notification]:
         link = f"/instances/{group.instance_id}?task={group.task_id}"
         error = (group.error or group.error_class).partition("\n")[0]
         yield _notification("failure", subject, error, group.newest_at, link, group.count)
+
+
+def _late(call: Call) -> Iterator[Notification]:
+    for row in call.read("find_late", before=ABOVE_ALL_IDS, is_all=0, batch=MOST_LATE):
+        yield _notification("late", row.workflow, str(row.business_date), row.expected_at, "/late")
 
 
 def _approvals(call: Call) -> Iterator[Notification]:
