@@ -67,7 +67,7 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
         ),
         (
             "a: {wait_for: {moon: full, timeout: 2h}}",
-            "wait_for: has moon, timeout, but nothing to wait for; one of signal, workflow, delay, until, approval, file",
+            "wait_for: has moon, timeout, but nothing to wait for; one of signal, workflow, ",
         ),
         (
             "a: {wait_for: {signal: x, delay: 5m}}",
