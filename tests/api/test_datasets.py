@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
+import pytest
+
+from qflowd.cli import main
 from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions.workflow_store import canonical, store_workflow
 from tests.support.house import House
@@ -18,6 +18,11 @@ allow_duplicates: true
 tasks:
   hello: {job: hello, params: {name: desk}, produces: "greeting@{{ business_date }}"}
 """
+FOLLOWS = """
+workflow: follows
+tasks:
+  wait: {wait_for: {dataset: "greeting@{{ business_date }}"}}
+"""
 
 
 def listed(house: House, query: str) -> list[tuple[Any, ...]]:
@@ -25,14 +30,23 @@ def listed(house: House, query: str) -> list[tuple[Any, ...]]:
     return [tuple(item[name] for name in names) for item in house.api.get(f"/datasets?{query}").data["items"]]
 
 
-def test_versions_of_datasets_are_listed(house: House) -> None:
-    workflow = parse(GREETING, "yaml", "produces.yaml")
-    about: dict[str, Any] = {"format": "json", "file": None, "pool_of": lambda _: None, "source": canonical(workflow)}
-    house.api.store.transact(lambda tx: store_workflow(tx, workflow, **about))
+def store(house: House, text: str) -> None:
+    workflow = parse(text, "yaml", "w.yaml")
+    more: dict[str, Any] = {"format": "json", "file": None, "pool_of": lambda _: None, "source": canonical(workflow)}
+    house.api.store.transact(lambda tx: store_workflow(tx, workflow, **more))
+
+
+def test_versions_are_listed_and_what_was_given_an_earlier_one(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store(house, GREETING)
+    store(house, FOLLOWS)
+    follower = house.started("follows", business_date="2026-11-20")
     numbers = []
     for _ in range(2):
         numbers.append(house.started("produces", business_date="2026-11-20"))
         assert house.ended(numbers[-1]) == "SUCCESS"
+        assert house.ended(follower) == "SUCCESS"
     friday = "greeting@2026-11-20"
     first, second = (friday, 1, False, "hello", numbers[0]), (friday, 2, True, "hello", numbers[1])
     assert listed(house, "name=greeting") == [second] == [each for each in listed(house, "") if each[0] == friday]
@@ -42,7 +56,23 @@ def test_versions_of_datasets_are_listed(house: House) -> None:
     [item] = house.api.get(f"/datasets?name={friday}").data["items"]
     assert (item["series"], item["business_date"], item["workflow"]) == ("greeting", "2026-11-20", "produces")
     assert item["metadata"] == house.api.get(f"/tasks/{item['task_id']}").data["output"]
-    environment = {**os.environ, "QFLOWD_URL": f"http://127.0.0.1:{house.api.port}", "QFLOWD_TOKEN": house.api.token}
-    command = [sys.executable, "-m", "qflowd", "datasets", friday, "--versions", "--json"]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
-    assert [row["version"] for row in json.loads(done.stdout)] == [2, 1]
+    [stale] = house.api.get("/datasets/stale?name=greeting").data["items"]
+    about = {"workflow": "follows", "task": "wait", "name": friday, "version": 1, "latest_version": 2}
+    assert {name: stale[name] for name in about} == about
+    assert (stale["instance_id"], house.api.get("/datasets/stale?name=other").data["items"]) == (follower, [])
+    monkeypatch.setenv("QFLOWD_URL", f"http://127.0.0.1:{house.api.port}")
+    monkeypatch.setenv("QFLOWD_TOKEN", house.api.token)
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        main(["datasets", *arguments])
+        out, err = capsys.readouterr()
+        return out + err
+
+    assert [row["version"] for row in json.loads(run(friday, "--versions", "--json"))] == [2, 1]
+    assert [(row["instance_id"], row["version"]) for row in json.loads(run("greeting", "--stale", "--json"))] == [
+        (follower, 1)
+    ]
+    assert "no dataset nothing" in run("nothing")
+    assert "nothing is stale" in run("nothing", "--stale")
+    assert "--versions and --stale do not go together" in run("--versions", "--stale")
