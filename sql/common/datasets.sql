@@ -1,4 +1,5 @@
--- Datasets: what tasks have produced. Locked by name, after tasks and children, before all else.
+-- Datasets: what tasks have produced. Locked by name, after tasks and children, before all else; by a command that has locked
+-- all rows of an instance, also after that instance, as whoever has a dataset wants nothing of it.
 
 -- name: raise_dataset
 -- Its latest version is one more; whoever produces the same at this moment waits.

@@ -10,6 +10,7 @@ import pytest
 from qflowd.model.states import TaskState
 from tests.support.lab import Lab
 from tests.support.signals_sent import drive, error
+from tests.support.spawning import FILES, daily
 
 DAILY = "cn_daily@{{ business_date }}"
 DAY = "2026-11-20"
@@ -71,6 +72,17 @@ def test_a_map_is_a_version_when_all_of_its_items_have_succeeded(lab: Lab) -> No
     assert versions(lab) == []
     lab.ends([second])
     assert versions(lab, "task, version, metadata") == [("load", 1, None)]
+
+
+def test_a_task_that_has_spawned_others_is_a_version_when_they_have_ended_also_by_a_skip(lab: Lab) -> None:
+    number = daily(lab, FILES, produces="scan")
+    bad, good = lab.claim()
+    assert versions(lab) == []
+    lab.finish(lab.final(bad, TaskState.FAILED), lab.final(good, output={"rows": 3}))
+    assert (lab.state(number), versions(lab)) == ("FAILED", [])
+    assert lab.command("skip", number, task="scan[AAPL]", reason="delisted")[0] == "DONE"
+    [(name, version, metadata)] = versions(lab, "name, version, metadata")
+    assert (name, version, json.loads(metadata)) == ("scan", 1, {"AAPL": None, "IBM": {"rows": 3}})
 
 
 def test_what_only_waits_and_what_starts_a_workflow_may_produce_as_well(lab: Lab) -> None:

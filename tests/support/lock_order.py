@@ -176,6 +176,8 @@ class WatchedTx(Tx):
             self._limits |= names
         if level is None:
             return
+        if level == DATASETS and self._all:
+            return  # whoever has a dataset has its own rows, and none of this instance, all of which are locked here
         if level <= CHILDREN and rows and all(row[0] in self._all for row in rows):
             return
         assert level >= self._level, f"{statement} locks after what comes behind it (level {level} after {self._level})"
