@@ -1,16 +1,12 @@
 """`qflowd datasets`: what tasks have produced."""
 
-from typing import Any
-
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.printing import echo, print_list
+from qflowd.cli.printing import print_first
 from qflowd.cli.session import json_option, open_client
 
 COLUMNS = "name | V>:version | DATE:business_date | RECORDED (UTC):recorded_at | INSTANCE>:instance_id | workflow | task | metadata"
-
-
 STALE = (
     "INSTANCE>:instance_id | workflow | task | DATE:business_date | DATASET:name | V>:version | LATEST>:latest_version"
     " | USED (UTC):used_at"
@@ -28,13 +24,10 @@ def datasets(*, name: str | None, versions: bool, stale: bool, limit: int, as_js
     if versions and stale:
         raise click.UsageError("--versions and --stale do not go together")
     with open_client() as client:
-        found = (
-            client.stale_uses(name, limit=limit + 1)
-            if stale
-            else client.datasets(name, versions=versions, limit=limit + 1)
-        )
-        rows: list[Any] = list(found)
-    empty = "no datasets" if name is None else f"no dataset {name}"
-    print_list(rows[:limit], STALE if stale else COLUMNS, "nothing is stale" if stale else empty, as_json=as_json)
-    if len(rows) > limit and not as_json:
-        echo("… and more; --limit lists more", err=True)
+        if stale:
+            uses = client.stale_uses(name, limit=limit + 1)
+            print_first(uses, limit, STALE, "nothing is stale", as_json=as_json)
+        else:
+            rows = client.datasets(name, versions=versions, limit=limit + 1)
+            empty = "no datasets" if name is None else f"no dataset {name}"
+            print_first(rows, limit, COLUMNS, empty, as_json=as_json)

@@ -6,7 +6,7 @@ import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -95,6 +95,14 @@ def print_list(rows: Sequence[Any], columns: str, empty: str = "", *, as_json: b
     click.echo(bold(_line(heads, widths, is_right)))
     for cell in cells:
         click.echo(_line(cell, widths, is_right))
+
+
+def print_first(rows: Iterable[Any], limit: int, columns: str, empty: str, *, as_json: bool) -> None:
+    """The first `limit` rows, as `print_list` does; where there are more, stderr says so. Ask for one row more than `limit`."""
+    rows = list(rows)
+    print_list(rows[:limit], columns, empty, as_json=as_json)
+    if len(rows) > limit and not as_json:
+        echo("… and more; --limit lists more", err=True)
 
 
 def _cell(row: Any, field: str) -> Any:

@@ -3,7 +3,7 @@
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.printing import echo, print_list
+from qflowd.cli.printing import print_first
 from qflowd.cli.session import json_option, open_client
 
 COLUMNS = "ID>:id | name | DATE:business_date | SENT (UTC):created_at | BY:sent_by | state | payload | error"
@@ -16,8 +16,6 @@ COLUMNS = "ID>:id | name | DATE:business_date | SENT (UTC):created_at | BY:sent_
 def signals(*, name: str | None, limit: int, as_json: bool) -> None:
     """See `help` above."""
     with open_client() as client:
-        rows = list(client.signals(name, limit=limit + 1))
-    empty = "no signals" if name is None else f"no signal {name}"
-    print_list(rows[:limit], COLUMNS, empty, as_json=as_json)
-    if len(rows) > limit and not as_json:
-        echo("… and more; --limit lists more", err=True)
+        rows = client.signals(name, limit=limit + 1)
+        empty = "no signals" if name is None else f"no signal {name}"
+        print_first(rows, limit, COLUMNS, empty, as_json=as_json)
