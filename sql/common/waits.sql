@@ -2,7 +2,7 @@
 
 -- name: find_open_waits
 -- One look says what there is to do, however many tasks wait.
-SELECT (SELECT MIN(s.id) FROM qflow.signals s WHERE s.is_open = 1) AS fact,
+SELECT (SELECT MIN(s.id) FROM qflow.signals s WHERE s.is_open = 1) AS open_signal,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state = {wait.NEW}) AS fresh,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state IN ({wait.MET}, {wait.OVER})) AS woken,
     (SELECT MIN(w.deadline_at) FROM qflow.waiter w WHERE w.state = {wait.WAITING}) AS deadline_at,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qflowd.engine.waits.waits import IDLE_S, SUCCESS_S
+from qflowd.engine.waits.waits import AWAITED_S, IDLE_S
 from tests.support.lab import Lab
 from tests.support.signals_sent import DAY, drive, error, wait_reason
 
@@ -172,10 +172,10 @@ def test_a_name_that_cannot_be_one_fails_the_task_and_a_trigger_says_what_to_do(
 def test_daemons_look_often_only_as_long_as_somebody_waits_for_a_dataset(desk: Lab) -> None:
     number = desk.start("factors", business_date=DAY)
     drive(desk)
-    assert SUCCESS_S <= desk.waits.tick() < IDLE_S
+    assert AWAITED_S <= desk.waits.tick() < IDLE_S
     desk.command("terminate", number)
     desk.sweep_all()
     other = Lab(desk.url, owner=8)
-    assert SUCCESS_S <= other.waits.tick() < IDLE_S  # it finds that nobody waits any more
+    assert AWAITED_S <= other.waits.tick() < IDLE_S  # it finds that nobody waits any more
     assert other.waits.tick() == desk.waits.tick() == IDLE_S
     other.close()

@@ -24,7 +24,7 @@ from qflowd.store.tx import Store, Tx
 
 BATCH: Final = 500
 OPEN_S: Final = 0.1  # until the next look at what another daemon works on
-SUCCESS_S: Final = 0.5  # as long as tasks wait for workflows or datasets, whose end wakes nobody
+AWAITED_S: Final = 0.5  # as long as tasks wait for workflows or datasets, whose end wakes nobody
 SHARE: Final = 20  # so many times as long as that look has taken, at least
 LEFT_S: Final = 60.0  # between looks for such waits that are over: of tasks that were skipped or terminated
 IDLE_S: Final = 5.0  # the daemon that let a task begin to wait may be dead
@@ -51,33 +51,33 @@ class Waits:
         self._unreadable = UnreadableLog()
         self._ready, self._woken = Place(START), Place(0)
         self._instances = Instances(plans, jobs)
-        self._success_s, self._left_at = SUCCESS_S, 0.0
+        self._awaited_s, self._left_at = AWAITED_S, 0.0
         self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of waiting
 
     def tick(self) -> float:
         has_registered = self._register()
         open_rows = self._store.read(lambda tx: tx.one("find_open_waits"))
-        taken, has_more = signals.take_signals(self._store) if open_rows.fact is not None else (0, False)
+        taken, has_more = signals.take_signals(self._store) if open_rows.open_signal is not None else (0, False)
         is_fresh = open_rows.fresh is not None or has_registered
         settled = self._store.transact(signals.look) if is_fresh else 0
         expired = self._expire_overdue(open_rows.deadline_at)
         is_awaited = open_rows.workflow is not None or open_rows.dataset is not None
-        met = self._look_for_successes() if is_awaited else 0
+        met = self._meet_awaited() if is_awaited else 0
         is_woken = (taken or settled or expired or met or open_rows.woken is not None) and self._wake()
         if has_registered or has_more or settled or is_woken:
             return 0
-        if is_fresh or open_rows.fact is not None:
+        if is_fresh or open_rows.open_signal is not None:
             return OPEN_S
-        return self._success_s if is_awaited else IDLE_S
+        return self._awaited_s if is_awaited else IDLE_S
 
-    def _look_for_successes(self) -> int:
+    def _meet_awaited(self) -> int:
         """Meet tasks that wait for workflows or datasets; where that takes long, it is done less often. Returns how many."""
         began = boottime()
         if began >= self._left_at:
             self._left_at = began + LEFT_S
             successes.end_left(self._store)
         met = successes.meet(self._store) + recorded.meet(self._store)
-        self._success_s = min(IDLE_S, max(SUCCESS_S, SHARE * (boottime() - began)))
+        self._awaited_s = min(IDLE_S, max(AWAITED_S, SHARE * (boottime() - began)))
         return met
 
     def _expire_overdue(self, first: datetime | None) -> int:
