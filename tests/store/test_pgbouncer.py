@@ -84,11 +84,12 @@ def test_an_alarm_that_cannot_hear_falls_back_to_polling(store, others):
     for connection in busy:
         connection.begin()
     alarm = store.dialect.alarm()
+    alarm.SLOW_S = 60.0
     try:
         alarm.wait(is_busy=False)  # finds out whether notifications come through
         start = time.monotonic()
         alarm.wait(is_busy=False)
-        assert time.monotonic() - start < 0.5
+        assert time.monotonic() - start < 30
     finally:
         alarm.close()
         for connection in busy:
@@ -98,13 +99,14 @@ def test_an_alarm_that_cannot_hear_falls_back_to_polling(store, others):
 
 def test_an_alarm_with_a_direct_connection_hears(postgres_store):
     alarm = postgres_store.dialect.alarm()
+    alarm.SLOW_S = alarm.PROBE_S = 60.0
     try:
         alarm.wait(is_busy=False)
         notify = threading.Timer(0.2, lambda: postgres_store.connection().script("SELECT pg_notify('qflow', '')"))
-        notify.start()
         start = time.monotonic()
+        notify.start()
         alarm.wait(is_busy=False)
-        assert 0.1 < time.monotonic() - start < 1.5
+        assert 0.1 < time.monotonic() - start < 30
         notify.join()
     finally:
         alarm.close()
