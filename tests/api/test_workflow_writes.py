@@ -65,6 +65,9 @@ def test_a_workflow_is_archived_and_comes_back(api: ApiServer) -> None:
     key = key_of_new(api)
     reply = api.post(f"/workflows/{key}/archive", {"reason": "old"})
     assert (reply.data["archived"], reply.data["open_instances"]) == (True, 0)
+    caller = {"workflow": "caller", "tasks": {"a": {"workflow": key}}}
+    said = api.post("/workflows/validate", {"document": caller})
+    assert said.data["warnings"] == [f"workflow '{key}' is archived"]
     again = api.post(f"/workflows/{key}/archive")
     assert (again.status, again.code, again.message) == (409, 40901, f"workflow '{key}' is already archived")
     assert api.post(f"/workflows/{key}/unarchive").data["archived"] is False

@@ -84,7 +84,7 @@ def test_the_warning_goes_when_the_job_and_the_workflow_have_come(folder):
     lab.sql(f"INSERT INTO qflow.daemon_job (daemon_id, job) VALUES ({daemon}, 'wrok')")
     assert warning(lab) is None
     lab.command("archive", workflow="dayly")
-    assert warning(lab) == {"there is no workflow dayly"}
+    assert warning(lab) == {"workflow dayly is archived"}
     lab.command("archive", workflow="daily")
     assert warning(lab) is None
 

@@ -36,8 +36,12 @@ def warnings_of(tx: Tx, workflow: Workflow, tenant: str) -> list[str]:
     for kind, name, problem in needs_of(tx, workflow):
         if kind == "job" and _schema(tx, name) is None:
             warnings.append(why_no_such_job(tx, name, "`qflowd jobs` lists those there are"))
-        elif kind == "workflow" and tx.one("find_definition", tenant=tenant, workflow=name) is None:
-            warnings.append(f"there is no workflow {name!r}")
+        elif kind == "workflow":
+            found = tx.one("find_definition", tenant=tenant, workflow=name)
+            if found is None:
+                warnings.append(f"there is no workflow {name!r}")
+            elif found.archived_at is not None:
+                warnings.append(f"workflow {name!r} is archived")
         elif problem is not None:
             warnings.append(problem)
     return warnings

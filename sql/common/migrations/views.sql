@@ -438,7 +438,9 @@ LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.no
 ;
 -- Internal: what the tasks of a version name and nothing has, or gets params that do not fit it.
 {replace_view} qflow.unmet_need AS
-SELECT n.version_id, CASE WHEN n.kind = 'workflow' THEN {concat: 'there is no workflow ', n.name}
+SELECT n.version_id, CASE WHEN n.kind = 'workflow' AND EXISTS (SELECT 1 FROM qflow.workflow_definition x
+            WHERE x.tenant = d.tenant AND x.workflow = n.name AND x.archived_at IS NOT NULL) THEN {concat: 'workflow ', n.name, ' is archived'}
+    WHEN n.kind = 'workflow' THEN {concat: 'there is no workflow ', n.name}
     WHEN NOT EXISTS (SELECT 1 FROM qflow.job j WHERE j.name = n.name) THEN {concat: 'no daemon has ever registered job ', n.name}
     WHEN n.problem IS NOT NULL THEN n.problem
     ELSE {concat: 'no live daemon knows job ', n.name} END AS problem
