@@ -75,17 +75,22 @@ def show_workflow_year(call: Call, id: str, query: YearOfWorkflowQuery) -> YearO
     year = query.year or call.store.clock.now().year
     about: dict[str, Any] = {"workflow": workflow, "date_from": f"{year}-01-01", "date_to": f"{year}-12-31"}
     runs = {row.business_date: row for row in call.read("list_runs_by_date", **about)}
-    days = {day: DayOfWorkflow(day, False, False, row.runs, row.state, row.instance_id) for day, row in runs.items()}
+    days = {
+        day: DayOfWorkflow(
+            date=day, is_session=False, is_gap=False, runs=row.runs, state=row.state, instance_id=row.instance_id
+        )
+        for day, row in runs.items()
+    }
     for row in call.read("list_session_runs", **about):
         is_gap = bool(row.is_due and row.has_begun) and row.state != "SUCCESS"
         count = runs[row.business_date].runs if row.business_date in runs else 0
         days[row.business_date] = DayOfWorkflow(
-            row.business_date,
-            True,
-            is_gap,
-            count,
-            row.state,
-            row.instance_id,
+            date=row.business_date,
+            is_session=True,
+            is_gap=is_gap,
+            runs=count,
+            state=row.state,
+            instance_id=row.instance_id,
         )
     ordered = [days[day] for day in sorted(days)]
     return YearOfWorkflow(workflow, calendar, year, sum(day.is_gap for day in ordered), ordered)

@@ -28,8 +28,8 @@ Key = tuple[int, int]  # of a waiter: the id of its task, and its fence
 class Woken(NamedTuple):
     """What is to be done about rows of `list_woken`.
 
-    `runs`: (task, fence, lane) of those that may be claimed now. `ends`: the others. `over`: waiters of both, by list, and
-    of rows that wait no more. `unreadable`: tasks that are left to another daemon, and why.
+    `runs`: (task, fence, lane) of those that may be claimed now. `batch`: how the others end, and `ended`: their waiters.
+    `gone`: waiters whose rows wait no more. `unreadable`: tasks that are left to another daemon, and why.
     """
 
     runs: list[tuple[int, int, LaneKey]]
