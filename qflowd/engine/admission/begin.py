@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from qflowd.engine.admission.intake import admission_of, insert_work
+from qflowd.engine.admission.insert import insert_work
+from qflowd.engine.admission.intake import admission_of
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.commands.control import LanesMissing
 from qflowd.engine.plans.expand import Admission

@@ -4,14 +4,14 @@ Everything inserted here has a primary key that follows from the submission's id
 reply was lost, or a daemon that was lost half-way through a large instance, does no harm: the next one inserts the same rows.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple
 
 from qflowd.engine.admission.claims import claim_key, give_back, refuse_dated, repeated, take_dates
+from qflowd.engine.admission.insert import Begin, insert_instances, insert_work
 from qflowd.engine.admission.shortages import check_limits
 from qflowd.engine.admission.stray_ids import largest_id
 from qflowd.engine.admission.walls import Wall, Walls, note_accepted
@@ -23,27 +23,23 @@ from qflowd.engine.concurrency.overlap import take_turns
 from qflowd.engine.definitions.archive import why_archived
 from qflowd.engine.definitions.canary import version_of
 from qflowd.engine.definitions.versions import find_version
-from qflowd.engine.finishing.timers import DEADLINE, RUN
 from qflowd.engine.membership.registration import has_newer_daemon
-from qflowd.engine.plans.expand import Admission, admit_request, instance_row, task_rows
+from qflowd.engine.plans.expand import Admission, admit_request
 from qflowd.engine.plans.plan import Plan
 from qflowd.engine.refusal import LONGEST_ERROR, Refused, no_active_version, no_such_workflow, why_no_such_job
 from qflowd.engine.request import Request, read_request
 from qflowd.engine.service import UnreadableLog
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidExpression, InvalidWorkflow, QflowdError
-from qflowd.model.ids import task_id
 from qflowd.model.limits import Limits
 from qflowd.model.named_files import PLUGIN_FILES, WORKFLOW_FILE
 from qflowd.model.refusals import Refusal
-from qflowd.model.states import AnswerState, TaskState
+from qflowd.model.states import AnswerState
 from qflowd.store.tx import Tx
 
 BATCH = 200
 ALL = (-(1 << 63), (1 << 63) - 1)  # ids: clients may have written any
 MOST_TASKS = 50_000  # of a batch: beyond it the rest of the submissions waits for the next
-STATE = 3  # its place in a row of insert_tasks
-Begin = Callable[[Tx, Sequence[Admission]], bool]
 Decisions = list[tuple[Any, Admission | int | Refused]]  # by row of `take_submissions`
 Definitions = dict[tuple[str, str | None], Any]  # rows of `find_workflow` that were read in this batch
 
@@ -155,7 +151,7 @@ class Intake:
         decisions = known.decide(tx, decisions, turns.decided)
         admissions = _admissions(decisions)
         note_accepted(tx, known.walls)
-        _insert_instances(tx, admissions)
+        insert_instances(tx, admissions)
         turns.end_superseded(tx)
         self._begin(tx, [admission for admission in admissions if not admission.waits], known.definitions, begin)
         tx.run("answer_submissions", rows=[answer(row.id, decision) for row, decision in decisions], now=tx.now)
@@ -291,41 +287,6 @@ def admission_of(
     admission = admit_request(request, plan, jobs, default_pool, about, limits, calendars.of(request.tenant))
     check_limits(tx, admission)
     return replace(admission, is_by_session=True) if fire and fire.session_time else admission
-
-
-def insert_work(
-    tx: Tx, admissions: Sequence[Admission], lane_ids: dict[LaneKey, int], begin: Begin | None = None
-) -> None:
-    """Insert the task rows and timers of instances that begin now; see `Intake.take`."""
-    tasks = [row for admission in admissions for row in task_rows(admission, lane_ids, tx.now)]
-    if begin is not None:
-        if waiting := [row for row in tasks if row[STATE] == TaskState.PENDING]:
-            tx.run("insert_tasks", rows=waiting)
-        tasks = [] if begin(tx, admissions) else [row for row in tasks if row[STATE] == TaskState.READY]
-    if tasks:
-        tx.run("insert_tasks", rows=tasks)
-    if timers := [timer for admission in admissions for timer in start_timers(admission, tx.now)]:
-        tx.run("insert_timers", rows=timers)
-
-
-def start_timers(admission: Admission, now: datetime) -> list[tuple[int, int, int, datetime]]:
-    """Timers of roots that wait for `run_at`, and of the instance's deadline."""
-    request, plan = admission.request, admission.plan
-    timers = []
-    if request.run_at is not None and request.run_at > now:
-        roots = [node for node, parents in enumerate(plan.parents) if not parents]
-        timers += [(task_id(request.id, root), RUN, 0, request.run_at) for root in roots]
-    if plan.workflow.timeout is not None and not request.hold:
-        timers.append((task_id(request.id, 0), DEADLINE, 0, now + timedelta(seconds=plan.workflow.timeout)))
-    return timers
-
-
-def _insert_instances(tx: Tx, admissions: Sequence[Admission]) -> None:
-    """A draft that one of them runs stays as it is from now on."""
-    tx.run("insert_instances", rows=[instance_row(admission, tx.now) for admission in admissions], now=tx.now)
-    named = {admission.plan.version_id or 0 for admission in admissions if admission.request.version is not None}
-    for version_id in sorted(named):
-        tx.run("mark_version_run", id=version_id)
 
 
 def _why_no_job(tx: Tx, job: str) -> str:
