@@ -119,9 +119,9 @@ def test_tasks_are_connected_by_dragging_and_every_step_is_undone(site: Site, ke
         page.mouse.up()
         expect(page.locator(".react-flow__edge")).to_have_count(1)
         assert desk.tasks["report"]["after"] == ["load"]
+        assert page.evaluate("places.size") == 1, "an edge appears where it stays, so that it can be clicked at once"
         page.locator(".react-flow__edge").click(force=True)
         page.locator(".edit-edge").get_by_label("Condition of the edge").select_option("ifTrue")
-        assert page.evaluate("places.size") == 1, "an edge appears where it stays, so that it can be clicked at once"
         page.locator(".edit-edge").get_by_label("Expression").fill("load.output.symbols")
         page.keyboard.press("Enter")
         expect(page.locator(".line-word")).to_have_text("load.output.symbols")

@@ -15,7 +15,7 @@ from qflowd.testing import Clock, Harness
 from tests.examples.vendors import EXAMPLES, project, vendor
 from tests.support.daemon import Daemon, until
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 WORKFLOWS = EXAMPLES / "cn_eod" / "workflows"
 FRIDAY, THURSDAY, SPOILED = "2026-11-20", "2026-11-19", "2026-11-17"
 

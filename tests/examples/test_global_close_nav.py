@@ -13,7 +13,7 @@ from qflowd.testing import Clock, Harness
 from tests.examples.vendors import EXAMPLES, module, project, vendor
 from tests.support.daemon import Daemon, until
 
-PATIENCE_S = 20
+PATIENCE_S = 60
 WORKFLOWS = EXAMPLES / "global_close_nav" / "workflows"
 BEFORE, HALF_DAY = "2026-12-23", "2026-12-24"  # in Hong Kong and in New York
 RATES = {"HKD": ["00005", "00700", "09988"], "USD": ["IBM", "JPM", "KO"]}
