@@ -1,6 +1,7 @@
 """For which dates runs of a workflow are expected, and by when: those of its schedules, else the sessions of its calendar."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
@@ -73,7 +74,13 @@ def _days_after(what: Expectation, day: date, calendars: Calendars) -> Iterator[
                 return
             day = min(found)
         else:
-            day = calendars.calendar(what.calendar).next_session(day)
+            sessions = calendars.calendar(what.calendar)
+            is_before = day < sessions.first  # as of an own calendar that has just begun
+            day = (
+                sessions.first
+                if is_before and sessions.is_session(sessions.first)
+                else sessions.next_session(max(day, sessions.first))
+            )
         yield day
 
 
@@ -88,9 +95,12 @@ def _begin_after(schedule: Schedule, day: date, calendars: Calendars) -> datetim
     if not schedule.calendar:
         return datetime.combine(day + DAY, time(), zone(schedule.timezone))
     sessions = calendars.calendar(schedule.calendar)
+    day = min(max(day, sessions.first), sessions.last)
+    if not sessions.is_session(day):  # what is for the next session may begin on the evening of the one before
+        with suppress(OutsideCalendar):
+            day = sessions.prev_session(day)
     midnight = datetime.combine(day + DAY, time(), zone(sessions.timezone))
     if schedule.at:
         return midnight - 2 * DAY  # once a session, and up to a day before it
-    day = min(max(day, sessions.first), sessions.last)
     close_at = sessions.session(day).close_at if sessions.is_session(day) else None
     return close_at or midnight

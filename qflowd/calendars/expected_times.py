@@ -22,7 +22,7 @@ class ClockTime(NamedTuple):
     timezone: str
 
     def of(self, day: date) -> datetime:
-        """The instant in UTC. A time of day that clocks skip is the instant at which they do so."""
+        """The instant in UTC. A time of day that clocks skip is as long after they do so; of one that comes twice, the first."""
         local = datetime.combine(day + timedelta(days=self.days), self.clock, zone(self.timezone))
         return local.astimezone(UTC)
 

@@ -22,9 +22,10 @@ def late(*, everything: bool, limit: int, as_json: bool) -> int:
     """See `help` above."""
     with open_client() as client:
         rows = client.late(limit, with_ended=everything)
+        is_late = bool(client.late(1)) if everything else bool(rows)
     columns = f"{COLUMNS} | NOT LATE SINCE (UTC):ended_at" if everything else COLUMNS
     print_list(rows if as_json else list(map(_in_words, rows)), columns, "nothing is late", as_json=as_json)
-    return ERROR if any(row["ended_at"] is None for row in rows) else OK
+    return ERROR if is_late else OK
 
 
 def _in_words(row: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,10 @@ SELECT e.definition_id, e.kind, d.tenant, d.workflow, e.due_by, e.calendar, e.ju
     CASE WHEN d.enabled = 1 AND d.archived_at IS NULL THEN 1 ELSE 0 END AS is_on
 FROM qflow.expectation e JOIN qflow.workflow_definition d ON d.id = e.definition_id ORDER BY e.definition_id, e.kind
 
+-- name: list_calendars_of_expectations
+SELECT d.workflow, e.calendar FROM qflow.expectation e JOIN qflow.workflow_definition d ON d.id = e.definition_id
+WHERE d.tenant = :tenant AND e.calendar <> '' ORDER BY e.definition_id, e.kind
+
 -- name: list_schedules_of_expectations
 SELECT s.definition_id, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window,
     COALESCE(s.enabled_override, s.enabled) AS is_on
@@ -34,11 +38,13 @@ UPDATE qflow.expectation SET judged_day = :judged_day
 WHERE definition_id = :definition_id AND kind = :kind AND due_by = :due_by AND calendar = :calendar
     AND (CAST(:judged_day AS {date_cast}) IS NULL OR judged_day IS NULL OR judged_day < CAST(:judged_day AS {date_cast}))
 
--- name: list_open_on_dates
--- Instances that have begun and not ended; those that are compensated end by themselves.
-SELECT i.id FROM {rows: definition_id bigint, business_date date} r
+-- name: list_overdue
+-- Instances that had begun by then and not ended. What was begun or retried since is meant to run; those that are compensated end by
+-- themselves.
+SELECT i.id FROM {rows: definition_id bigint, business_date date, due_at instant} r
 JOIN qflow.workflow_instance i ON i.business_date = r.business_date AND i.definition_id = r.definition_id
-WHERE i.state IN ({instance.RUNNING}, {instance.PAUSED}) AND i.saga_state <> {saga.COMPENSATING}
+WHERE i.started_at <= r.due_at AND (i.state = {instance.PAUSED} OR i.state = {instance.RUNNING} AND i.updated_at <= r.due_at)
+    AND i.saga_state <> {saga.COMPENSATING}
 
 -- name: flag_overdue
 UPDATE qflow.workflow_instance SET intent = {intent.TERMINATE}, reason = {reason.DEADLINE}
@@ -56,16 +62,18 @@ FROM {rows: tenant text, definition_id bigint, business_date date, expected_at i
 {ignored: late_date.tenant}
 
 -- name: list_open_late_dates
--- `is_withdrawn`: nobody expects runs of the workflow any more; `is_closed`: somebody has said so of the day.
-SELECT l.id, l.tenant, l.definition_id, l.business_date, (SELECT MIN(i.finished_at) FROM qflow.workflow_instance i
+-- `is_withdrawn`: nobody expects runs of the workflow any more, also as its file is gone.
+SELECT l.id, l.tenant, l.definition_id, l.business_date, l.expected_at, (SELECT MIN(i.finished_at) FROM qflow.workflow_instance i
         WHERE i.business_date = l.business_date AND i.definition_id = l.definition_id AND i.state = {instance.SUCCESS}) AS succeeded_at,
-    CASE WHEN e.definition_id IS NULL OR d.archived_at IS NOT NULL THEN 1 ELSE 0 END AS is_withdrawn,
-    CASE WHEN EXISTS (SELECT 1 FROM qflow.calendar_override o
-        WHERE o.tenant = l.tenant AND o.day = l.business_date AND o.kind = 'closed') THEN 1 ELSE 0 END AS is_closed
+    CASE WHEN e.definition_id IS NULL OR d.archived_at IS NOT NULL OR d.enabled = 0 AND d.error IS NOT NULL
+        THEN 1 ELSE 0 END AS is_withdrawn
 FROM qflow.late_date l {only: mysql FORCE INDEX (late_date_open)}
 LEFT JOIN qflow.expectation e ON e.definition_id = l.definition_id AND e.kind = 0
 LEFT JOIN qflow.workflow_definition d ON d.id = l.definition_id
 WHERE l.ended_at IS NULL ORDER BY l.id
+
+-- name: delete_late_date
+DELETE FROM qflow.late_date WHERE id = :id
 
 -- name: end_late_dates
 {update: qflow.late_date x, id bigint, ended_at instant | x.id = d.id AND x.ended_at IS NULL} ended_at = d.ended_at

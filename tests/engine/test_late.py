@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from qflowd.client import Client
 from qflowd.client.database import DatabaseTransport
-from qflowd.engine.late.late_dates import LateDates, deal_with
+from qflowd.define.known_calendars import TenantToo, knowing
+from qflowd.engine.calendars.calendar_books import load_book
+from qflowd.engine.late.late_dates import LateDates
+from qflowd.model.errors import RowsLocked
 from tests.support.lab import FAILED
 
 ONE = {"a": []}
@@ -183,10 +187,10 @@ def test_whichever_daemon_looks_a_date_is_noted_once(lab, client):
     look(lab, one)
     look(lab, other)
     at(lab, "2026-11-20T10:01:00")
-    seen = lab.store.read(other._look)  # before the first one has written
+    seen, _ = other.look()  # before the first one has written
     look(lab, one)
     first = client.late()
-    lab.store.transact(lambda tx: deal_with(tx, seen))
+    other.write(seen)
     look(lab, other)
     assert client.late() == first
     assert lab.sql("SELECT COUNT(*) FROM qflow.late_date") == [(1,)]
@@ -246,16 +250,105 @@ def test_a_run_is_stopped_at_its_deadline_and_says_so(lab, client):
     assert late(client) == [(FRIDAY, "FAILED", False)]
 
 
+def test_what_began_or_was_retried_after_its_deadline_is_not_stopped_by_a_look_that_comes_late(lab, client):
+    lab.workflow("bars", ONE, calendar="XSHG", deadline="close+3h", allow_duplicates=True)
+    look(lab)
+    retried = lab.start("bars", business_date=FRIDAY)
+    lab.run({"a": FAILED})
+    overdue = lab.start("bars", business_date=FRIDAY)
+    at(lab, "2026-11-20T10:30:00")
+    lab.command("retry", retried)
+    begun = lab.start("bars", business_date=FRIDAY)
+    look(lab)
+    lab.sweep.tick()
+    assert [client.instance(number).info().state for number in (overdue, retried, begun)] == [
+        "FAILED",
+        "RUNNING",
+        "RUNNING",
+    ]
+
+
+def test_runs_of_a_workflow_that_cannot_be_stopped_yet_leave_those_of_others_to_be(lab, client, monkeypatch, caplog):
+    for name in ("bars", "ticks"):
+        lab.workflow(name, ONE, calendar="XSHG", deadline="close+3h")
+    service = LateDates(lab.store, lab.topics)
+    look(lab, service)
+    numbers = [lab.start(name, business_date=FRIDAY) for name in ("bars", "ticks")]
+    at(lab, "2026-11-20T10:00:06")
+
+    def locked():
+        raise RowsLocked("somebody has locked its row for long")
+
+    lab.just_before("stop_late_runs", locked)
+    look(lab, service)
+    assert [row.message for row in caplog.records if "bars" in row.message] == [
+        "runs of bars are past their deadline, and cannot be stopped yet: somebody has locked its row for long"
+    ]
+    lab.sweep.tick()
+    assert [client.instance(number).info().state for number in numbers] == ["RUNNING", "FAILED"]
+    look(lab, service)
+    lab.sweep.tick()
+    assert client.instance(numbers[0]).info().state == "FAILED"
+
+
+def test_a_success_that_is_committed_after_its_date_was_judged_was_in_time(lab, client):
+    lab.workflow("bars", ONE, calendar="XSHG", expect_by="close+3h")
+    look(lab)
+    lab.start("bars", business_date=FRIDAY)
+    at(lab, "2026-11-20T10:00:06")
+    look(lab)
+    assert late(client) == [(FRIDAY, "RUNNING", False)]
+    at(lab, "2026-11-20T09:59:59")  # by the clock of the transaction that was committed late
+    lab.run()
+    at(lab, "2026-11-20T10:00:10")
+    look(lab)
+    assert client.late(with_ended=True) == []
+
+
+def test_an_own_calendar_that_begins_later_is_gone_by_from_its_first_day(lab, client):
+    days = "day,hours\n2026-12-01,09:00-12:00\n2026-12-03,09:00-12:00\n"
+    args = {"csv": days, "calendar": "DESK", "timezone": "Asia/Shanghai"}
+    lab.command("import_calendar", args=json.dumps(args))
+    with knowing(TenantToo(lambda: lab.store.read(lambda tx: load_book(tx, "default")))):
+        lab.workflow("bars", ONE, calendar="DESK", expect_by="18:00")
+    look(lab)
+    answer = lab.command("remove_calendar", args='{"calendar": "DESK"}')
+    assert answer == ("REJECTED", "calendar DESK is in use: what workflow bars expects goes by it")
+    at(lab, "2026-12-01T10:00:06")
+    look(lab)
+    assert late(client) == [("2026-12-01", None, False)]
+
+
+def test_a_workflow_whose_file_is_gone_is_not_late(lab, client):
+    lab.workflow("bars", ONE, calendar="XSHG", expect_by="close+3h")
+    look(lab)
+    at(lab, "2026-11-20T10:01:00")
+    look(lab)
+    lab.sql("UPDATE qflow.workflow_definition SET enabled = 0, error = 'its file is gone'")
+    look(lab)
+    assert late(client, with_ended=True) == [(FRIDAY, None, True)]
+
+
+def test_more_workflows_than_a_round_judges_are_judged_in_the_next_ones(lab, client, monkeypatch):
+    monkeypatch.setattr("qflowd.engine.late.late_dates.MOST_JUDGED", 2)
+    for number in range(5):
+        lab.workflow(f"bars{number}", ONE, calendar="XSHG", expect_by="close+3h")
+    look(lab)
+    at(lab, "2026-11-20T10:00:06")
+    look(lab)
+    assert len(client.late()) == 5
+
+
 def test_what_is_retried_after_its_deadline_is_not_stopped_again(lab, client):
     lab.workflow("bars", ONE, calendar="XSHG", deadline="close+3h")
     one, other = (LateDates(lab.store, lab.topics) for _ in range(2))
     look(lab, one)
     number = lab.start("bars", business_date=FRIDAY)
     at(lab, "2026-11-20T10:00:06")
-    seen = lab.store.read(other._look)
+    seen, _ = other.look()
     look(lab, one)
     lab.sweep.tick()
     lab.command("retry", number)
-    assert not lab.store.transact(lambda tx: deal_with(tx, seen))
+    assert not other.write(seen)
     lab.run()
     assert (client.instance(number).info().state, client.late(with_ended=True)) == ("SUCCESS", [])

@@ -108,6 +108,18 @@ def test_schedules_say_for_which_dates_runs_are_expected() -> None:
     ]  # fmt: skip
 
 
+def test_what_fires_on_an_evening_before_days_that_are_none_is_for_the_session_after_them() -> None:
+    night = Schedule("", "UTC", calendar="SHFE.rb", at="night_open+15m")
+    sunday, monday = date(2026, 11, 22), date(2026, 11, 23)
+    alone = Expectation("close+1h", "SHFE.rb", (night,))
+    assert (is_expected(alone, sunday), is_expected(alone, monday)) == (False, True)
+    both = Expectation("20:00 Asia/Shanghai", "", (night, Schedule("0 18 * * 0", "Asia/Shanghai")))
+    assert [each[:2] for each in dates(both, date(2026, 11, 19), 4)] == ["20", "22", "23", "24"]
+    window = Schedule("*/5 * * * *", "UTC", calendar="SHFE.rb", window="21:00-23:00")
+    with_saturday = Expectation("20:00 Asia/Shanghai", "", (window, Schedule("0 18 * * 6", "Asia/Shanghai")))
+    assert [each[:2] for each in dates(with_saturday, date(2026, 11, 19), 4)] == ["20", "21", "23", "24"]
+
+
 def test_what_is_expected_ends_with_the_calendar() -> None:
     what = Expectation("close+2h", "XSHG")
     assert expected_after(what, date(2099, 1, 1)) is None

@@ -112,7 +112,7 @@ def import_calendar(tx: Tx, command: Command, wanted: Imported, _: Caches) -> Re
 def remove_calendar(tx: Tx, command: Command, name: str, _: Caches) -> Reply:
     """Forget a calendar of the tenant, and the overrides of its days.
 
-    Raises: NotPossible while a schedule or another own calendar goes by it; Refused if there is none.
+    Raises: NotPossible while a schedule, what a workflow expects, or another own calendar goes by it; Refused if there is none.
     """
     before = lock_calendars(tx, command.tenant)
     if name not in before.own:
@@ -127,6 +127,9 @@ def remove_calendar(tx: Tx, command: Command, name: str, _: Caches) -> Reply:
     for row in tx.run("list_schedules_of_tenant_by_calendar", tenant=command.tenant):
         if name in before.depends_on(row.calendar):
             raise NotPossible(calendar=name, what=f"the schedule of workflow {row.workflow}")
+    for row in tx.run("list_calendars_of_expectations", tenant=command.tenant):
+        if name in before.depends_on(row.calendar):
+            raise NotPossible(calendar=name, what=f"what workflow {row.workflow} expects")
     tx.run("delete_overrides_of_calendar", tenant=command.tenant, calendar=name)
     tx.run("delete_own_calendar", tenant=command.tenant, calendar=name)
     return Reply({"calendar": name}, TOPICS)
