@@ -116,12 +116,14 @@ SELECT number, step FROM qflow.migration ORDER BY number, step LIMIT 2 {lock}
 SELECT (SELECT COUNT(*) FROM qflow.submissions WHERE is_open = 1) AS submissions,
     (SELECT COUNT(*) FROM qflow.signals WHERE is_open = 1) AS signals,
     (SELECT COUNT(*) FROM qflow.waiter WHERE state IN ({wait.NEW}, {wait.MET}, {wait.OVER})) AS waits,
-    (SELECT COUNT(*) FROM (SELECT DISTINCT w.tenant, w.name, w.business_date FROM qflow.waiter w
+    (SELECT COUNT(*) FROM (SELECT DISTINCT w.tenant, w.name, w.business_date
+            FROM qflow.waiter w {only: mysql FORCE INDEX (waiter_workflow)} {only: sqlite INDEXED BY waiter_workflow}
             WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW}) q
         JOIN qflow.workflow_definition d ON d.tenant = q.tenant AND d.workflow = q.name
         WHERE EXISTS (SELECT 1 FROM qflow.workflow_instance x
             WHERE x.business_date = q.business_date AND x.definition_id = d.id AND x.state = {instance.SUCCESS})) AS successes,
-    (SELECT COUNT(*) FROM (SELECT DISTINCT w.tenant, w.name FROM qflow.waiter w
+    (SELECT COUNT(*) FROM (SELECT DISTINCT w.tenant, w.name
+            FROM qflow.waiter w {only: mysql FORCE INDEX (waiter_dataset)} {only: sqlite INDEXED BY waiter_dataset}
             WHERE w.state IN ({wait.WAITING}, {wait.OVER}) AND w.kind = {fact.DATASET}) q
         JOIN qflow.dataset d ON d.tenant = q.tenant AND d.name = q.name) AS datasets,
     (SELECT COUNT(*) FROM qflow.commands WHERE is_open = 1) AS commands,

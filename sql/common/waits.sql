@@ -1,13 +1,17 @@
 -- Tasks that wait for facts: they are about to in lanes of the pool '(wait)', which nobody claims, and PENDING while they do.
 
 -- name: find_open_waits
--- One look says what there is to do, however many tasks wait.
+-- One look says what there is to do, however many tasks wait: each subselect reads one row. MySQL does so for a single state.
 SELECT (SELECT MIN(s.id) FROM qflow.signals s WHERE s.is_open = 1) AS open_signal,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state = {wait.NEW}) AS fresh,
     (SELECT MIN(w.task_id) FROM qflow.waiter w WHERE w.state IN ({wait.MET}, {wait.OVER})) AS woken,
-    (SELECT MIN(w.deadline_at) FROM qflow.waiter w WHERE w.state = {wait.WAITING}) AS deadline_at,
-    (SELECT MIN(w.tenant) FROM qflow.waiter w WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW}) AS workflow,
-    (SELECT MIN(w.tenant) FROM qflow.waiter w WHERE w.state IN ({wait.WAITING}, {wait.OVER}) AND w.kind = {fact.DATASET}) AS dataset
+    (SELECT MIN(w.deadline_at) FROM qflow.waiter w {only: sqlite INDEXED BY waiter_deadline} WHERE w.state = {wait.WAITING}) AS deadline_at,
+    (SELECT MIN(w.tenant) FROM qflow.waiter w {only: sqlite INDEXED BY waiter_workflow}
+        WHERE w.state = {wait.WAITING} AND w.kind = {fact.WORKFLOW}) AS workflow,
+    {only: mysql COALESCE((SELECT MIN(w.tenant) FROM qflow.waiter w WHERE w.state = {wait.WAITING} AND w.kind = {fact.DATASET}),
+        (SELECT MIN(w.tenant) FROM qflow.waiter w WHERE w.state = {wait.OVER} AND w.kind = {fact.DATASET}))}{only: postgres,sqlite
+    (SELECT MIN(w.tenant) FROM qflow.waiter w {only: sqlite INDEXED BY waiter_dataset}
+        WHERE w.state IN ({wait.WAITING}, {wait.OVER}) AND w.kind = {fact.DATASET})} AS dataset
 
 -- name: list_ready_waits
 -- Rows that may begin to wait now, behind a place. A cross join: SQLite begins with the lanes.
@@ -128,7 +132,7 @@ WHERE kind = {fact.WORKFLOW} AND state = {wait.WAITING} AND tenant = :tenant AND
 state = CASE WHEN w.state < {wait.MET} THEN {wait.OVER} ELSE w.state END
 
 -- name: expire_overdue_waiters
-UPDATE qflow.waiter {only: mysql FORCE INDEX (waiter_deadline)} SET state = {wait.OVER}
+UPDATE qflow.waiter {only: mysql FORCE INDEX (waiter_deadline)} {only: sqlite INDEXED BY waiter_deadline} SET state = {wait.OVER}
 WHERE state = {wait.WAITING} AND deadline_at <= :until_at
 
 -- name: list_woken
