@@ -21,7 +21,7 @@ def judge(wanted: WantedFiles, listing: Listing, sightings: Sightings) -> Sight:
     """`listing`: of a look for this pattern among others. `sightings`: of this folder; the listing has been added."""
     if listing.fault:
         return Sight(None, listing.fault)
-    names = names_of(wanted.pattern, listing.files)
+    names = names_of(wanted.pattern, listing.in_order)
     if wanted.ok:
         names = [name for name in names if not name.endswith(wanted.ok)]
     if len(names) > MOST_FILES:

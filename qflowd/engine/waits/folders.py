@@ -6,7 +6,8 @@ Only what lies in listed folders is looked at, wherever links lead. A look is bo
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from itertools import islice
@@ -33,7 +34,8 @@ class FileMark(NamedTuple):
 class Listing(NamedTuple):
     """What a look at a folder has seen. `fault`: why nothing.
 
-    `began_s`, `ended_s`: on a clock that nobody sets. `files`: those that some of the `patterns` name; `names`: all there are.
+    `began_s`, `ended_s`: on a clock that nobody sets. `files`: those that some of the `patterns` name, `in_order` by name;
+    `names`: all there are.
     """
 
     began_s: float
@@ -41,6 +43,7 @@ class Listing(NamedTuple):
     patterns: frozenset[str]
     fault: str = ""
     files: Mapping[str, FileMark] = {}
+    in_order: Sequence[str] = ()
     names: frozenset[str] = frozenset()
 
 
@@ -57,26 +60,22 @@ def _is_inside(real: str, roots: Sequence[Path]) -> bool:
     )
 
 
-def names_of(pattern: str, files: Mapping[str, FileMark]) -> list[str]:
-    """The files that a pattern names, in order."""
-    if WILD.isdisjoint(pattern):
-        return [pattern] if pattern in files else []
-    return sorted(filter(_compiled((pattern,)).match, files))
+def names_of(pattern: str, in_order: Sequence[str]) -> list[str]:
+    """Those of these names that a pattern names, as a shell matches: only one that begins with a dot names hidden files.
+
+    Names that do not begin as the pattern does are not looked at, as thousands of patterns may be asked about one folder.
+    """
+    head = pattern[: next((i for i, character in enumerate(pattern) if character in WILD), len(pattern))]
+    first = bisect_left(in_order, head)
+    if head == pattern:
+        return [pattern] if in_order[first : first + 1] == [pattern] else []
+    last = bisect_right(in_order, head, first, key=lambda name: name[: len(head)])
+    return list(filter(_compiled(pattern).match, in_order[first:last]))
 
 
-def _matcher(patterns: Collection[str]) -> Callable[[str], object]:
-    """Does one of these patterns name a file? As a shell matches: only one that begins with a dot names hidden files."""
-    exact = frozenset(pattern for pattern in patterns if WILD.isdisjoint(pattern))
-    if not (wild := tuple(sorted(set(patterns) - exact))):
-        return exact.__contains__
-    matches = _compiled(wild).match
-    return lambda name: name in exact or matches(name)
-
-
-@lru_cache(maxsize=500)
-def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    each = [("" if pattern.startswith(".") else r"(?!\.)") + translate(pattern) for pattern in patterns]
-    return re.compile("|".join(each))
+@lru_cache(maxsize=20_000)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(("" if pattern.startswith(".") else r"(?!\.)") + translate(pattern))
 
 
 def look(folder: str, patterns: Collection[str], roots: Sequence[Path], seconds: Callable[[], float]) -> Listing:
@@ -97,20 +96,24 @@ def look(folder: str, patterns: Collection[str], roots: Sequence[Path], seconds:
             if len(found) > MOST_ENTRIES:
                 fault = f"folder {folder} holds more than {MOST_ENTRIES:,} entries"
             else:
-                files = _marks(found, _matcher(meant), roots)
+                files = _marks(found, meant, roots)
     except FileNotFoundError:
         fault = f"folder {folder} does not exist"
     except OSError as error:
         fault = f"folder {folder} cannot be read: {error.strerror or error}"
     if fault:
         return Listing(began_s, seconds(), meant, fault)
-    return Listing(began_s, seconds(), meant, files=files, names=frozenset(entry.name for entry in found))
+    names = frozenset(entry.name for entry in found)
+    return Listing(began_s, seconds(), meant, files=files, in_order=sorted(files), names=names)
 
 
 def _marks(
-    entries: Collection["os.DirEntry[str]"], is_meant: Callable[[str], object], roots: Sequence[Path]
+    entries: Iterable["os.DirEntry[str]"], patterns: Iterable[str], roots: Sequence[Path]
 ) -> dict[str, FileMark]:
-    marks = ((entry.name, _mark(entry, roots)) for entry in entries if is_meant(entry.name))
+    by_name = {entry.name: entry for entry in entries}
+    in_order = sorted(by_name)
+    meant = {name for pattern in patterns for name in names_of(pattern, in_order)}
+    marks = ((name, _mark(by_name[name], roots)) for name in meant)
     return {name: mark for name, mark in marks if mark}
 
 
