@@ -1,12 +1,13 @@
-"""Which names in a folder a pattern means."""
+"""Which names in a folder a pattern means, and which listed folder another one lies in."""
 
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 
-from qflowd.engine.waits.folders import names_of
+from qflowd.engine.waits.folders import names_of, root_of
 
 NAMES = sorted(
     ["a", "a.csv", "a[1].csv", "ab.csv", "b.csv", "ba.csv", "B.csv", "\udce9.csv", ".a.csv", ".b", "\U0010ffff"]
@@ -51,3 +52,12 @@ def test_names_that_begin_otherwise_are_not_looked_at(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("qflowd.engine.waits.folders._compiled", lambda _: Noted())
     assert names_of("bars_7_*", [f"bars_{i}_x" for i in range(10)]) == looked_at == ["bars_7_x"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "root"),
+    [("/data/slow/in", "/data/slow"), ("/data/slow", "/data/slow"), ("/data/in", "/data"), ("/date", None)],
+)
+def test_a_folder_lies_in_the_nearest_of_the_listed_ones(folder: str, root: str | None) -> None:
+    found = root_of(folder, [Path("/data"), Path("/data/slow"), Path("/else")])
+    assert found == (Path(root) if root else None)

@@ -48,8 +48,9 @@ class Listing(NamedTuple):
 
 
 def root_of(folder: str, roots: Sequence[Path]) -> Path | None:
-    """The listed folder in which `folder` lies, as it is written; None: in none."""
-    return next((root for root in roots if Path(folder).is_relative_to(root)), None)
+    """The listed folder in which `folder` lies, as it is written, and of several the nearest; None: in none."""
+    above = (root for root in roots if Path(folder).is_relative_to(root))
+    return max(above, key=lambda root: len(root.parts), default=None)
 
 
 def _is_inside(real: str, roots: Sequence[Path]) -> bool:
