@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,12 @@ def test_a_folder_that_is_not_there_yet_is_waited_for(lab: Lab, box: Path) -> No
     deliver(box / "late", "positions_20261120_1.csv")
     settle(lab, files)
     assert lab.state(number) == "SUCCESS"
+
+
+def test_a_folder_that_has_no_name_in_the_file_system_is_a_fault_of_the_look(box: Path) -> None:
+    listing = folders.look(f"{box}/\ud800", ["*"], [box], time.monotonic)
+    assert listing.fault.startswith(f"folder {box}/\ud800 cannot be read: ")
+    assert "surrogates not allowed" in listing.fault
 
 
 def test_a_folder_that_hangs_holds_up_no_other(lab: Lab, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,8 @@ def look(folder: str, patterns: Collection[str], roots: Sequence[Path], seconds:
         fault = f"folder {folder} does not exist"
     except OSError as error:
         fault = f"folder {folder} cannot be read: {error.strerror or error}"
+    except ValueError as error:  # no name in the encoding of the file system
+        fault = f"folder {folder} cannot be read: {error}"
     if fault:
         return Listing(began_s, seconds(), meant, fault)
     names = frozenset(entry.name for entry in found)
@@ -119,12 +121,12 @@ def _marks(
 
 
 def _mark(entry: "os.DirEntry[str]", roots: Sequence[Path]) -> FileMark | None:
-    """None for anything but a file, for what has gone meanwhile, and for a link out of the listed folders."""
+    """None for anything but a file, for what has gone or has no name here, and for a link out of the listed folders."""
     try:
         if entry.is_symlink() and not _is_inside(os.path.realpath(entry.path), roots):
             return None
         found = entry.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return FileMark(found.st_size, found.st_mtime_ns, found.st_ctime_ns) if stat.S_ISREG(found.st_mode) else None
 
