@@ -18,6 +18,7 @@ from qflowd.engine.sagas.saga import Sagas
 from qflowd.engine.service import Service, Topics
 from qflowd.engine.waits.waits import Waits
 from qflowd.model.instruments import Instruments
+from qflowd.store.clock import boottime
 from qflowd.store.tx import Store
 from qflowd.workers.backends import Backend, Backends
 from qflowd.workers.environment import env_remarks, worker_env
@@ -46,8 +47,17 @@ def build_backends(
     return Backends({**dict.fromkeys(config.pools, processes), **made})
 
 
-def instance_services(store: Store, topics: Topics, intake: Intake, daemon_id: Callable[[], int]) -> list[Service]:
-    """The services that carry instances from submission to end, but for the executor; with the caches of `intake`."""
+def instance_services(
+    store: Store,
+    topics: Topics,
+    intake: Intake,
+    daemon_id: Callable[[], int],
+    seconds: Callable[[], float] = boottime,
+) -> list[Service]:
+    """The services that carry instances from submission to end, but for the executor; with the caches of `intake`.
+
+    `seconds`: a clock that nobody sets.
+    """
     plans, lanes, jobs = intake.plans, intake.lanes, intake.jobs
     return [
         Schedules(store, topics),
@@ -58,6 +68,6 @@ def instance_services(store: Store, topics: Topics, intake: Intake, daemon_id: C
         Sweep(store, topics),
         Turns(store, plans, lanes, jobs, topics),
         Children(store, plans, topics, daemon_id),
-        Waits(store, plans, lanes, jobs, topics, daemon_id),
+        Waits(store, plans, lanes, jobs, topics, daemon_id, seconds),
         Sagas(store, plans, lanes, jobs, topics),
     ]

@@ -110,10 +110,12 @@ class Harness:
             chance=lambda: 0.5,  # a retry's delay is the one that is asked for
         )
         self._executor.start(dict(by_name), b"")
-        files = FileWaits(
-            store, topics, [Path("/")], has_pools, "test", lambda: self.clock.now().timestamp(), patience_s=LOOK_S
-        )
-        self._services = [*instance_services(store, topics, intake, lambda: DAEMON_ID), files]
+        files = FileWaits(store, topics, [Path("/")], has_pools, "test", self._seconds, patience_s=LOOK_S)
+        self._services = [*instance_services(store, topics, intake, lambda: DAEMON_ID, self._seconds), files]
+
+    def _seconds(self) -> float:
+        """The set clock: nothing takes long here."""
+        return self.clock.now().timestamp()
 
     def settle(self) -> None:
         """Do all that can be done without the clock moving."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 
@@ -270,3 +271,16 @@ def test_daemons_look_often_only_as_long_as_somebody_waits_for_a_workflow(desk: 
     assert AWAITED_S <= other.waits.tick() < IDLE_S  # it finds that nobody waits any more
     assert other.waits.tick() == desk.waits.tick() == IDLE_S
     other.close()
+
+
+def test_a_look_that_took_long_is_not_repeated_whatever_else_there_is_to_do(desk: Lab) -> None:
+    number = desk.start("nav", business_date=DAY)
+    desk.waits = desk.waits_on(itertools.count().__next__)  # each look takes a second
+    while (pause := desk.waits.tick()) < IDLE_S:
+        pass
+    desk.start("cn_bars", business_date=DAY)
+    desk.finish(*(desk.final(row) for row in desk.claim()))
+    assert [pause, *(desk.waits.tick() for _ in range(4))] == [IDLE_S, 4, 3, 2, 1]
+    assert desk.states(number)["bars"] == "PENDING"
+    desk.waits.tick()
+    assert desk.states(number)["bars"] == "SUCCESS"

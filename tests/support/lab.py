@@ -113,10 +113,14 @@ class Lab:
         self.sweep = Sweep(self.store, self.topics)
         self.turns = Turns(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.children = Children(self.store, self.plans, self.topics, lambda: owner)
-        self.waits = Waits(self.store, self.plans, self.lanes, self.jobs, self.topics, lambda: owner)
+        self.waits = self.waits_on(lambda: self.clock.now().timestamp())
         self.compensate = Sagas(self.store, self.plans, self.lanes, self.jobs, self.topics)
         self.promote = Timers(self.store, self.topics)
         self._lanes: dict[int, Lane] = {}
+
+    def waits_on(self, seconds: Callable[[], float]) -> Waits:
+        """The service of waits, by a clock that tells how long its looks take."""
+        return Waits(self.store, self.plans, self.lanes, self.jobs, self.topics, lambda: self.owner, seconds)
 
     def close(self) -> None:
         if self.kept:

@@ -26,6 +26,7 @@ BATCH: Final = 500
 OPEN_S: Final = 0.1  # until the next look at what another daemon works on
 AWAITED_S: Final = 0.5  # as long as tasks wait for workflows or datasets, whose end wakes nobody
 SHARE: Final = 20  # so many times as long as that look has taken, at least
+LONG_S: Final = 0.25  # a look that takes longer is not repeated before that time, whatever else there is to do
 LEFT_S: Final = 60.0  # between looks for such waits that are over: of tasks that were skipped or terminated
 IDLE_S: Final = 5.0  # the daemon that let a task begin to wait may be dead
 # After a deadline: its timer is lost, as a release that knows no waits deletes it.
@@ -33,7 +34,7 @@ OVERDUE: Final = timedelta(seconds=10)
 
 
 class Waits:
-    """The service of tasks that wait for facts."""
+    """The service of tasks that wait for facts. `seconds`: a clock that nobody sets; of how long looks take."""
 
     name: ClassVar[str] = "waits"
     topics: ClassVar[tuple[str, ...]] = ("child", "turn", "fact", "wait")
@@ -46,12 +47,14 @@ class Waits:
         jobs: RegisteredJobs,
         topics: Topics,
         daemon_id: Callable[[], int],
+        seconds: Callable[[], float] = boottime,
     ) -> None:
         self._store, self._lanes, self._topics, self._daemon_id = store, lanes, topics, daemon_id
+        self._seconds = seconds
         self._unreadable = UnreadableLog()
         self._ready, self._woken = Place(START), Place(0)
         self._instances = Instances(plans, jobs)
-        self._awaited_s, self._left_at = AWAITED_S, 0.0
+        self._awaited_s, self._left_at, self._rests_until_s = AWAITED_S, 0.0, 0.0
         self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of waiting
 
     def tick(self) -> float:
@@ -72,12 +75,18 @@ class Waits:
 
     def _meet_awaited(self) -> int:
         """Meet tasks that wait for workflows or datasets; where that takes long, it is done less often. Returns how many."""
-        began = boottime()
+        began = self._seconds()
+        if began < self._rests_until_s:
+            self._awaited_s = self._rests_until_s - began
+            return 0
         if began >= self._left_at:
             self._left_at = began + LEFT_S
             successes.end_left(self._store)
         met = successes.meet(self._store) + recorded.meet(self._store)
-        self._awaited_s = min(IDLE_S, max(AWAITED_S, SHARE * (boottime() - began)))
+        took_s = self._seconds() - began
+        self._awaited_s = min(IDLE_S, max(AWAITED_S, SHARE * took_s))
+        if took_s > LONG_S and not met:
+            self._rests_until_s = began + took_s + self._awaited_s
         return met
 
     def _expire_overdue(self, first: datetime | None) -> int:
