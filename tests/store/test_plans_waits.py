@@ -50,6 +50,7 @@ def filled(request: pytest.FixtureRequest, get_server: Any) -> Any:
             + NUMBERS[store.dialect.name].format(first=1, last=SIZE)
         )
         _add_dated(store, number, now)
+        _add_uses(store, number, now)
         script(
             "INSERT INTO qflow.file_wait (task_id, fence, is_open, pool, wanted) "
             f"SELECT {number} * 16, 0, 0, '', '' FROM " + NUMBERS[store.dialect.name].format(first=1, last=SIZE)
@@ -76,6 +77,17 @@ def _add_dated(store: Store, number: str, now: str) -> None:
         "INSERT INTO qflow.waiter (task_id, fence, tenant, kind, name, business_date, state, subject, began_at, lane) "
         f"SELECT {number} * 16, 0, 'default', 3, 'bars', '2026-11-20', 1, '', {now}, 1 FROM "
         + NUMBERS[store.dialect.name].format(first=SIZE + 1, last=SIZE + 3)
+    )
+
+
+def _add_uses(store: Store, number: str, now: str) -> None:
+    """Tasks of another tenant that were given a version of a dataset, and no longer wait."""
+    script = store.connection().script
+    script("INSERT INTO qflow.dataset (tenant, name, series, version) VALUES ('other', 'bars', 'bars', 2)")
+    script(
+        "INSERT INTO qflow.waiter (task_id, fence, tenant, kind, name, state, subject, began_at, lane, dataset_version) "
+        f"SELECT {number} * 16, 0, 'other', 5, 'bars', 4, '', {now}, 1, 1 FROM "
+        + NUMBERS[store.dialect.name].format(first=2 * SIZE, last=2 * SIZE + 999)
     )
 
 
@@ -126,6 +138,17 @@ def test_waits_for_datasets_have_an_index(filled: Store, name: str) -> None:
     plan = "\n".join(str(tuple(row)) for row in filled.connection().script(f"EXPLAIN {explained}{text}"))
     assert "waiter_dataset" in plan, plan
     assert not whole_reads(filled, text, "x", ("waiter",)), plan
+
+
+def test_of_uses_of_datasets_those_of_a_tenant_alone_are_read(filled: Store) -> None:
+    text = filled.catalog["find_stale_uses"].text({"batch": 100})
+    for param, value in (VALUES | {"name": "''", "before": "9000000000"}).items():
+        text = text.replace(f"%({param})s", value).replace(f":{param}", value)
+    explained = "QUERY PLAN " if filled.dialect.name == "sqlite" else ""
+    plan = "\n".join(str(tuple(row)) for row in filled.connection().script(f"EXPLAIN {explained}{text}"))
+    if filled.dialect.name == "sqlite":
+        assert "waiter_used (tenant=? AND task_id<?)" in plan, plan
+    assert not whole_reads(filled, text, "w", ("waiter",)), plan
 
 
 @pytest.mark.parametrize("name", ["find_open_waits", "expire_overdue_waiters", "count_open"])

@@ -567,7 +567,7 @@ FROM qflow.dataset_version v JOIN qflow.dataset d ON d.id = v.dataset_id
 {replace_view} qflow.dataset_uses AS
 SELECT w.task_id AS id, i.id AS instance_id, d.workflow, n.task, i.business_date, b.name, b.series, w.dataset_version AS version,
     b.version AS latest_version, CASE WHEN w.dataset_version < b.version THEN 1 ELSE 0 END AS is_stale,
-    {instant: w.answered_at} AS used_at, i.tenant
+    {instant: w.answered_at} AS used_at, w.tenant
 FROM qflow.waiter w
 JOIN qflow.dataset b ON b.tenant = w.tenant AND b.name = w.name
 JOIN qflow.task_instance t ON t.id = w.task_id
