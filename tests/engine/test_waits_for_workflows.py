@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from qflowd.engine.plans.instances import Instances
+from qflowd.engine.waits import successes
 from qflowd.engine.waits.waits import AWAITED_S, IDLE_S
+from qflowd.store.tx import Tx
 from tests.support.lab import FAILED, Lab
 from tests.support.signals_sent import DAY, drive, error, wait_reason
 
@@ -96,6 +99,24 @@ def test_without_declared_outputs_the_instance_is_all_that_there_is(desk: Lab) -
     bars, number = desk.start("cn_bars", business_date=DAY), desk.start("after", business_date=DAY)
     drive(desk)
     assert output(desk, number) == {"instance_id": bars, "finished_at": "2026-11-20T09:30:00Z"}
+
+
+def test_outputs_are_read_once_however_many_tasks_wait_for_them(desk: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    outputs = successes.declared_outputs
+
+    def noted(tx: Tx, instances: Instances, instance_id: int) -> str | None:
+        read.append(instance_id)
+        return outputs(tx, instances, instance_id)
+
+    monkeypatch.setattr(successes, "declared_outputs", noted)
+    desk.define("many", {f"t{i}": {"wait_for": BARS} for i in range(3)})
+    number = desk.start("many", business_date=DAY)
+    drive(desk)
+    bars = desk.start("cn_bars", business_date=DAY)
+    drive(desk, {"load": 7})
+    assert [output(desk, number, f"t{i}")["outputs"] for i in range(3)] == [{"rows": 7}] * 3
+    assert read == [bars]
 
 
 def test_outputs_that_have_no_value_fail_the_wait(desk: Lab) -> None:

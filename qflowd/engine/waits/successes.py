@@ -45,11 +45,18 @@ def end_left(store: Store) -> None:
         store.transact(end_left_waits)
 
 
-def with_output(tx: Tx, instances: Instances, row: Any, end: WaitEnd) -> WaitEnd:
-    """What a task that only waits returns: the instance, when it ended, and its outputs where its workflow declares some.
+def with_output(tx: Tx, instances: Instances, row: Any, known: dict[int, WaitEnd]) -> WaitEnd:
+    """How a task ends that only waits: with the instance, when it ended, and its outputs where its workflow declares some.
 
-    `row`: of `list_woken`. Raises: Unreadable or InvalidExpression if only a newer qflowd can read the instance.
+    `row`: of `list_woken`. `known`: the ends of others by what they waited for; outputs are large, and the same for all.
+    Raises: Unreadable or InvalidExpression if only a newer qflowd can read the instance.
     """
+    if row.success_id not in known:
+        known[row.success_id] = _end(tx, instances, row)
+    return known[row.success_id]
+
+
+def _end(tx: Tx, instances: Instances, row: Any) -> WaitEnd:
     output: dict[str, Json] = {"instance_id": row.success_id}
     if row.succeeded_at is not None:  # else it has been deleted since
         output["finished_at"] = format_instant(row.succeeded_at)
@@ -60,4 +67,4 @@ def with_output(tx: Tx, instances: Instances, row: Any, end: WaitEnd) -> WaitEnd
             return WaitEnd(TaskState.FAILED, Reason.ERROR, error=why)
         if declared is not None:
             output["outputs"] = json.loads(declared)
-    return end._replace(output=jsontext.dump(output))
+    return WaitEnd(TaskState.SUCCESS, output=jsontext.dump(output))

@@ -42,6 +42,7 @@ class Woken(NamedTuple):
 def judge(tx: Tx, instances: Instances, rows: Sequence[Any]) -> Woken:
     """What becomes of these rows of `list_woken`. `instances` have been loaded, those that succeeded as well."""
     woken = Woken([], Batch(), [], [], {})
+    of_successes: dict[int, WaitEnd] = {}
     for row in rows:
         if row.now_fence != row.fence:
             woken.gone.append((row.id, row.fence))
@@ -58,7 +59,7 @@ def judge(tx: Tx, instances: Instances, rows: Sequence[Any]) -> Woken:
                 woken.runs.append((row.id, row.fence, LaneKey(row.tenant, pool, row.job, row.limits)))
                 continue
             if row.success_id is not None:
-                end = successes.with_output(tx, instances, row, end)
+                end = successes.with_output(tx, instances, row, of_successes)
         except StoreUnavailable:
             raise
         except QflowdError as error:
