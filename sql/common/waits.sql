@@ -138,8 +138,10 @@ WHERE state = {wait.WAITING} AND deadline_at <= :until_at
 -- name: list_woken
 -- Tasks whose fact has come or whose time is over, behind a place; of the latter, the signal or the success that is there after all.
 -- `open_id`: of what has still to be taken, or is a dataset that will meet it at the next look.
--- `now_fence`: of the row itself, which may have been taken from the wait.
-SELECT y.*, e.payload AS late_payload, o.finished_at AS succeeded_at FROM (
+-- `now_fence`: of the row itself, which may have been taken from the wait. `kept_id`: of the success, unless it has been
+-- deleted since; if it has begun anew, it has no `succeeded_at`.
+SELECT y.*, e.payload AS late_payload, o.id AS kept_id,
+    CASE WHEN o.state = {instance.SUCCESS} THEN o.finished_at END AS succeeded_at FROM (
     SELECT t.id, t.node, t.fence AS now_fence, t.kind, t.round, t.attempt, w.fence, w.tenant, l.job, l.limits, w.kind AS fact,
         w.state AS wait_state, w.subject, w.began_at, w.deadline_at, w.answer, w.answered_by, w.note, w.answered_at, w.signal_id, p.payload, f.found,
         CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN

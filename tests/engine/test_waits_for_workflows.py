@@ -168,6 +168,22 @@ def test_a_success_while_a_task_registers_wakes_it(desk: Lab, statement: str) ->
     other.close()
 
 
+def test_a_rerun_that_begins_before_the_wait_has_ended_fails_it_where_its_outputs_are_gone(desk: Lab) -> None:
+    desk.define("cn_marks", {"load": {"job": "work"}})
+    desk.define("plain", {"bars": {"wait_for": {"workflow": "cn_marks"}}})
+    numbers = [desk.start("nav", business_date=DAY), desk.start("plain", business_date=DAY)]
+    drive(desk)
+    runs = [desk.start("cn_bars", business_date=DAY), desk.start("cn_marks", business_date=DAY)]
+    desk.finish(*(desk.final(row) for row in desk.claim()))
+    assert successes.meet(desk.store) == 2
+    for run in runs:
+        assert desk.command("rerun", run, task="load")[0] == "DONE"
+    desk.waits.tick()
+    why = f"outputs of instance {runs[0]}, of workflow cn_bars for {DAY}: they are gone, as it has begun anew; "
+    assert error(desk, numbers[0], "bars") == f"{why}retry this task, and it waits for the next success"
+    assert output(desk, numbers[1]) == {"instance_id": runs[1]}
+
+
 def test_a_daemon_that_is_lost_before_it_writes_that_a_wait_is_met_leaves_that_to_another(desk: Lab) -> None:
     number = desk.start("nav", business_date=DAY)
     drive(desk)

@@ -58,13 +58,19 @@ def with_output(tx: Tx, instances: Instances, row: Any, known: dict[int, WaitEnd
 
 def _end(tx: Tx, instances: Instances, row: Any) -> WaitEnd:
     output: dict[str, Json] = {"instance_id": row.success_id}
-    if row.succeeded_at is not None:  # else it has been deleted since
+    if row.succeeded_at is not None:
         output["finished_at"] = format_instant(row.succeeded_at)
         try:
             declared = declared_outputs(tx, instances, row.success_id)
         except (ExpressionFailed, ValueError) as error:
-            why = f"outputs of instance {row.success_id}, of {row.subject}: {error}"
-            return WaitEnd(TaskState.FAILED, Reason.ERROR, error=why)
+            return _without(row, str(error))
         if declared is not None:
             output["outputs"] = json.loads(declared)
+    elif row.kept_id is not None and instances[row.success_id].plan.outputs is not None:
+        return _without(row, "they are gone, as it has begun anew; retry this task, and it waits for the next success")
     return WaitEnd(TaskState.SUCCESS, output=jsontext.dump(output))
+
+
+def _without(row: Any, why: str) -> WaitEnd:
+    error = f"outputs of instance {row.success_id}, of {row.subject}: {why}"
+    return WaitEnd(TaskState.FAILED, Reason.ERROR, error=error)
