@@ -11,6 +11,7 @@ import pytest
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.waits import successes
 from qflowd.engine.waits.waits import AWAITED_S, IDLE_S
+from qflowd.model.states import WaitState
 from qflowd.store.tx import Tx
 from tests.support.lab import FAILED, Lab
 from tests.support.signals_sent import DAY, drive, error, wait_reason
@@ -308,6 +309,18 @@ def test_daemons_look_often_only_as_long_as_somebody_waits_for_a_workflow(desk: 
     assert AWAITED_S <= other.waits.tick() < IDLE_S  # it finds that nobody waits any more
     assert other.waits.tick() == desk.waits.tick() == IDLE_S
     other.close()
+
+
+def test_waits_that_are_left_are_all_ended_at_once(desk: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(successes, "BATCH", 2)
+    desk.define("many", {f"t{i}": {"wait_for": BARS} for i in range(5)})
+    number = desk.start("many", business_date=DAY)
+    drive(desk)
+    desk.command("terminate", number)
+    desk.sweep_all()
+    successes.end_left(desk.store)
+    assert desk.store.read(lambda tx: tx.run("list_left_waits", batch=10)) == []
+    assert set(desk.sql("SELECT state FROM qflow.waiter")) == {(WaitState.ENDED,)}
 
 
 def test_a_look_that_took_long_is_not_repeated_whatever_else_there_is_to_do(desk: Lab) -> None:

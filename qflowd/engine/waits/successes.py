@@ -5,6 +5,7 @@ daemons miss, or that was killed, is seen by the next look; the end of an instan
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from qflowd.engine.plans.instance_outputs import declared_outputs
@@ -36,13 +37,15 @@ def meet(store: Store) -> int:
 
 def end_left(store: Store) -> None:
     """End waits whose tasks wait no more, so that nobody looks for their workflows. A row's fence only rises: it stays so."""
-    rows = store.read(lambda tx: tx.run("list_left_waits", batch=BATCH))
+    rows: Sequence[Any] = ()
 
     def end_left_waits(tx: Tx) -> None:
         tx.run("end_waiters", rows=[tuple(row) for row in rows])
 
-    if rows:
+    while rows := store.read(lambda tx: tx.run("list_left_waits", batch=BATCH)):
         store.transact(end_left_waits)
+        if len(rows) < BATCH:
+            return
 
 
 def with_output(tx: Tx, instances: Instances, row: Any, known: dict[int, WaitEnd]) -> WaitEnd:
