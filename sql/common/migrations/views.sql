@@ -89,7 +89,8 @@ SELECT w.task_id,
         ELSE {concat: ', at most until ', {utc_text: w.deadline_at}} END,
         CASE WHEN d.archived_at IS NOT NULL THEN '; that workflow is archived' WHEN d.enabled = 0 THEN '; that workflow is disabled'
         WHEN d.paused_at IS NOT NULL THEN '; that workflow is paused' ELSE '' END,
-        COALESCE((SELECT {concat: '; ', f.remark} FROM qflow.file_wait f WHERE f.task_id = w.task_id AND f.fence = w.fence), '')} AS reason
+        COALESCE((SELECT {concat: '; ', f.remark} FROM qflow.file_wait f WHERE f.task_id = w.task_id AND f.fence = w.fence
+            AND f.remark IS NOT NULL), '')} AS reason
 FROM qflow.waiter w
 LEFT JOIN qflow.workflow_definition d ON w.kind = {fact.WORKFLOW} AND d.tenant = w.tenant AND d.workflow = w.name
 ;
