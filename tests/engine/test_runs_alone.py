@@ -5,6 +5,8 @@ A chunk holds one such row, so of hundreds that are claimed most must go back; t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from qflowd.engine.claiming.claim import Claimer
@@ -31,17 +33,24 @@ class Workers:
         self.chunks.append(chunk)
 
 
-def turn(lab: Lab, claimer: Claimer) -> int:
-    """Claim, send, and end what was sent; what was not goes back. Returns how many rows were claimed."""
+def turn(lab: Lab, claimer: Claimer, meanwhile: Callable[[], object] = lambda: None) -> int:
+    """Claim, send, and end what was sent; what was not goes back. Returns how many rows were claimed.
+
+    `meanwhile`: what else happens before something is sent.
+    """
     workers, harvest = Workers(), Harvest(lab.clock, lambda: 0.5)
     dispatch = Dispatch(lab.store, workers, lab.instances, harvest, None, "db")  # type: ignore[arg-type]
     pools = {"default": ROOM}
     found = lab.store.transact(lambda tx: claimer.claim(tx, dict(pools), dict(pools), lab.owner), name="claim")
     for claim in found:
         lab.store.read(lambda tx, claim=claim: lab.instances.load_claimed(tx, claim.rows))  # type: ignore[misc]
-        dispatch.send(lab.store.read(lambda tx, claim=claim: dispatch.prepare(tx, claim)))  # type: ignore[misc]
+        shipment = lab.store.read(lambda tx, claim=claim: dispatch.prepare(tx, claim))  # type: ignore[misc]
+        meanwhile()
+        dispatch.send(shipment)
     dispatch.close()
     assert all(len(chunk.tasks) == 1 for chunk in workers.chunks if chunk.solo)
+    alone = {row.id for claim in found for row in claim.rows if row.solo}
+    assert all(chunk.solo == (task.task_id in alone) for chunk in workers.chunks for task in chunk.tasks)
     batch = harvest.reap()
     sent = {task.task_id for chunk in workers.chunks for task in chunk.tasks}
     batch.final += [lab.final(row) for claim in found for row in claim.rows if row.id in sent]
@@ -65,3 +74,15 @@ def test_of_rows_that_run_alone_none_goes_back_again_and_again(lab: Lab, alone: 
     assert {lab.state(number) for number in numbers} == {"SUCCESS"}
     # Claimed with all others and given back, claimed again, ended.
     assert lab.sql("SELECT max(fence) FROM qflow.task_instance") == [(4,)]
+
+
+def test_a_row_runs_alone_though_its_lane_has_met_others_before_it_was_sent(lab: Lab) -> None:
+    numbers = [lab.start(job="work") for _ in range(ROWS)]
+    claimer = claimer_of(lab)
+    claimer.look(lab.store)
+    [lane] = claimer._lanes.values()
+    lane.learn(0.0005 * 100, 100)
+    lab.sql(f"UPDATE qflow.task_instance SET solo = 1 WHERE id = {task_id(numbers[5], 0)}")
+    while turn(lab, claimer, lambda: lane.met([False] * ROWS)):
+        pass
+    assert {lab.state(number) for number in numbers} == {"SUCCESS"}

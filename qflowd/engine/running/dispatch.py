@@ -144,7 +144,7 @@ class Dispatch:
             for row, task in zip(group.rows, tasks, strict=True):
                 yield [task], bool(row.solo)
             return
-        if lane.has_solo:
+        if any(row.solo for row in group.rows):
             for row, task in zip(group.rows, tasks, strict=True):
                 if row.solo:
                     yield [task], True
