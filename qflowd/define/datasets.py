@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from qflowd.define.expressions import compile_value
 from qflowd.define.fields import Fields
 from qflowd.define.readers import short_text, text
+from qflowd.model.errors import InvalidExpression
 from qflowd.model.names import fault_in_dataset
 from qflowd.model.workflow import Json, Task
 
@@ -25,13 +27,27 @@ def read_dataset(value: Json) -> str:
 
 
 def check_datasets(fields: Fields, tasks: Iterable[Task]) -> None:
-    """No two tasks of a workflow produce what is written alike."""
+    """No two tasks of a workflow produce what is written alike, and no name asks a calendar, which may change meanwhile."""
     producers: dict[str, str] = {}
     for task in tasks:
         if not task.produces:
             continue
+        if asked := _session_functions(task.produces):
+            fields.fault(
+                f"asks a calendar by {', '.join(asked)}, and that may change while the task runs; use business_date, "
+                "or a param whose default asks it",
+                task.key,
+                "produces",
+            )
         first = producers.setdefault(task.produces, task.key)
         if first != task.key:
             fields.fault(
                 f"{task.produces} is what task {first} produces; one task of a workflow does", task.key, "produces"
             )
+
+
+def _session_functions(produces: str) -> list[str]:
+    try:
+        return sorted(compile_value(produces).sessions)
+    except InvalidExpression:  # a fault that is told where all expressions are judged
+        return []

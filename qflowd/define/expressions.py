@@ -28,7 +28,8 @@ class Template:
     """A compiled JSON value or condition.
 
     `facts` are names like `params`; `params` those asked for by name; `tasks` the keys of tasks whose output it uses;
-    `calendars` the names of calendars that are written out in it, "" where it asks the workflow's own.
+    `calendars` the names of calendars that are written out in it, "" where it asks the workflow's own; `sessions` the
+    functions by which it asks one, whatever its name.
     `render` gives its value in a scope, and raises ExpressionFailed, naming the expression and what is missing.
     """
 
@@ -36,6 +37,7 @@ class Template:
     params: frozenset[str]
     tasks: frozenset[str]
     calendars: frozenset[str]
+    sessions: frozenset[str]
     render: Render = field(repr=False, compare=False)
 
     @property
@@ -100,7 +102,12 @@ def _condition(text: str) -> "_Expression":
 
 def _template(uses: Uses, render: Render) -> Template:
     return Template(
-        frozenset(uses.facts), frozenset(uses.params), frozenset(uses.tasks), frozenset(uses.calendars), render
+        frozenset(uses.facts),
+        frozenset(uses.params),
+        frozenset(uses.tasks),
+        frozenset(uses.calendars),
+        frozenset(uses.sessions),
+        render,
     )
 
 
@@ -145,6 +152,7 @@ def _compile(value: Json, uses: Uses) -> Render:
                 uses.params |= part.uses.params
                 uses.tasks |= part.uses.tasks
                 uses.calendars |= part.uses.calendars
+                uses.sessions |= part.uses.sessions
         return _text(parts)
     if isinstance(value, dict):
         entries = {key: _compile(item, uses) for key, item in value.items()}

@@ -62,13 +62,14 @@ class Missing(Exception):
 class Uses:
     """What expressions ask for: facts such as `params`, single params by name, outputs of tasks by key.
 
-    `calendars`: the names that are written out in calls; "" is the workflow's own.
+    `calendars`: the names that are written out in calls; "" is the workflow's own. `sessions`: the functions that ask one.
     """
 
     facts: set[str] = field(default_factory=set)
     params: set[str] = field(default_factory=set)
     tasks: set[str] = field(default_factory=set)
     calendars: set[str] = field(default_factory=set)
+    sessions: set[str] = field(default_factory=set)
 
 
 def compile_expression(source: str, uses: Uses) -> Evaluate:
@@ -177,6 +178,7 @@ class _Compiler(ast.NodeVisitor):
     def _sessions(self, name: str, node: ast.Call) -> Evaluate:
         """A call of a function that asks the calendar that its last argument names; else the workflow's."""
         function, arguments = SESSION_FUNCTIONS[name], self._all(node.args)
+        self._uses.sessions.add(name)
         last = node.args[-1].value if node.args and isinstance(node.args[-1], ast.Constant) else None
         calendar: Evaluate = _own_calendar
         if len(arguments) > function.most or (len(arguments) > function.least and isinstance(last, str)):

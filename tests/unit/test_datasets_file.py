@@ -12,6 +12,7 @@ from qflowd.define.writing import dump
 from qflowd.model.errors import InvalidWorkflow
 
 NAME = "the name of a dataset"
+REMEDY = "and that may change while the task runs; use business_date, or a param whose default asks it"
 WELL = '"cn_daily@{{ business_date }}"'
 
 
@@ -51,6 +52,13 @@ def test_what_a_task_produces_is_read_and_written_back(name: str) -> None:
         (
             ['"a@{{ item }}"'],
             "tasks.t1.produces: item is known only to the params, label and limits of a task with `map`",
+        ),
+        *(
+            (
+                [f"'a@{{{{ {function}(business_date{more}) }}}}'"],
+                f"tasks.t1.produces: asks a calendar by {function}, {REMEDY}",
+            )
+            for function, more in (("next_session", ', 1, "XSHG"'), ("prev_session", ", 1, params.m"))
         ),
         (["b", "a@1", "a@1"], "tasks.t3.produces: a@1 is what task t2 produces; one task of a workflow does"),
     ],

@@ -9,7 +9,7 @@ from qflowd.model.names import fault_in_dataset
 
 
 def dataset_of(produces: Template, scope: Mapping[str, Any]) -> str:
-    """The dataset that a task produces. Outputs of tasks have no part in it, so it is the same before and after its run.
+    """The dataset that a task produces. Neither outputs nor calendars have a part in it: it is the same before and after its run.
 
     Raises: ExpressionFailed.
     """
