@@ -18,14 +18,14 @@ def rows(desk: Desk, view: str, number: int) -> list[dict[str, Any]]:
 
 
 def test_an_instance_that_went_well(desk: Desk):
-    number = desk.submit(workflow="daily_bars", trigger_type="desk", business_date="2026-11-20", idempotency_key="v/1")
+    number = desk.submit(workflow="daily_bars", trigger_type="desk", business_date="2026-11-12", idempotency_key="v/1")
     row = desk.ended(number)
     told = {
         k: v for k, v in row.items() if k not in ("created_at", "started_at", "finished_at", "updated_at", "duration_s")
     }
     assert told | {"business_date": str(told["business_date"]), "progress": float(told["progress"])} == {
         "id": number, "tenant": "default", "workflow": "daily_bars", "version": 1, "name": "daily_bars", "state": "SUCCESS",
-        "reason": None, "saga_state": "NONE", "trigger_type": "desk", "business_date": "2026-11-20", "priority": 0,
+        "reason": None, "saga_state": "NONE", "trigger_type": "desk", "business_date": "2026-11-12", "priority": 0,
         "params": '{"trade_date":"2026-11-20"}', "progress": 1.0, "error": None, "wait_reason": None,
         "parent_instance_id": None, "parent_task_id": None, "backfill_id": None, "late_at": None,
     }  # fmt: skip
