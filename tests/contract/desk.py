@@ -152,7 +152,13 @@ class Desk:
             command = [client("sqlite3"), "-batch", "-bail", "-cmd", ".timeout 10000", parts.path[1:]]
             sql = sql.replace("qflow.", "")
         done = subprocess.run(
-            [str(c) for c in command], input=sql, capture_output=True, text=True, timeout=60, check=False
+            [str(c) for c in command],
+            input=sql,
+            capture_output=True,
+            text=True,
+            errors="backslashreplace",  # other tests of the folder write what is none
+            timeout=60,
+            check=False,
         )
         if check and done.returncode:
             raise AssertionError(f"{command[0]}: {done.stderr}")
