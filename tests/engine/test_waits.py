@@ -10,7 +10,7 @@ from qflowd.model.ids import ORDINALS
 from qflowd.store.inbox import SIGNAL as SIGNAL_ROW
 from qflowd.store.tx import Store, Tx
 from tests.support.lab import Lab
-from tests.support.signals_sent import DAY, NAME, SIGNAL, drive, error, send, wait_reason
+from tests.support.signals_sent import DAY, NAME, REGISTERING, SIGNAL, drive, error, registering, send, wait_reason
 
 
 @pytest.fixture
@@ -73,10 +73,9 @@ def test_a_signal_is_kept_for_those_that_come_later_and_later_ones_change_nothin
     assert lab.sql(f"SELECT state, output FROM qflow.tasks WHERE instance_id = {number}") == [("SUCCESS", "1")]
 
 
-@pytest.mark.parametrize("statement", ["take_ready_waits", "rearm_tasks", "save_waiters"])
+@pytest.mark.parametrize("statement", REGISTERING)
 def test_a_signal_that_is_sent_and_taken_while_a_task_registers_wakes_it(lab: Lab, statement: str) -> None:
-    if not lab.store.dialect.has_row_locks and statement != "take_ready_waits":
-        pytest.skip("SQLite lets nobody else write meanwhile")
+    just_before = registering(lab, statement)
     other = Lab(lab.url, owner=8)
     lab.define("bars", {"ready": {"wait_for": SIGNAL}})
     number = lab.start("bars", business_date=DAY)
@@ -85,10 +84,7 @@ def test_a_signal_that_is_sent_and_taken_while_a_task_registers_wakes_it(lab: La
         send(lab)
         other.waits.tick()
 
-    if lab.store.dialect.has_row_locks:
-        lab.just_before("register_waits", send_and_take, statement=statement)
-    else:
-        lab.just_before("register_waits", send_and_take)
+    just_before(send_and_take)
     drive(lab)
     assert lab.state(number) == "SUCCESS"
     other.close()

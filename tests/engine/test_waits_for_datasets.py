@@ -9,7 +9,7 @@ import pytest
 
 from qflowd.engine.waits.waits import AWAITED_S, IDLE_S
 from tests.support.lab import Lab
-from tests.support.signals_sent import DAY, drive, error, wait_reason
+from tests.support.signals_sent import DAY, REGISTERING, drive, error, registering, wait_reason
 
 DAILY = "cn_daily@{{ business_date }}"
 NAME = f"cn_daily@{DAY}"
@@ -77,10 +77,9 @@ def test_a_later_version_makes_stale_what_was_given_the_one_before_until_it_runs
     desk.check(drained=True)
 
 
-@pytest.mark.parametrize("statement", ["take_ready_waits", "rearm_tasks", "save_waiters"])
+@pytest.mark.parametrize("statement", REGISTERING)
 def test_a_version_while_a_task_registers_wakes_it(desk: Lab, statement: str) -> None:
-    if not desk.store.dialect.has_row_locks and statement != "take_ready_waits":
-        pytest.skip("SQLite lets nobody else write meanwhile")
+    just_before = registering(desk, statement)
     other = Lab(desk.url, owner=8)
     desk.start("bars", business_date=DAY)
     [row] = other.claim()
@@ -90,10 +89,7 @@ def test_a_version_while_a_task_registers_wakes_it(desk: Lab, statement: str) ->
         other.finish(other.final(row))
         other.waits.tick()
 
-    if desk.store.dialect.has_row_locks:
-        desk.just_before("register_waits", record, statement=statement)
-    else:
-        desk.just_before("register_waits", record)
+    just_before(record)
     drive(desk)
     assert desk.state(number) == "SUCCESS"
     other.close()

@@ -14,7 +14,7 @@ from qflowd.engine.waits.waits import AWAITED_S, IDLE_S
 from qflowd.model.states import WaitState
 from qflowd.store.tx import Tx
 from tests.support.lab import FAILED, Lab
-from tests.support.signals_sent import DAY, drive, error, wait_reason
+from tests.support.signals_sent import DAY, REGISTERING, drive, error, registering, wait_reason
 
 BARS = {"workflow": "cn_bars"}
 
@@ -147,10 +147,9 @@ def test_the_date_may_be_another_one(desk: Lab) -> None:
     assert desk.state(number) == "SUCCESS"
 
 
-@pytest.mark.parametrize("statement", ["take_ready_waits", "rearm_tasks", "save_waiters"])
+@pytest.mark.parametrize("statement", REGISTERING)
 def test_a_success_while_a_task_registers_wakes_it(desk: Lab, statement: str) -> None:
-    if not desk.store.dialect.has_row_locks and statement != "take_ready_waits":
-        pytest.skip("SQLite lets nobody else write meanwhile")
+    just_before = registering(desk, statement)
     other = Lab(desk.url, owner=8)
     desk.start("cn_bars", business_date=DAY)
     [row] = other.claim()
@@ -160,10 +159,7 @@ def test_a_success_while_a_task_registers_wakes_it(desk: Lab, statement: str) ->
         other.finish(other.final(row))
         other.waits.tick()
 
-    if desk.store.dialect.has_row_locks:
-        desk.just_before("register_waits", close, statement=statement)
-    else:
-        desk.just_before("register_waits", close)
+    just_before(close)
     drive(desk)
     assert desk.state(number) == "SUCCESS"
     other.close()

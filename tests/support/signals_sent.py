@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
+
+import pytest
 
 from tests.support.lab import Lab
 
 DAY: Final = "2026-11-20"
 NAME: Final = f"bars.ready/{DAY}"
 SIGNAL: Final = {"signal": "bars.ready/{{ business_date }}", "timeout": "2h"}
+
+REGISTERING: Final = (
+    "take_ready_waits",
+    "rearm_tasks",
+    "save_waiters",
+)  # the statements by which a task begins to wait
+
+
+def registering(lab: Lab, statement: str) -> Callable[[Callable[[], object]], None]:
+    """What has others act just before one of `REGISTERING`; SQLite lets nobody else write meanwhile, so there before all."""
+    if lab.store.dialect.has_row_locks:
+        return partial(lab.just_before, "register_waits", statement=statement)
+    if statement != REGISTERING[0]:
+        pytest.skip("SQLite lets nobody else write meanwhile")
+    return partial(lab.just_before, "register_waits")
 
 
 def drive(lab: Lab, outputs: dict[str, Any] | None = None) -> None:
