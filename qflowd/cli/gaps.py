@@ -1,6 +1,6 @@
 """`qflowd gaps`: the sessions for which a workflow has no good run; with --fill, a backfill of them."""
 
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -8,7 +8,7 @@ from qflowd.cli.backfill import make_backfill
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import CommandOptions, command_options
 from qflowd.cli.exits import ERROR, OK
-from qflowd.cli.printing import coloured, print_list
+from qflowd.cli.printing import print_list, with_what_is_there
 from qflowd.cli.session import open_client
 from qflowd.client import Client
 from qflowd.model.errors import InvalidRequest
@@ -43,14 +43,10 @@ def gaps(
         options: CommandOptions = {"reason": reason, "no_wait": no_wait, "as_json": as_json}
         days = [str(row["business_date"]) for row in rows]
         return make_backfill(workflow, {"from": days[0], "to": days[-1], "only_missing": True}, **options)
-    words = rows if as_json else list(map(_in_words, rows))
+    words = rows if as_json else list(map(with_what_is_there, rows))
     since = "" if first else "; they count from its first run for a date, or from --from"
     print_list(words, COLUMNS, f"workflow {workflow} has no gaps{since}", as_json=as_json)
     return ERROR if rows else OK
-
-
-def _in_words(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"there": coloured(row["state"]) if row["state"] else "nothing"}
 
 
 def _refuse_some_sessions(client: Client, workflow: str) -> None:

@@ -1,12 +1,12 @@
 """`qflowd late`: the business dates that had no good run by when their workflows expect one."""
 
-from typing import Any, Final
+from typing import Final
 
 import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.exits import ERROR, OK
-from qflowd.cli.printing import coloured, print_list
+from qflowd.cli.printing import print_list, with_what_is_there
 from qflowd.cli.session import json_option, open_client
 
 COLUMNS: Final = (
@@ -24,9 +24,5 @@ def late(*, everything: bool, limit: int, as_json: bool) -> int:
         rows = client.late(limit, with_ended=everything)
         is_late = bool(client.late(1)) if everything else bool(rows)
     columns = f"{COLUMNS} | NOT LATE SINCE (UTC):ended_at" if everything else COLUMNS
-    print_list(rows if as_json else list(map(_in_words, rows)), columns, "nothing is late", as_json=as_json)
+    print_list(rows if as_json else list(map(with_what_is_there, rows)), columns, "nothing is late", as_json=as_json)
     return ERROR if is_late else OK
-
-
-def _in_words(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"there": coloured(row["state"]) if row["state"] else "nothing"}

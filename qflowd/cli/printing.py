@@ -105,6 +105,11 @@ def print_first(rows: Iterable[Any], limit: int, columns: str, empty: str, *, as
         echo("… and more; --limit lists more", err=True)
 
 
+def with_what_is_there(date: Mapping[str, Any]) -> dict[str, Any]:
+    """A date and `there`: the state of the instance that is there for it, or that nothing is."""
+    return {**date, "there": coloured(date["state"]) if date["state"] else "nothing"}
+
+
 def _cell(row: Any, field: str) -> Any:
     first, _, second = field.partition("?")
     value = row[first] if isinstance(row, dict) else getattr(row, first)
