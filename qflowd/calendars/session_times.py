@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from qflowd.calendars.trading_session import TradingSession
@@ -34,11 +35,21 @@ def parse_session_time(text: object) -> SessionTime:
 
     Raises: ValueError with what to write.
     """
-    found = _TIME.fullmatch(text) if isinstance(text, str) else None
-    if found is None:
-        raise ValueError(f"{text!r} is not a time of a session; write it like close+30m, open-10m or night_open-15m")
+    if isinstance(text, str):
+        return _parsed(text)
+    raise ValueError(_unreadable(text))
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> SessionTime:
+    if (found := _TIME.fullmatch(text)) is None:
+        raise ValueError(_unreadable(text))
     anchor, sign, duration = found.groups()
     offset = timedelta(seconds=parse_period(duration)) if duration else timedelta()
     if offset >= _FARTHEST:
         raise ValueError(f"{text!r} leaves the session: an offset is less than 24h")
     return SessionTime(anchor, -offset if sign == "-" else offset)
+
+
+def _unreadable(text: object) -> str:
+    return f"{text!r} is not a time of a session; write it like close+30m, open-10m or night_open-15m"
