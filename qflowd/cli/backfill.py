@@ -60,5 +60,6 @@ def _outcome(result: dict[str, Any]) -> str:
     what = f"{result['dates']:,} {result['of']}"
     if "list" in result:
         more = ", …" if result["dates"] > SHOWN else ""
-        return f"would run for {what}: {', '.join(result['list'][:SHOWN])}{more}"
+        had = f"; {result['covered']:,} of the range have a good run, or an open one" if result["covered"] else ""
+        return f"would run for {what}: {', '.join(result['list'][:SHOWN])}{more}{had}"
     return f"backfill {result['backfill']} runs for {what}; `qflowd backfills show {result['backfill']}`"

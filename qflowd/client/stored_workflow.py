@@ -81,7 +81,7 @@ class StoredWorkflow:
             max_active: runs that are open at once, 1 to 1,000; default 4.
             priority: of its runs, -1000 to 1000; default -100, so that they come behind others.
             window: times of day at which it submits, in the zone of the calendar, such as "22:00-06:00".
-            dry_run: only tell the dates: `result["list"]`.
+            dry_run: only tell the dates: `result["list"]`; `result["covered"]` of the range have a good or an open run.
 
         Raises: as `Client.command`.
         """

@@ -216,7 +216,7 @@ def test_a_year_of_a_workflow_tells_its_gaps(site: Site) -> None:
         with site.look(lang=lang) as page:
             site.open(page, "workflows/bars_of_a_year?tab=year&year=2024")
             table = page.get_by_role("table", name="bars_of_a_year 2024")
-            expect(table.get_by_role("img", name=f"2024-11-19, {missing}")).to_have_text("○")
+            expect(table.get_by_role("button", name=f"2024-11-19, {missing}")).to_have_text("○")
             expect(page.get_by_role("main")).to_contain_text(told)
             assert violations(page) == []
             table.get_by_role("link", name=f"2024-11-20, {good}").click()

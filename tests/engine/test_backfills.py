@@ -108,7 +108,10 @@ def test_only_missing_leaves_out_what_has_a_good_or_an_open_run_also_when_its_tu
     good, bad, held = (daily.start("daily", business_date=day) for day in (SESSIONS[0], SESSIONS[1], SESSIONS[3]))
     rows = {row.id >> 20: row for row in daily.claim()}
     daily.ends([rows[good]]), daily.ends([rows[bad]], FAILED)
-    assert ask(daily, only_missing=True, dry_run=True)[1]["list"] == [SESSIONS[1], SESSIONS[2]]
+    missing = ask(daily, only_missing=True, dry_run=True)[1]
+    assert (missing["list"], missing["covered"]) == ([SESSIONS[1], SESSIONS[2]], 2)
+    everything = ask(daily, dry_run=True)[1]
+    assert (everything["dates"], everything["covered"]) == (4, 2)
     assert ask(daily, only_missing=True, max_active=1)[1]["dates"] == 2
     drive(daily)
     daily.start("daily", business_date=SESSIONS[2])

@@ -58,8 +58,11 @@ def backfill(tx: Tx, command: Command, definition: Any, caches: Caches) -> Reply
     found = dates_of(asked, workflow, load_book(tx, command.tenant))
     _refuse_singleton(asked, workflow)
     _refuse_overlap(tx, command, definition.id, asked)
-    dates = _missing(tx, definition.id, found.dates) if asked.only_missing else list(found.dates)
-    about = {"workflow": command.workflow, "of": found.of_what, "dates": len(dates)}
+    covered = _covered(tx, definition.id, found.dates) if asked.only_missing or command.is_dry_run else set()
+    dates = [day for day in found.dates if not (asked.only_missing and day in covered)]
+    about: dict[str, Any] = {"workflow": command.workflow, "of": found.of_what, "dates": len(dates)}
+    if command.is_dry_run:
+        about["covered"] = len(covered)
     if not dates:
         each = f"each of the {len(found.dates):,} {found.of_what} has a good run, or an open one"
         return Reply(about | {"already": f"nothing is missing: {each}"})
@@ -93,12 +96,11 @@ def _refuse_overlap(tx: Tx, command: Command, definition_id: int, asked: Backfil
         )
 
 
-def _missing(tx: Tx, definition_id: int, dates: Sequence[date]) -> list[date]:
-    """Those without a good run, and without an open one."""
+def _covered(tx: Tx, definition_id: int, dates: Sequence[date]) -> set[date]:
+    """Those with a good run, or an open one."""
     rows = [(place, day.isoformat()) for place, day in enumerate(dates)]
     had = tx.run("list_dates_with_runs", rows=rows, definition_id=definition_id)
-    covered = {row.place for row in had if row.covered}
-    return [day for place, day in enumerate(dates) if place not in covered]
+    return {dates[row.place] for row in had if row.covered}
 
 
 def _check_params(tx: Tx, command: Command, asked: BackfillRequest, dates: list[date], caches: Caches) -> None:

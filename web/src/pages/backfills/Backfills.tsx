@@ -1,8 +1,12 @@
 // Backfills: how far each has come, how long it still takes, and why one waits; one is opened beside the list.
+import { Plus } from 'lucide-react'
+import { useState } from 'react'
 import { useQueryState } from '../../api/address'
+import { useMay } from '../../api/me'
 import { useList } from '../../api/queries'
 import { count, duration } from '../../format'
 import { CountsBar } from '../../ui/Bar'
+import { Button } from '../../ui/Button'
 import { Chip } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
 import { LoadedList } from '../../ui/LoadedList'
@@ -10,6 +14,7 @@ import { Head } from '../../ui/Panel'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
+import { BeginDialog } from './BeginDialog'
 import { Detail } from './Detail'
 import { words } from './words'
 import './backfills.css'
@@ -45,13 +50,16 @@ export default function Backfills() {
   const w = useWords(words)
   const found = useList<BackfillItem>('/backfills')
   const [open, setOpen] = useQueryState('open')
+  const [beginning, setBeginning] = useState(false)
+  const operate = useMay('operate')
   const running = found.items?.filter((one) => one.finished_at === null).length
   return (
     <>
-      <Head title={w.title} name={w.title}>{running !== undefined && w.about(running)}</Head>
+      <Head title={w.title} name={w.title} actions={operate && <Button icon={Plus} look="main" onClick={() => setBeginning(true)}>{w.begin}</Button>}>{running !== undefined && w.about(running)}</Head>
       <LoadedList of={found} empty={<Empty title={w.none} code={'qflowd backfill daily_bars --from 2026-01-05 --to 2026-11-20 --calendar XSHG --only-missing'}>{w.noneMore}</Empty>}>
         {(backfills) => <Listed backfills={backfills} chosen={open} open={(id) => setOpen(String(id), true)} />}
       </LoadedList>
+      {beginning && <BeginDialog workflow={null} onClose={() => setBeginning(false)} />}
       {open && <Detail id={open} onClose={() => setOpen('')} />}
     </>
   )

@@ -14,6 +14,7 @@ const en = {
   yaml: 'YAML', toml: 'TOML', json: 'JSON', fromFile: (f: string) => `Written in ${f}. A change there is live a second later.`, edit: 'Edit',
   cron: 'Times', zone: 'Zone', nextFire: 'Next', lastFire: 'Last', waits: 'Waits', noSchedule: 'No schedule', setBy: (by: string) => `set by ${by}`, fileSays: (times: string) => `its file says ${times}`, noScheduleMore: 'These lines in its file make one:', name: 'Name',
   earlierYear: 'Earlier year', laterYear: 'Later year', month: 'Month', signs: 'Signs', noSession: 'no session', runs: (n: number) => `${n} runs`, gaps: (n: number) => (n === 0 ? 'no gaps' : n === 1 ? '1 gap' : `${n} gaps`),
+  backfill: 'Backfill …', backfillHow: 'Drag over the days to pick them, or press one that is missing',
   days: { good: 'a good run', open: 'a run that has not ended', bad: 'failed or terminated', missing: 'a session without a run', coming: 'a session that is not due, or before the first run', none: 'no session' },
   noGraph: 'No version of it can be drawn.',
 }
@@ -33,6 +34,7 @@ const zh: typeof en = {
   yaml: 'YAML', toml: 'TOML', json: 'JSON', fromFile: (f) => `写在 ${f} 里，修改后一秒内生效。`, edit: '编辑',
   cron: '时间', zone: '时区', nextFire: '下次', lastFire: '上次', waits: '等待', noSchedule: '没有调度', setBy: (by) => `由 ${by} 修改`, fileSays: (times) => `文件里是 ${times}`, noScheduleMore: '在文件里加这几行即可：', name: '名称',
   earlierYear: '上一年', laterYear: '下一年', month: '月份', signs: '图例', noSession: '非交易日', runs: (n) => `${n} 次运行`, gaps: (n) => (n === 0 ? '没有缺口' : `${n} 个缺口`),
+  backfill: '补数……', backfillHow: '拖动选择日期，或点击缺失的一天',
   days: { good: '运行成功', open: '运行未结束', bad: '失败或已终止', missing: '交易日没有运行', coming: '未到期的交易日，或在首次运行之前', none: '非交易日' },
   noGraph: '没有可以显示流程图的版本。',
 }

@@ -50,3 +50,9 @@ export function monthsOf(year: YearOfWorkflow): DayOfYear[][] {
 /** How many days are of each kind, without kinds that there are none of. */
 export const countsOf = (months: DayOfYear[][]): [DayKind, number][] =>
   (Object.keys(signs) as DayKind[]).map((kind): [DayKind, number] => [kind, months.flat().filter((day) => day.kind === kind).length]).filter(([, many]) => many > 0)
+
+/** From the first to the last session without a run; nothing where there is none. */
+export function missingOf(months: DayOfYear[][]): { from?: string; to?: string } {
+  const missing = months.flat().filter((day) => day.kind === 'missing')
+  return missing.length > 0 ? { from: missing[0]!.day, to: missing[missing.length - 1]!.day } : {}
+}
