@@ -7,7 +7,7 @@ from qflowd.cli.printing import print_first
 from qflowd.cli.session import json_option, open_client
 
 COLUMNS = "name | V>:version | DATE:business_date | RECORDED (UTC):recorded_at | INSTANCE>:instance_id | workflow | task | metadata"
-STALE = (
+USES = (
     "INSTANCE>:instance_id | workflow | task | DATE:business_date | DATASET:name | V>:version | LATEST>:latest_version"
     " | USED (UTC):used_at"
 )
@@ -16,17 +16,21 @@ STALE = (
 @click.command(help=f"{COMMANDS['datasets']}\n\nNAME: one, such as cn_daily@2026-11-20, or what stands before the @.")
 @click.argument("name", required=False)
 @click.option("--versions", is_flag=True, help="All versions, not the latest of each alone.")
+@click.option("--uses", is_flag=True, help="Instead, tasks that waited for one, with the version that each was given.")
 @click.option("--stale", is_flag=True, help="Instead, tasks that were given a version of which a later one has come.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
-def datasets(*, name: str | None, versions: bool, stale: bool, limit: int, as_json: bool) -> None:
+def datasets(*, name: str | None, versions: bool, uses: bool, stale: bool, limit: int, as_json: bool) -> None:
     """See `help` above."""
-    if versions and stale:
-        raise click.UsageError("--versions and --stale do not go together")
+    asked = [f"--{each}" for each, is_set in (("versions", versions), ("uses", uses), ("stale", stale)) if is_set]
+    if len(asked) > 1:
+        raise click.UsageError(f"{' and '.join(asked)} do not go together")
     with open_client() as client:
         if stale:
-            uses = client.stale_uses(name, limit=limit + 1)
-            print_first(uses, limit, STALE, "nothing is stale", as_json=as_json)
+            print_first(client.stale_uses(name, limit=limit + 1), limit, USES, "nothing is stale", as_json=as_json)
+        elif uses:
+            empty = f"nothing has waited for {'a dataset' if name is None else name}"
+            print_first(client.dataset_uses(name, limit=limit + 1), limit, USES, empty, as_json=as_json)
         else:
             rows = client.datasets(name, versions=versions, limit=limit + 1)
             empty = "no datasets" if name is None else f"no dataset {name}"

@@ -14,6 +14,7 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "count_items": ("instance_id", "task"),
         "count_new": (),
         "count_states": ("instance_id",),
+        "find_dataset_uses": ("name", "before", "batch"),
         "find_datasets": ("is_all", "before", "batch"),
         "find_datasets_of": ("series", "name", "is_all", "before", "batch"),
         "find_failures": ("before", "before_fence", "batch"),

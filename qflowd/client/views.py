@@ -128,6 +128,15 @@ class Views:
         """
         return self._newest(DatasetUseInfo, "find_stale_uses", limit, {"name": name or ""})
 
+    def dataset_uses(self, name: str | None = None, *, limit: int | None = None) -> Iterator[DatasetUseInfo]:
+        """Tasks that waited for a dataset, with the version that each was given, those of the newest instances first.
+
+        Args:
+            name: of this dataset, or of all of this series.
+            limit: how many at most, from 1; None for all.
+        """
+        return self._newest(DatasetUseInfo, "find_dataset_uses", limit, {"name": name or ""})
+
     def approvals(self) -> list[ApprovalInfo]:
         """The tasks that wait for a person to approve or reject, those of the oldest instances first."""
         return list(records_of(ApprovalInfo, self.read_parts("find_open_approvals")))

@@ -159,5 +159,10 @@ JOIN qflow.workflow_instance i ON i.id = f.id
 LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
 ORDER BY CASE WHEN i.id = :id THEN 0 ELSE 1 END, i.id DESC LIMIT {literal: batch}
 
+-- name: search_datasets
+-- Of a series the last in the order of names, so the latest dates.
+SELECT d.name, d.version FROM qflow.dataset d WHERE d.tenant = :tenant AND LOWER(d.name) LIKE LOWER(:prefix) ESCAPE '!'
+ORDER BY d.name DESC LIMIT {literal: batch}
+
 -- name: search_jobs
 SELECT j.name AS job, j.title, j.doc FROM qflow.job j WHERE LOWER(j.name) LIKE LOWER(:prefix) ESCAPE '!' ORDER BY j.name LIMIT {literal: batch}

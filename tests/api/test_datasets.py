@@ -54,12 +54,15 @@ def test_versions_are_listed_and_what_was_given_an_earlier_one(
     assert listed(house, "name=greeting&versions=true&limit=1") == [second]
     assert listed(house, "name=greet") == listed(house, "name=greeting@2026-11-23") == []
     [item] = house.api.get(f"/datasets?name={friday}").data["items"]
+    assert item["stale_uses"] == 1
     assert (item["series"], item["business_date"], item["workflow"]) == ("greeting", "2026-11-20", "produces")
     assert item["metadata"] == house.api.get(f"/tasks/{item['task_id']}").data["output"]
     [stale] = house.api.get("/datasets/stale?name=greeting").data["items"]
     about = {"workflow": "follows", "task": "wait", "name": friday, "version": 1, "latest_version": 2}
     assert {name: stale[name] for name in about} == about
     assert (stale["instance_id"], house.api.get("/datasets/stale?name=other").data["items"]) == (follower, [])
+    [use] = house.api.get(f"/datasets/uses?name={friday}").data["items"]
+    assert use == stale | {"is_stale": True}
     monkeypatch.setenv("QFLOWD_URL", f"http://127.0.0.1:{house.api.port}")
     monkeypatch.setenv("QFLOWD_TOKEN", house.api.token)
 
@@ -73,6 +76,8 @@ def test_versions_are_listed_and_what_was_given_an_earlier_one(
     assert [(row["instance_id"], row["version"]) for row in json.loads(run("greeting", "--stale", "--json"))] == [
         (follower, 1)
     ]
+    assert [(row["version"], row["is_stale"]) for row in json.loads(run("greeting", "--uses", "--json"))] == [(1, True)]
+    assert "nothing has waited for nothing" in run("nothing", "--uses")
     assert "no dataset nothing" in run("nothing")
     assert "nothing is stale" in run("nothing", "--stale")
     assert "--versions and --stale do not go together" in run("--versions", "--stale")

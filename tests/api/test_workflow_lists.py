@@ -205,7 +205,7 @@ def test_what_is_searched_is_found_by_how_it_begins(api: ApiServer, lab: Lab) ->
     assert [(each["id"], each["workflow"]) for each in found["instances"]] == [(number, "zebra_eod")]
     assert [each["workflow"] for each in api.get("/search?q=streif").data["workflows"]] == ["zebra_eod"]
     assert [each["id"] for each in api.get(f"/search?q=%23{number}").data["instances"]] == [number]
-    assert api.get("/search?q=%25").data == {"workflows": [], "tasks": [], "instances": [], "jobs": []}
+    assert api.get("/search?q=%25").data == {"workflows": [], "tasks": [], "instances": [], "jobs": [], "datasets": []}
     assert api.get("/search").code == 40002
     lab.run()
 

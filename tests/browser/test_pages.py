@@ -21,6 +21,7 @@ PAGES = [
     ("schedules?open=eod.cn+cron", "What comes", "将要触发"),
     ("late", "Nothing is late", "没有逾期"),
     ("backfills", "No backfill yet", "还没有补数"),
+    ("datasets", "No dataset yet", "还没有数据集"),
     ("instances", "eod.cn", "eod.cn"),
     ("failures", "close of S007 is NaN", "close of S007 is NaN"),
     ("jobs", "Fetch one day of prices", "Fetch one day of prices"),

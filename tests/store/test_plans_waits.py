@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -149,6 +150,15 @@ def test_of_uses_of_datasets_those_of_a_tenant_alone_are_read(filled: Store) -> 
     if filled.dialect.name == "sqlite":
         assert "waiter_used (tenant=? AND task_id<?)" in plan, plan
     assert not whole_reads(filled, text, "w", ("waiter",)), plan
+
+
+def test_stale_uses_of_a_dataset_are_counted_without_those_of_others(filled: Store) -> None:
+    found = filled.read(lambda tx: tx.run("count_stale_uses", [("bars",), ("none",)], tenant="other"))
+    assert [(row.name, row.uses) for row in found] == [("bars", 1000)]
+    if filled.dialect.name == "sqlite":
+        text = re.sub(r"(?<![:\w]):[a-z_]+\b|\?\d+", "1", filled.catalog["count_stale_uses"].text({}))
+        steps = [row[3] for row in filled.connection().script(f"EXPLAIN QUERY PLAN {text}")]
+        assert any("waiter_used_name (tenant=? AND name=?)" in step for step in steps), steps
 
 
 @pytest.mark.parametrize("name", ["find_open_waits", "expire_overdue_waiters", "count_open"])

@@ -21,6 +21,7 @@ export const loads = {
   '/approvals': { code: () => import('./pages/approvals/Approvals') },
   '/schedules': { code: () => import('./pages/schedules/Schedules') },
   '/backfills': { code: () => import('./pages/backfills/Backfills') },
+  '/datasets': { code: () => import('./pages/datasets/Datasets') },
   '/jobs': { code: () => import('./pages/jobs/Jobs') },
   '/daemons': { code: () => import('./pages/daemons/Daemons') },
   '/limits': { code: () => import('./pages/limits/Limits') },

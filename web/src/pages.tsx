@@ -1,5 +1,5 @@
 // The table of pages: a page is one line here, one in `loads.ts`, and one folder in `pages/`.
-import { Boxes, CalendarClock, CalendarDays, CalendarRange, CircleAlert, ClockAlert, Code, Gauge, KeyRound, LayoutDashboard, ListChecks, Plug, Puzzle, ScrollText, Server, Settings as Cog, UserCheck, Workflow as Flow, type LucideIcon } from 'lucide-react'
+import { Boxes, CalendarClock, CalendarDays, CalendarRange, CircleAlert, ClockAlert, Code, Database, Gauge, KeyRound, LayoutDashboard, ListChecks, Plug, Puzzle, ScrollText, Server, Settings as Cog, UserCheck, Workflow as Flow, type LucideIcon } from 'lucide-react'
 import type { Me } from './api/types'
 import type { loads } from './loads'
 import type { Words } from './words/en'
@@ -23,6 +23,7 @@ export const pages: PageLine[] = [
   { path: '/approvals', bar: { word: 'approvals', icon: UserCheck, go: 'p' } },
   { path: '/schedules', bar: { word: 'schedules', icon: CalendarClock, go: 's' } },
   { path: '/backfills', bar: { word: 'backfills', icon: CalendarRange, go: 'b' } },
+  { path: '/datasets', bar: { word: 'datasets', icon: Database, go: 'v' } },
   { path: '/jobs', bar: { word: 'jobs', icon: Plug, go: 'j' } },
   { path: '/daemons', bar: { word: 'daemons', icon: Server, go: 'd' } },
   { path: '/limits', bar: { word: 'limits', icon: Gauge, go: 'l' } },

@@ -13,7 +13,10 @@ from qflowd.model.roles import Role
 
 
 class DatasetItem(Item):
-    """A version, from 1, of a dataset. `series`: its name before the `@`; `metadata`: what the task that produced it returned."""
+    """A version, from 1, of a dataset. `series`: its name before the `@`; `metadata`: what the task that produced it returned.
+
+    `stale_uses`: how many tasks were given a version of this dataset that is not its latest.
+    """
 
     id: int
     name: str
@@ -27,6 +30,7 @@ class DatasetItem(Item):
     task: str
     business_date: date | None
     metadata: Any
+    stale_uses: int
 
 
 class DatasetQuery(PageQuery):
@@ -44,11 +48,14 @@ def list_datasets(call: Call, query: DatasetQuery) -> ListPage[DatasetItem]:
     of_name = {"series": series, "name": query.name if at else ""} if query.name else {}
     statement = "find_datasets_of" if of_name else "find_datasets"
     rows = call.read(statement, is_all=int(query.versions), before=before, batch=query.limit + 1, **of_name)
-    return page_of(query, rows, "id", make=_item)
+    names = sorted({row.name for row in rows})
+    stale = {each.name: each.uses for each in call.read("count_stale_uses", rows=[(name,) for name in names])}
+    return page_of(query, rows, "id", make=lambda row: _item(row, stale.get(row.name, 0)))
 
 
-def _item(row: Any) -> DatasetItem:
-    return DatasetItem(**fields_of(row, DatasetItem) | {"task_id": str(row.task_id), "is_latest": bool(row.is_latest)})
+def _item(row: Any, stale_uses: int) -> DatasetItem:
+    own = {"task_id": str(row.task_id), "is_latest": bool(row.is_latest), "stale_uses": stale_uses}
+    return DatasetItem(**fields_of(row, DatasetItem) | own)
 
 
 class StaleUseItem(Item):
@@ -65,17 +72,42 @@ class StaleUseItem(Item):
     used_at: datetime
 
 
-class StaleUseQuery(PageQuery):
+class DatasetUseItem(StaleUseItem):
+    """A task that waited for a dataset and was given `version`. `is_stale`: `latest_version` has come since."""
+
+    is_stale: bool
+
+
+class UseQuery(PageQuery):
     """`name`: of this dataset, or of all of this series."""
 
     name: str = ""
 
 
 @route("GET", "/datasets/stale", Role.READ)
-def list_stale_uses(call: Call, query: StaleUseQuery) -> ListPage[StaleUseItem]:
+def list_stale_uses(call: Call, query: UseQuery) -> ListPage[StaleUseItem]:
     """What depends on a version that is not the latest, that of the newest instances first."""
-    (before,) = read_cursor(query, tuple[Id]) or (ABOVE_ALL_IDS,)
-    rows = call.read("find_stale_uses", name=query.name, before=before, batch=query.limit + 1)
     return page_of(
-        query, rows, "id", make=lambda row: StaleUseItem(**fields_of(row, StaleUseItem), task_id=str(row.id))
+        query, _uses(call, "find_stale_uses", query), "id", make=lambda row: StaleUseItem(**_use(row, StaleUseItem))
     )
+
+
+@route("GET", "/datasets/uses", Role.READ)
+def list_dataset_uses(call: Call, query: UseQuery) -> ListPage[DatasetUseItem]:
+    """Tasks that waited for a dataset, with the version that each was given, those of the newest instances first."""
+    rows = _uses(call, "find_dataset_uses", query)
+    return page_of(
+        query,
+        rows,
+        "id",
+        make=lambda row: DatasetUseItem(**_use(row, DatasetUseItem) | {"is_stale": bool(row.is_stale)}),
+    )
+
+
+def _uses(call: Call, statement: str, query: UseQuery) -> list[Any]:
+    (before,) = read_cursor(query, tuple[Id]) or (ABOVE_ALL_IDS,)
+    return call.read(statement, name=query.name, before=before, batch=query.limit + 1)
+
+
+def _use(row: Any, kind: type[Item]) -> dict[str, Any]:
+    return fields_of(row, kind) | {"task_id": str(row.id)}

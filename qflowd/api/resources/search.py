@@ -55,6 +55,13 @@ class FoundJob(Item):
     title: str
 
 
+class FoundDataset(Item):
+    """A dataset by its name, with its latest version."""
+
+    name: str
+    version: int
+
+
 class Found(Item):
     """What begins with the words."""
 
@@ -62,6 +69,7 @@ class Found(Item):
     tasks: Sequence[FoundTask]
     instances: Sequence[FoundInstance]
     jobs: Sequence[FoundJob]
+    datasets: Sequence[FoundDataset]
 
 
 class SearchQuery(Query):
@@ -72,7 +80,7 @@ class SearchQuery(Query):
 
 @route("GET", "/search", Role.READ)
 def search(call: Call, query: SearchQuery) -> Found:
-    """Workflows, tasks, instances and jobs that begin with these words; an instance by its number, too."""
+    """Workflows, tasks, instances, jobs and datasets that begin with these words; an instance by its number, too."""
     text = query.q.strip()
     like = {"prefix": beginning(text)}
     jobs = call.read("search_jobs", batch=JOBS, **like)
@@ -84,4 +92,5 @@ def search(call: Call, query: SearchQuery) -> Found:
             FoundInstance,
         ),
         jobs=items_of([row for row in jobs if call.may_run(job=row.job)][:MOST], FoundJob),
+        datasets=items_of(call.read("search_datasets", batch=MOST, **like), FoundDataset),
     )

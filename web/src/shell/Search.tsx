@@ -1,4 +1,4 @@
-// `/` or Ctrl K: workflows, tasks, runs, jobs and pages by the beginning of their name.
+// `/` or Ctrl K: workflows, tasks, runs, jobs, datasets and pages by the beginning of their name.
 import { Search as Glass } from 'lucide-react'
 import { useEffect, useId, useRef, useState } from 'react'
 import { useLocation } from 'wouter'
@@ -19,6 +19,7 @@ interface Found {
   tasks: { workflow: string; task: string; title: string }[]
   instances: { id: number; workflow: string | null; name: string | null; state: string }[]
   jobs: { job: string; title: string }[]
+  datasets: { name: string; version: number }[]
 }
 
 export function Search() {
@@ -89,6 +90,7 @@ function hitsOf(found: Found, w: ReturnType<typeof useCommon>): Hit[] {
     ...found.instances.map((x) => ({ kind: w.field.run, word: `#${x.id}`, note: x.name ?? x.workflow ?? '', to: `/instances/${x.id}` })),
     ...found.tasks.map((x) => ({ kind: w.field.task, word: x.task, note: x.workflow, to: `${flow(x.workflow)}?row=${encodeURIComponent(x.task)}` })),
     ...found.jobs.map((x) => ({ kind: w.field.job, word: x.job, note: x.title === x.job ? '' : x.title, to: `/jobs?job=${encodeURIComponent(x.job)}` })),
+    ...found.datasets.map((x) => ({ kind: w.field.dataset, word: x.name, note: `v${x.version}`, to: `/datasets?open=${encodeURIComponent(x.name)}` })),
   ]
 }
 

@@ -2,7 +2,7 @@
 export const en = {
   app: 'qflowd',
   nav: {
-    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', late: 'Late', approvals: 'Approvals', schedules: 'Schedules', backfills: 'Backfills', jobs: 'Jobs & plugins', daemons: 'Daemons',
+    today: 'Today', workflows: 'Workflows', runs: 'Runs', failures: 'Failures', late: 'Late', approvals: 'Approvals', schedules: 'Schedules', backfills: 'Backfills', datasets: 'Datasets', jobs: 'Jobs & plugins', daemons: 'Daemons',
     limits: 'Limits', types: 'Types', definitions: 'Definitions', calendars: 'Calendars', audit: 'Audit', access: 'Access', api: 'API', settings: 'Settings', main: 'Pages', skip: 'Skip to the page',
     fold: 'Fold the bar', unfold: 'Unfold the bar', menu: 'Menu',
   },
@@ -25,7 +25,7 @@ export const en = {
     copy: 'Copy', copied: 'Copied', again: 'Try again', more: 'More', older: 'Older', newer: 'Newer', save: 'Save', reload: 'Reload',
     open: 'Open', show: 'Show', asks: (word: string) => `${word} …`,
   },
-  field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', job: 'Job', run: 'Run', name: 'Name', from: 'From', to: 'To', all: 'all' },
+  field: { reason: 'Reason', optional: 'optional', state: 'State', workflow: 'Workflow', task: 'Task', job: 'Job', run: 'Run', dataset: 'Dataset', name: 'Name', from: 'From', to: 'To', all: 'all' },
   slots: { claimed: 'claimed beyond the slots: they begin when one is free, or have just ended' },
   empty: { nothing: 'Nothing here yet', noMatch: 'Nothing matches these filters' },
   problem: {

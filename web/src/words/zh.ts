@@ -4,7 +4,7 @@ import type { Words } from './en'
 export const zh: Words = {
   app: 'qflowd',
   nav: {
-    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', late: '逾期', approvals: '审批', schedules: '调度', backfills: '补数', jobs: '作业与插件', daemons: '守护进程',
+    today: '今日', workflows: '工作流', runs: '运行', failures: '失败', late: '逾期', approvals: '审批', schedules: '调度', backfills: '补数', datasets: '数据集', jobs: '作业与插件', daemons: '守护进程',
     limits: '限流', types: '任务类型', definitions: '任务定义', calendars: '交易日历', audit: '审计', access: '访问控制', api: '接口', settings: '设置', main: '页面', skip: '跳到正文', fold: '收起侧栏', unfold: '展开侧栏', menu: '菜单',
   },
   top: { search: '搜索工作流、任务、运行', zone: '时区', language: '语言', theme: '主题', person: '我', signOut: '退出', tenant: '租户', ownTenant: '自己的租户', help: '快捷键与图例' },
@@ -26,7 +26,7 @@ export const zh: Words = {
     copy: '复制', copied: '已复制', again: '重新尝试', more: '更多', older: '更早', newer: '更新', save: '保存', reload: '重新加载',
     open: '打开', show: '显示', asks: (word) => `${word}…`,
   },
-  field: { reason: '原因', optional: '选填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', name: '名称', from: '从', to: '到', all: '全部' },
+  field: { reason: '原因', optional: '选填', state: '状态', workflow: '工作流', task: '任务', job: '作业', run: '运行', dataset: '数据集', name: '名称', from: '从', to: '到', all: '全部' },
   slots: { claimed: '超出槽位的已认领任务：有空闲槽位即开始，或刚刚结束' },
   empty: { nothing: '这里还没有内容', noMatch: '没有符合筛选条件的内容' },
   problem: {
