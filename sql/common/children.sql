@@ -1,16 +1,5 @@
 -- Tasks that start an instance of another workflow and wait for its end, and their compensations: their lanes have the pool ''.
 
--- name: list_ready_starts
--- Rows that may start theirs, or have it undone, now, behind a place; `depth` of the instance that they are of. A cross join:
--- SQLite begins with the lanes.
-SELECT t.id, t.node, t.fence, t.priority, t.attempt, t.crashes, t.solo, t.kind, t.map_index, t.round, l.id AS lane, l.tenant, l.job,
-    COALESCE((SELECT MAX(c.depth) FROM qflow.child c WHERE c.instance_id = i.id), 0) AS depth
-FROM qflow.lane l CROSS JOIN qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = t.id >> 20
-WHERE l.pool = '' AND t.lane = l.id AND t.state = {task.READY} AND i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
-    AND (t.priority > :after_priority OR t.priority = :after_priority AND t.id > :after_id)
-    AND NOT EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node)
-ORDER BY t.priority, t.id LIMIT {literal: batch}
-
 -- name: load_children
 -- The instances that these tasks have started before, and continue. One that has been undone, or never began, has nothing left.
 SELECT c.task_id, c.instance_id, i.state FROM {rows: id bigint} r

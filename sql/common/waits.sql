@@ -13,15 +13,6 @@ SELECT (SELECT MIN(s.id) FROM qflow.signals s WHERE s.is_open = 1) AS open_signa
     (SELECT MIN(w.tenant) FROM qflow.waiter w {only: sqlite INDEXED BY waiter_dataset}
         WHERE w.state IN ({wait.WAITING}, {wait.OVER}) AND w.kind = {fact.DATASET})} AS dataset
 
--- name: list_ready_waits
--- Rows that may begin to wait now, behind a place. A cross join: SQLite begins with the lanes.
-SELECT t.id, t.node, t.fence, t.priority, t.attempt, t.crashes, t.solo, t.kind, t.map_index, t.round, l.id AS lane, l.tenant, l.job
-FROM qflow.lane l CROSS JOIN qflow.task_instance t JOIN qflow.workflow_instance i ON i.id = t.id >> 20
-WHERE l.pool = '(wait)' AND t.lane = l.id AND t.state = {task.READY} AND i.state = {instance.RUNNING} AND i.intent NOT IN ({intent.TERMINATE}, {intent.PAUSE}, {intent.ABORT})
-    AND (t.priority > :after_priority OR t.priority = :after_priority AND t.id > :after_id)
-    AND NOT EXISTS (SELECT 1 FROM qflow.paused_node y WHERE y.instance_id = i.id AND y.node = t.node)
-ORDER BY t.priority, t.id LIMIT {literal: batch}
-
 -- name: take_ready_waits
 -- Of these rows, those that still are as they were seen; they stay so until this transaction has ended.
 SELECT t.id FROM {rows: id bigint, fence int} r

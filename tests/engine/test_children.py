@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from qflowd.engine.child_workflows.child_start import DEEPEST
+from qflowd.engine.claiming.unclaimed import UnclaimedRows
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import TaskState
+from qflowd.model.workflow import NO_POOL
 from tests.support.lab import CANCELLED, FAILED, Lab
 
 PARAMS = {"market": {"type": "string"}, "day": {"type": ["string", "null"], "default": "{{ business_date }}"}}
@@ -353,7 +355,7 @@ def test_two_daemons_start_one_instance_and_end_the_task_once(lab: Lab) -> None:
     parent = lab.start("nightly")
     rival = Lab(lab.url, owner=8)
     try:
-        rows = lab.store.read(lambda tx: tx.run("list_ready_starts", batch=10, after_priority=0, after_id=0))
+        [rows], _ = UnclaimedRows(lab.store, NO_POOL, 10).next()
         assert rival.children.tick() == 0
         assert rows
         lab.children.tick()

@@ -12,7 +12,7 @@ from tests.store.conftest import opened
 from tests.store.plans import fill, whole_reads
 
 SIZE = 40_000
-NAMES = ("list_ready_starts", "list_ended_children", "list_untold_children", "count_open_children")
+NAMES = ("list_ended_children", "list_untold_children", "count_open_children")
 ANALYZE = {"sqlite": "ANALYZE qflow", "postgres": "ANALYZE", "mariadb": "ANALYZE TABLE qflow.task_instance, qflow.lane"}
 
 

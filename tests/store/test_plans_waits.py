@@ -96,7 +96,6 @@ def _add_uses(store: Store, number: str, now: str) -> None:
     "name",
     [
         "find_open_waits",
-        "list_ready_waits",
         "meet_waiters",
         "list_fresh_waiters",
         "list_woken",

@@ -13,6 +13,7 @@ from qflowd.engine.caches import LaneKey, Plans
 from qflowd.engine.claiming.claim import Claimed
 from qflowd.engine.claiming.lanes import Lane
 from qflowd.engine.claiming.paused_rows import without_paused
+from qflowd.engine.claiming.unclaimed import claimed_of
 from qflowd.engine.plans.gather import Unrenderable, gather
 from qflowd.engine.plans.instances import CHILD_TRIGGER, Instances, LoadedInstance
 from qflowd.engine.plans.render import Group, render
@@ -46,7 +47,7 @@ class Start(NamedTuple):
 
 
 def lane_of(row: Any) -> Lane:
-    """The lane of a row of `list_ready_starts`: its job is the workflow."""
+    """The lane of a row of `list_unclaimed`: its job is the workflow."""
     job = Job(name=row.job, module="", file="", hash="")
     return Lane(row.lane, LaneKey(row.tenant, NO_POOL, row.job), job, None)
 
@@ -54,7 +55,7 @@ def lane_of(row: Any) -> Lane:
 def start_children(
     store: Store, instances: Instances, plans: Plans, lane: Lane, rows: Sequence[Any], daemon_topics: set[str]
 ) -> Started:
-    """Start what these rows of one lane (of `list_ready_starts`) ask for, in one transaction.
+    """Start what these rows of one lane (of `list_unclaimed`) ask for, in one transaction.
 
     `daemon_topics`: gets the topics of those who have something to do now. Rows that changed hands are left alone.
 
@@ -106,11 +107,6 @@ def _start(tx: Tx, instances: Instances, plans: Plans, lane: Lane, rows: Sequenc
         raise LeaseLost
     topics.update(("submission", "command") if before else ("submission",))
     return Started(failed, len(starts))
-
-
-def claimed_of(rows: Iterable[Any]) -> list[Claimed]:
-    """Rows of `list_ready_starts` as a claim would have them."""
-    return [Claimed(*row[: len(Claimed._fields)]) for row in rows]
 
 
 def _starts(instances: Instances, groups: Iterable[Group]) -> list[Start]:

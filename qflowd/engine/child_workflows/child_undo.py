@@ -29,7 +29,7 @@ class UndoneChildren(NamedTuple):
 
 
 def undo_children(store: Store, plans: Plans, rows: Sequence[Any]) -> UndoneChildren:
-    """Have the next instance undone for each of these compensations (of `list_ready_starts`), in one transaction.
+    """Have the next instance undone for each of these compensations (of `list_unclaimed`), in one transaction.
 
     Rows that changed hands are left alone. Raises: StoreUnavailable; it may have been applied all the same.
     """

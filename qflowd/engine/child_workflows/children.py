@@ -9,10 +9,11 @@ from typing import Any, ClassVar, Final
 
 from qflowd.engine.caches import Plans, RegisteredJobs
 from qflowd.engine.child_workflows.child_end import batch_of, find_unreadable
-from qflowd.engine.child_workflows.child_start import claimed_of, lane_of, start_children
+from qflowd.engine.child_workflows.child_start import lane_of, start_children
 from qflowd.engine.child_workflows.child_undo import undo_children
 from qflowd.engine.claiming.claim import Claimed
-from qflowd.engine.claiming.lanes import START, Lane
+from qflowd.engine.claiming.lanes import Lane
+from qflowd.engine.claiming.unclaimed import UnclaimedRows, claimed_of
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.maps import fan_out
@@ -22,6 +23,7 @@ from qflowd.engine.running.dispatch import refuse
 from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.service import Place, Topics, UnreadableLog
 from qflowd.model.states import Intent, Reason, TaskKind, TaskState
+from qflowd.model.workflow import NO_POOL
 from qflowd.store.inbox import COMMAND
 from qflowd.store.tx import Store, Tx
 
@@ -51,7 +53,7 @@ class Children:
     def __init__(self, store: Store, plans: Plans, topics: Topics, daemon_id: Callable[[], int]) -> None:
         self._store, self._plans, self._topics, self._daemon_id = store, plans, topics, daemon_id
         self._unreadable = UnreadableLog()
-        self._starts = Place(START)
+        self._starts = UnclaimedRows(store, NO_POOL, BATCH)
         self._ends = Place(0)
         self._instances = Instances(plans, RegisteredJobs())
         self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of starting something
@@ -65,14 +67,9 @@ class Children:
 
     def _start(self) -> bool:
         """Start what tasks are ready for. Returns: may there be more to do at once?"""
-        priority, number = self._starts.after
-        after: dict[str, Any] = {"after_priority": priority, "after_id": number}
-        rows = self._store.read(lambda tx: tx.run("list_ready_starts", batch=BATCH, **after))
-        by_lane: dict[int, list[Any]] = {}
-        for row in rows:
-            by_lane.setdefault(row.lane, []).append(row)
+        lanes, has_more = self._starts.next()
         done, topics = 0, set[str]()
-        for lane_rows in by_lane.values():
+        for lane_rows in lanes:
             lane = lane_of(lane_rows[0])
             if heads := claimed_of(row for row in lane_rows if row.kind == TaskKind.HEAD):
                 self._expand(lane, heads)
@@ -86,7 +83,7 @@ class Children:
         self._topics.publish(*topics)
         if batch := self._harvest.reap():
             self._finish(batch, [])
-        return self._starts.move(rows, BATCH, lambda row: (row.priority, row.id)) or done > 0
+        return has_more or done > 0
 
     def _undo(self, lane: Lane, rows: list[Any], topics: set[str]) -> int:
         """Have instances undone that tasks have started. Returns how many rows were taken care of."""

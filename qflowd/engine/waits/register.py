@@ -37,14 +37,9 @@ class Ready(NamedTuple):
 
 
 def lane_of(row: Any) -> Lane:
-    """The lane of a row of `list_ready_waits`."""
+    """The lane of a row of `list_unclaimed`."""
     job = Job(name=row.job or "wait", module="", file="", hash="")
     return Lane(row.lane, LaneKey(row.tenant, WAIT_POOL, row.job), job, None)
-
-
-def claimed_of(row: Any) -> Claimed:
-    """A row of `list_ready_waits` as a claim would have it."""
-    return Claimed(*row[: len(Claimed._fields)])
 
 
 def render(tx: Tx, instances: Instances, lane: Lane, rows: Sequence[Claimed]) -> tuple[list[Ready], list[Unrenderable]]:

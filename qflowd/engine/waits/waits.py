@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
-from qflowd.engine.claiming.lanes import START
 from qflowd.engine.claiming.paused_rows import without_paused
+from qflowd.engine.claiming.unclaimed import UnclaimedRows, claimed_of
 from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.finish import finish_and
 from qflowd.engine.plans.instances import Instances
@@ -19,6 +19,7 @@ from qflowd.engine.running.harvest import Harvest
 from qflowd.engine.service import Place, Topics, UnreadableLog
 from qflowd.engine.waits import recorded, register, signals, successes, wake
 from qflowd.model.ids import ORDINALS
+from qflowd.model.workflow import WAIT_POOL
 from qflowd.store.clock import boottime
 from qflowd.store.tx import Store, Tx
 
@@ -52,7 +53,7 @@ class Waits:
         self._store, self._lanes, self._topics, self._daemon_id = store, lanes, topics, daemon_id
         self._seconds = seconds
         self._unreadable = UnreadableLog()
-        self._ready, self._woken = Place(START), Place(0)
+        self._ready, self._woken = UnclaimedRows(store, WAIT_POOL, BATCH), Place(0)
         self._instances = Instances(plans, jobs)
         self._awaited_s, self._left_at, self._rests_until_s = AWAITED_S, 0.0, 0.0
         self._harvest = Harvest(store.clock, lambda: 0.5)  # of rows that end instead of waiting
@@ -102,21 +103,18 @@ class Waits:
 
     def _register(self) -> bool:
         """Have tasks whose turn has come begin to wait. Returns: was there something to do?"""
-        priority, number = self._ready.after
-        after: dict[str, Any] = {"after_priority": priority, "after_id": number}
-        found = self._store.read(lambda tx: tx.run("list_ready_waits", batch=BATCH, **after))
-        rows = self._store.read(lambda tx: without_paused(tx, found)) if found else []
-        by_lane: dict[int, list[Any]] = {}
-        for row in rows:
-            by_lane.setdefault(row.lane, []).append(row)
-        done = sum(self._register_lane(lane_rows) for lane_rows in by_lane.values())
+        lanes, has_more = self._ready.next()
+        done = sum(map(self._register_lane, lanes))
         if batch := self._harvest.reap():
             self._finish(batch, [])
-        return self._ready.move(found, BATCH, lambda row: (row.priority, row.id)) or done > 0
+        return has_more or done > 0
 
-    def _register_lane(self, rows: Sequence[Any]) -> int:
+    def _register_lane(self, found: Sequence[Any]) -> int:
+        rows = self._store.read(lambda tx: without_paused(tx, found))
+        if not rows:
+            return 0
         lane = register.lane_of(rows[0])
-        claimed = [register.claimed_of(row) for row in rows]
+        claimed = claimed_of(rows)
         ready, failed = self._store.read(lambda tx: register.render(tx, self._instances, lane, claimed))
         refuse(self._harvest, lane, failed)
         registered = register.register(self._store, lane, ready) if ready else 0
