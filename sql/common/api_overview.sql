@@ -4,6 +4,29 @@
 SELECT s.workflow, s.name AS schedule, s.next_fire_at AS at FROM qflow.schedules s
 WHERE s.tenant = :tenant AND s.next_fire_at IS NOT NULL ORDER BY s.next_fire_at, s.workflow, s.name LIMIT {literal: batch}
 
+-- name: show_expectations
+-- Of workflows that are on, and of which a date has been judged.
+SELECT e.definition_id, d.workflow, e.due_by, e.calendar, e.judged_day, d.enabled AS is_on
+FROM qflow.expectation e JOIN qflow.workflow_definition d ON d.id = e.definition_id
+WHERE d.tenant = :tenant AND d.enabled = 1 AND d.archived_at IS NULL AND e.kind = 0 AND e.judged_day IS NOT NULL ORDER BY e.definition_id
+
+-- name: show_schedules_of_expectations
+SELECT s.definition_id, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window,
+    COALESCE(s.enabled_override, s.enabled) AS is_on
+FROM qflow.expectation e JOIN qflow.workflow_definition d ON d.id = e.definition_id
+JOIN qflow.schedule s ON s.definition_id = e.definition_id
+WHERE d.tenant = :tenant AND e.kind = 0 ORDER BY s.definition_id, s.name
+
+-- name: show_runs_of_dates
+-- Of each date the run that counts: the latest that succeeded, or the latest; nothing of a workflow of another tenant.
+SELECT r.definition_id, {words: instance i.state} AS state, i.id AS instance_id
+FROM {rows: definition_id bigint, business_date date} r
+JOIN qflow.workflow_definition d ON d.id = r.definition_id AND d.tenant = :tenant
+LEFT JOIN qflow.workflow_instance i ON i.id = COALESCE(
+    (SELECT MAX(x.id) FROM qflow.workflow_instance x
+        WHERE x.business_date = r.business_date AND x.definition_id = r.definition_id AND x.state = {instance.SUCCESS}),
+    (SELECT MAX(x.id) FROM qflow.workflow_instance x WHERE x.business_date = r.business_date AND x.definition_id = r.definition_id))
+
 -- name: count_instances_since
 -- Those that have not ended count whenever they began. `first`: the lowest id that one made since then can have.
 SELECT {words: instance x.state} AS state, SUM(x.instances) AS instances FROM (

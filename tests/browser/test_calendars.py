@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -232,13 +232,27 @@ def pass_time(site: Site, days: int) -> None:
         store.close()
 
 
+def look_at_today(site: Site, run: int, started: date, absent: date) -> None:
+    """Two late dates stand on the first page, on a phone as well: one with its run, one that nothing has started for."""
+    with site.look(lang="zh", theme="dark") as page:
+        page.set_viewport_size({"width": 390, "height": 800})
+        site.open(page)
+        late = page.get_by_role("list", name="逾期或有风险").get_by_role("listitem")
+        expect(late.filter(has_text=str(started))).to_contain_text("RUNNING")
+        expect(late.filter(has_text=str(absent))).to_contain_text("尚未启动")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert violations(page) == []
+        late.filter(has_text=str(started)).get_by_role("link", name="late_nav").click()
+        expect(page).to_have_url(re.compile(rf"/instances/{run}$"))
+
+
 def test_what_is_late_has_a_page_and_marks_its_run(site: Site) -> None:
     with site.look() as page:
         (site.daemon.folder / "workflows" / "late_nav.yaml").write_text(LATE_NAV, "utf-8")
         seen = "SELECT judged_day FROM qflow.expectation WHERE judged_day IS NOT NULL"
         until(lambda: run_sql(site.client.store, seen), 30, what="the daemon's look at what is expected")
         pass_time(site, 14)
-        latest, *_, first = site.client.late()
+        latest, before, *_, first = site.client.late()
         run = site.client.submit("late_nav", business_date=latest["business_date"])
         until(site.client.approvals, 30, what="the run")
         site.open(page, "late")
@@ -255,6 +269,7 @@ def test_what_is_late_has_a_page_and_marks_its_run(site: Site) -> None:
         expect(page.get_by_role("main")).to_contain_text("expected by")
         site.open(page, "instances?workflow=late_nav")
         expect(page.get_by_role("row").filter(has_text=f"#{run.id}")).to_contain_text("late")
+        look_at_today(site, run.id, latest["business_date"], before["business_date"])
         run.approve("ship")
         site.ended(run.id, "SUCCESS")
         site.open(page, "late?all=1")

@@ -13,6 +13,7 @@ from qflowd.api.finding.instance_items import InstanceItem, instance_items
 from qflowd.api.finding.when import Between, with_ids
 from qflowd.api.row_fields import items_of
 from qflowd.api.today.daemons import DaemonItem, FaultyFile, faulty_files_of, live_daemons
+from qflowd.api.today.due import DueDate, due_dates
 from qflowd.model.instants import FOREVER
 
 FIRES: Final = 10
@@ -51,7 +52,7 @@ class Overview(Item):
     """`states`: of the instances made since `since`, and of all that are open. `now`: the database's clock.
 
     `failures`: how many nobody has handled, counted up to 500, the newest, which `failing` has in groups;
-    `more_failures`: there may be older ones.
+    `more_failures`: there may be older ones. `due`: the ten latest dates that are late, and those expected within the hour.
     """
 
     states: Mapping[str, int]
@@ -59,6 +60,7 @@ class Overview(Item):
     failing: Sequence[FailingTask]
     failures: int
     more_failures: bool
+    due: Sequence[DueDate]
     running: Sequence[InstanceItem]
     fires: Sequence[NextFire]
     daemons: Sequence[DaemonItem]
@@ -100,6 +102,7 @@ def overview_of(call: Call, since: datetime | None = None) -> Overview:
         failing=items_of(failures.items, FailingTask),
         failures=failures.failures,
         more_failures=failures.has_more,
+        due=due_dates(call, now),
         running=instance_items(call, [row.id for row in call.read("list_running", batch=RUNNING)]),
         fires=items_of(call.read("list_next_fires", batch=FIRES), NextFire),
         daemons=live_daemons(call),

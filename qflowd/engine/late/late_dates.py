@@ -12,11 +12,10 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final, NamedTuple
 
-from qflowd.calendars import timetable
 from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.calendars.expected_dates import Expectation, ExpectedDate, day_judged_by, expected_after, is_expected
 from qflowd.engine.calendars.calendar_books import CalendarBooks
-from qflowd.engine.late.expectations import ExpectationKind
+from qflowd.engine.late.expectations import ExpectationKind, expectation_of
 from qflowd.engine.service import Topics
 from qflowd.model.errors import RowsLocked
 from qflowd.model.instants import parse_date
@@ -73,7 +72,7 @@ class LateDates:
         """What is over, and the present; dates are worked out when the transaction that has read the rows is over."""
         rows, schedules, open_dates, now = self._store.read(self._read)
         found = LateFindings()
-        expected = {(row.definition_id, row.kind): _expectation(row, schedules[row.definition_id]) for row in rows}
+        expected = {(row.definition_id, row.kind): expectation_of(row, schedules[row.definition_id]) for row in rows}
         self._coming = {key: coming for key, coming in self._coming.items() if key in expected}
         for row in rows:
             if len(found.judged) >= MOST_JUDGED:
@@ -171,14 +170,6 @@ class _Coming(NamedTuple):
     day: date
     book: CalendarBook
     coming: ExpectedDate | None
-
-
-def _expectation(row: Any, schedules: Sequence[Any]) -> Expectation | None:
-    """What a row of `list_expectations` says, with all schedules of its workflow; None while these, or it, are off."""
-    is_on = [each for each in schedules if each.is_on]
-    if not row.is_on or (schedules and not is_on):
-        return None
-    return Expectation(row.due_by, row.calendar, tuple(map(timetable.times_in, is_on)))
 
 
 def _note(tx: Tx, judged: Sequence[JudgedDates], found: LateFindings) -> None:

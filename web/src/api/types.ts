@@ -244,11 +244,22 @@ export interface NextFire {
   at: string
 }
 
+export interface DueDate {
+  workflow: string
+  business_date: string
+  expected_at: string
+  is_late: boolean
+  state: string | null
+  instance_id: number | null
+  progress: number | null
+}
+
 export interface Overview {
   states: Counts
   failing: FailingTask[]
   failures: number
   more_failures: boolean
+  due: DueDate[]
   running: InstanceItem[]
   fires: NextFire[]
   daemons: DaemonItem[]

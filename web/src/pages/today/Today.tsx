@@ -9,6 +9,7 @@ import { Empty } from '../../ui/Empty'
 import { Head } from '../../ui/Panel'
 import { Loaded } from '../../ui/Problem'
 import { useCommon, useWords } from '../../words'
+import { Due } from './Due'
 import { Daemons, Failing, Files, Fires, Running } from './parts'
 import { Tiles } from './Tiles'
 import { words } from './words'
@@ -40,6 +41,7 @@ function Whole({ overview: o }: { overview: Overview }) {
       <div className="today">
         <div className="stack">
           <Files files={o.faulty_files} />
+          <Due dates={o.due} />
           {fresh ? <Empty title={w.noRuns} code="qflowd submit hello" action={<Link href="/workflows">{common.nav.workflows}</Link>}>{w.noRunsMore}</Empty> : (
             <>
               <Failing groups={o.failing} failures={o.failures} more={o.more_failures} />
