@@ -36,6 +36,23 @@ def test_a_time_is_set_beside_that_of_the_file_and_reset(api: ApiServer) -> None
     assert api.get(f"/workflows/{key}/schedules/mourning").code == 40401
 
 
+def test_a_new_schedule_is_written_into_a_draft_and_fires_when_that_is_activated(api: ApiServer) -> None:
+    url = f"/workflows/{key_of_new(api, schedules=TWO)}"
+    noon = {"cron": "0 12 * * *", "timezone": "Asia/Shanghai"}
+    assert api.post(f"{url}/schedules", {"name": "noon"} | noon).code == 40501
+    assert api.put(f"{url}/schedules/noon", noon, if_match="*").code == 40401
+    draft = api.post(f"{url}/versions", {"copy_of": 1})
+    path = f"{url}/versions/{draft.data['version']}"
+    document = api.get(path).data["document"]
+    document["schedules"]["noon"] = noon
+    assert api.put(path, {"document": document}, if_match=draft.headers["etag"]).status == 200
+    assert {row["name"] for row in api.get(f"{url}/schedules").data} == set(TWO)
+    assert api.post(f"{path}/activate", {}).status == 200
+    [added] = [row for row in api.get(f"{url}/schedules").data if row["name"] == "noon"]
+    assert (added["times"], added["set_by"], added["enabled"]) == ("0 12 * * *", None, True)
+    assert added["next_fire_at"] is not None
+
+
 def test_fires_are_told_with_their_days(api: ApiServer) -> None:
     key = key_of_new(api, schedules=TWO)
     path = f"/workflows/{key}/schedules/close/fires"
