@@ -39,7 +39,9 @@ def times_in(row: Any) -> Schedule:
 
 
 def in_words(schedule: Schedule) -> str:
-    """`close+30m of XSHG, last session of month`, or `0 17 * * * Asia/Shanghai on sessions of XSHG`."""
+    """`close+30m of XSHG, last session of month`, `0 17 * * * Asia/Shanghai on sessions of XSHG`, or `on workflow bars`."""
+    if schedule.start_on:
+        return " ".join(("on", *next(iter(schedule.start_on.items()))))
     if schedule.at:
         times = f"{schedule.at} of {schedule.calendar}"
     else:
@@ -49,12 +51,14 @@ def in_words(schedule: Schedule) -> str:
 
 
 def fires(schedule: Schedule, after: datetime, calendars: Calendars = BUNDLED) -> Iterator[Fire]:
-    """All that come after an instant, earliest first; they end where the calendar does.
+    """All that come after an instant, earliest first; they end where the calendar does. None of a schedule on a fact.
 
     `calendars`: those of the schedule's tenant, here and below.
 
     Raises: NotFound for a calendar that this release does not have.
     """
+    if not schedule.cron and not schedule.at:
+        return
     if not schedule.calendar:
         yield from (Fire(at, at.astimezone(zone(schedule.timezone)).date()) for at in _by_clock(schedule, after))
         return

@@ -57,7 +57,8 @@ def fires(*, workflow: str, schedule: str | None, limit: int, as_json: bool) -> 
         rows = client.fires(workflow, limit, schedule)
         if not rows:
             _need(client, workflow, schedule)
-    print_list(rows, FIRES, f"the schedule of {workflow} has not fired yet", as_json=as_json)
+    columns = FIRES.replace(" | NOTE", " | STARTED BY:fact | NOTE") if any(row["fact"] for row in rows) else FIRES
+    print_list(rows, columns, f"the schedule of {workflow} has not fired yet", as_json=as_json)
 
 
 @schedules.command("next")
@@ -69,8 +70,15 @@ def next_fires(*, workflow: str, schedule: str | None, limit: int, as_json: bool
     """List when the schedules of WORKFLOW fire next, and for which business date."""
     with open_client() as client:
         rows = client.next_fires(workflow, limit, schedule)
-        why = "" if rows else _need(client, workflow, schedule)["wait_reason"]
-    print_list(rows, NEXT_FIRES, f"the schedule of {workflow} does not fire: {why}", as_json=as_json)
+        nothing = "" if rows else _why_none(_need(client, workflow, schedule))
+    print_list(rows, NEXT_FIRES, nothing, as_json=as_json)
+
+
+def _why_none(row: dict[str, Any]) -> str:
+    """Why it is not known when a schedule fires next."""
+    if row["wait_reason"] is None and row["start_on"]:
+        return f"the schedule of {row['workflow']} starts {row['times']}, whenever that comes"
+    return f"the schedule of {row['workflow']} does not fire: {row['wait_reason']}"
 
 
 def _need(client: Client, workflow: str, schedule: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from qflowd.engine.child_workflows.children import Children
 from qflowd.engine.commands.inbox import Commands
 from qflowd.engine.commands.sweep import Sweep
 from qflowd.engine.concurrency.turns import Turns
+from qflowd.engine.definitions.fact_starts import FactStarts
 from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.finishing.timers import Timers
 from qflowd.engine.sagas.saga import Sagas
@@ -61,6 +62,7 @@ def instance_services(
     plans, lanes, jobs = intake.plans, intake.lanes, intake.jobs
     return [
         Schedules(store, topics),
+        FactStarts(store, topics, seconds),
         Backfills(store, topics),
         Commands(store, plans, lanes, jobs, topics),
         Timers(store, topics),

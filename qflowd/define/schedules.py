@@ -1,4 +1,4 @@
-"""`schedule:` of a workflow, or several `schedules:` by name: a cron expression, or times of the sessions of a calendar.
+"""`schedule:` of a workflow, or several `schedules:` by name: a cron expression, times of sessions, or a fact to start on.
 
 Calendars are imported when a schedule asks for one: other workflows do not pay for them.
 """
@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from msgspec.structs import replace
 
+from qflowd.define.fact_starts import read_start
 from qflowd.define.fields import Fields
 from qflowd.define.known_calendars import known_calendars
 from qflowd.define.readers import flag, mapping, short_text, text
@@ -58,6 +59,7 @@ def read_schedule(top: Fields, holder: Fields | None = None, key: str = "schedul
         days=fields.take("days", _session_days, ""),
         window=fields.take("window", _window, ""),
         params=fields.take("params", mapping, None),
+        start_on=read_start(top, fields),
     )
     fields.close(LATER_KEYS)
     _check(top, fields, schedule)
@@ -99,6 +101,8 @@ def read_catchup(value: Json) -> tuple[_Catchup, int]:
 def _check(top: Fields, fields: Fields, schedule: Schedule) -> None:
     """What keys need of each other. Those that are faulty themselves are missed by nobody."""
     given = {key for key, value in fields.data.items() if value is not None}
+    if "start_on" in given:
+        return
     if not given & {"cron", "at"}:
         fields.fault("is missing; write cron, or at beside a calendar: {at: close+30m, calendar: XSHG}", "cron")
     if given >= {"cron", "at"}:

@@ -8,6 +8,7 @@ from typing import Final
 
 from qflowd.define.datasets import check_datasets
 from qflowd.define.expressions import Template, compile_condition, compile_value
+from qflowd.define.fact_starts import FACT_PARAM, own_dataset
 from qflowd.define.fields import Fields
 from qflowd.define.item_by_item import above_item_by_item, check_each
 from qflowd.define.key_paths import KeyPath
@@ -80,8 +81,8 @@ def check_schedules(top: Fields, workflow: Workflow) -> None:
 def _check_schedule(top: Fields, workflow: Workflow, schedule: Schedule, path: KeyPath) -> None:
     given, schemas = schedule.params or {}, workflow.params or {}
     lacking = [name for name, each in schemas.items() if isinstance(each, dict) and "default" not in each]
-    lacking = [name for name in lacking if name not in given]
-    if lacking and (schedule.cron or schedule.at):
+    lacking = [name for name in lacking if name not in given and not (schedule.start_on and name == FACT_PARAM)]
+    if lacking and (schedule.cron or schedule.at or schedule.start_on):
         names = ", ".join(lacking)
         top.fault(f"can never fire: param {names} has no default, and the schedule gives none", *path)
     for name, value in given.items():
@@ -91,6 +92,8 @@ def _check_schedule(top: Fields, workflow: Workflow, schedule: Schedule, path: K
         schema = schema_of_some(workflow_schema(workflow.params))
         for message in schema.faults(schema.coerce(given)):
             top.fault(message, *path, "params")
+    if schedule.start_on and (own := own_dataset(workflow, schedule.start_on)):
+        top.fault(f"is what task {own} of this workflow produces, so it would start itself", *path, "start_on")
 
 
 def check_concurrency(top: Fields, workflow: Workflow) -> None:

@@ -161,7 +161,8 @@ class Schedule(_Record, frozen=True):
     `calendar`: the calendar whose sessions it is for; with `cron`, what belongs to none does not fire. `days`: only these
     sessions, such as `last session of month`. `window`: of a cron expression only what lies in these times of day.
     `catchup`: what to do with instants missed while no daemon ran: `none`, `last`, or `all` of the
-    latest `catchup_limit`. `params`: of the instances that it submits; others have their defaults.
+    latest `catchup_limit`. `params`: of the instances that it submits; others have their defaults. `start_on`: the fact,
+    kind and name, that submits one in place of a time, such as the success of a workflow.
     """
 
     cron: str = ""
@@ -174,6 +175,7 @@ class Schedule(_Record, frozen=True):
     days: str = ""
     window: str = ""
     params: Mapping[str, Json] | None = None
+    start_on: Mapping[str, str] | None = None
 
 
 Overlap = Literal["parallel", "sequential", "singleton(skip)", "singleton(replace)", "singleton(queue)"]

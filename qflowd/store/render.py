@@ -210,6 +210,10 @@ class Renderer:
         partial, _, _ = rest.partition("|")
         return f"CREATE INDEX IF NOT EXISTS {partial.strip()}"
 
+    def macro_unique_index(self, rest: str) -> str:
+        """The same of columns that no two rows share; rows with NULL in one of them may."""
+        return self.macro_index(rest).replace("CREATE INDEX", "CREATE UNIQUE INDEX", 1)
+
     def rows(self, rows: RowSet) -> str:
         raise NotImplementedError
 

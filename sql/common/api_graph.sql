@@ -55,7 +55,7 @@ SELECT s.* FROM qflow.schedules s WHERE s.tenant = :tenant AND s.workflow BETWEE
 -- Each schedule's fires are a range of their key.
 SELECT d.workflow, f.name AS schedule, {instant: f.fire_at} AS fire_at, f.instance_id,
     CASE WHEN f.is_missed = 1 THEN 'MISSED' ELSE COALESCE({words: instance i.state}, s.state) END AS state, s.error,
-    COALESCE(i.business_date, s.business_date, f.business_date) AS business_date
+    COALESCE(i.business_date, s.business_date, f.business_date) AS business_date, LOWER({words: fact f.fact_kind}) AS fact, f.fact_id
 FROM qflow.workflow_definition d
 JOIN qflow.schedule c ON c.definition_id = d.id
 JOIN qflow.schedule_fire f ON f.definition_id = c.definition_id AND f.name = c.name AND f.fire_at BETWEEN :first_at AND :last_at

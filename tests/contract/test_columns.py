@@ -72,8 +72,9 @@ PROMISED = {
     "task_definitions": "name kind job type document hash note updated_by created_at updated_at archived_at format source_text "
     "tenant",
     "schedules": "workflow name cron timezone catchup enabled source last_fire_at next_fire_at tenant archived_at"
-    " wait_reason calendar session_time session_days times day_window params set_by set_at set_reason file_says",
-    "fires": "workflow schedule fire_at instance_id state error tenant business_date",
+    " wait_reason calendar session_time session_days times day_window params set_by set_at set_reason file_says"
+    " start_on",
+    "fires": "workflow schedule fire_at instance_id state error tenant business_date fact fact_id",
     "approvals": "id instance_id workflow task business_date subject state asked_at deadline_at default_answer answered_by "
     "answered_at note tenant",
     "datasets": "id name series version is_latest recorded_at instance_id task_id workflow task business_date metadata tenant",

@@ -8,7 +8,7 @@ from qflowd import resources
 from qflowd.store.catalog import split
 
 MIGRATIONS = sorted((resources.folder("sql") / "common" / "migrations").glob("*.sql"))
-INDEX = re.compile(r"\{index: (?P<name>\w+) ON qflow\.(?P<table>\w+) ")
+INDEX = re.compile(r"\{(?:unique_)?index: (?P<name>\w+) ON qflow\.(?P<table>\w+) ")
 # Migrations are not edited; what took over from a statement that their comments name.
 SUCCESSORS = {
     "list_dead_daemons": ("list_neighbours", "list_gone_owners"),

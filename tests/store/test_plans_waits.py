@@ -51,6 +51,7 @@ def filled(request: pytest.FixtureRequest, get_server: Any) -> Any:
             + NUMBERS[store.dialect.name].format(first=1, last=SIZE)
         )
         _add_dated(store, number, now)
+        _add_start(store, now)
         _add_uses(store, number, now)
         script(
             "INSERT INTO qflow.file_wait (task_id, fence, is_open, pool, wanted) "
@@ -78,6 +79,14 @@ def _add_dated(store: Store, number: str, now: str) -> None:
         "INSERT INTO qflow.waiter (task_id, fence, tenant, kind, name, business_date, state, subject, began_at, lane) "
         f"SELECT {number} * 16, 0, 'default', 3, 'bars', '2026-11-20', 1, '', {now}, 1 FROM "
         + NUMBERS[store.dialect.name].format(first=SIZE + 1, last=SIZE + 3)
+    )
+
+
+def _add_start(store: Store, now: str) -> None:
+    """A schedule that starts on the success of one of those workflows."""
+    store.connection().script(
+        "INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled, held_at, fact_kind, fact_name) "
+        f"VALUES (1, 'after', '', 'UTC', 'none', 0, 1, {now}, 3, 'bars')"
     )
 
 
@@ -126,6 +135,11 @@ def test_waits_for_workflows_have_an_index_and_instances_are_found_by_date_and_w
         assert "workflow_instance_date" in plan, plan
         found = filled.read(lambda tx: tx.run("list_successes", batch=100))
         assert [(row.name, str(row.business_date)) for row in found] == [("bars", "2026-11-20")]
+
+
+def test_a_start_on_a_workflow_reads_its_instances_alone(filled: Store) -> None:
+    text = filled.catalog["list_workflow_facts"].text({"batch": 100})
+    assert not whole_reads(filled, text, "x", ("workflow_instance",))
 
 
 @pytest.mark.parametrize("name", ["list_recorded_datasets", "list_left_waits", "meet_by_dataset"])

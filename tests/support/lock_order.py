@@ -138,7 +138,7 @@ CALENDARS = frozenset({"add_calendar_revision", "hold_calendar_revision", "raise
 SCHEDULES = frozenset(
     {
         *("save_schedule", "switch_schedule", "delete_schedule", "delete_schedules", "set_next_fire"),
-        *("replan_schedule", "lock_schedules", "advance_schedules"),
+        *("replan_schedule", "lock_schedules", "advance_schedules", "lock_fact_schedules", "note_fact_fires"),
     }
 )
 

@@ -30,7 +30,7 @@ class ScheduleItem(Item):
     """A schedule of a workflow. `wait_reason`: why it does not fire.
 
     `cron`, or for schedules by session `session_time` (`close+30m`) and `session_days` (`last session of month`), else empty;
-    `times`: what there is of them. `params`: of what it submits. Where a command has changed its times, `set_by`, `set_at` and
+    `start_on`: the fact that it starts on in place of a time, such as `workflow cn_bars`. `times`: what there is of them. `params`: of what it submits. Where a command has changed its times, `set_by`, `set_at` and
     `set_reason` tell who, and `file_says` what the file does; else null. `etag`: of what PUT changes, for If-Match.
     """
 
@@ -54,13 +54,15 @@ class ScheduleItem(Item):
     set_at: datetime | None
     set_reason: str | None
     file_says: str | None
+    start_on: str | None
     etag: str
 
 
 class FireItem(Item):
     """When a schedule fired, for which day, and the instance that came of it.
 
-    `state` NEXT: it fires then; DUE: it should have fired; MISSED: it passed, and nothing made up for it.
+    `state` NEXT: it fires then; DUE: it should have fired; MISSED: it passed, and nothing made up for it. `fact` and `fact_id`:
+    what has started it in place of a time, a workflow, dataset or signal, and which instance, dataset or signal.
     """
 
     workflow: str
@@ -70,6 +72,8 @@ class FireItem(Item):
     instance_id: int | None = None
     error: str | None = None
     business_date: date | None = None
+    fact: str | None = None
+    fact_id: int | None = None
 
 
 class ComingFire(Item):

@@ -161,7 +161,7 @@ def _merged(command: Command, in_file: Schedule, tx: Tx, definition: Any) -> Sch
 def _kept(in_file: Schedule, given: dict[str, Json]) -> dict[str, Json]:
     """What the file says as far as it can stand beside what is given."""
     kept = dump_schedule(in_file)
-    gone = set()
+    gone = {"start_on"} if given.get("at") or given.get("cron") else set()
     if given.get("at") is not None:
         gone |= {"cron", "window", "timezone"}
     if given.get("cron") is not None:

@@ -11,8 +11,10 @@ from qflowd.calendars import timetable
 from qflowd.calendars.calendar_book import BUNDLED, Calendars
 from qflowd.calendars.timetable import times_in
 from qflowd.engine.calendars.calendar_books import hold_calendars, load_book
+from qflowd.engine.definitions.start_cycles import refuse_cycle_of_starts
 from qflowd.model import jsontext
 from qflowd.model.errors import NotFound
+from qflowd.model.states import FactKind
 from qflowd.model.workflow import Schedule
 from qflowd.store.tx import Tx
 
@@ -35,10 +37,12 @@ def save_schedules(
         row = rows.get(name)
         if row is None or of_file(row) != schedule:
             # One that was on continues where it stood if its times are the same; else it begins now.
-            continues = was_enabled and row is not None and row.is_on and times_in(row) == _times_of(schedule)
+            continues = was_enabled and row is not None and row.is_on and _times_in(row) == _times_of(schedule)
             put_schedule(tx, definition_id, name, schedule, continues=row if continues else None)
     if is_enabled and not was_enabled:
         reset_next_fire(tx, definition_id, tx.now)
+    if any("workflow" in (each.start_on or ()) for each in schedules.values()):
+        refuse_cycle_of_starts(tx, definition_id)
 
 
 def put_schedule(
@@ -61,6 +65,7 @@ def put_schedule(
         "session_days": schedule.days,
         "day_window": schedule.window,
         "params": None if schedule.params is None else jsontext.dump(dict(schedule.params)),
+        **start_columns(schedule.start_on),
     }
     tx.run("save_schedule", definition_id=definition_id, name=name, **(columns | plan | NOT_SET | override))
 
@@ -84,8 +89,20 @@ def schedule_of(row: Any) -> Schedule:
 def of_file(row: Any) -> Schedule:
     """What the file says of the schedule in a row of `list_schedules_of`."""
     if row.file_schedule is None:
-        return schedule_of(row)
+        return replace(schedule_of(row), start_on=start_of(row))
     return msgspec.json.decode(row.file_schedule, type=Schedule)
+
+
+def start_columns(start_on: Mapping[str, str] | None) -> dict[str, Any]:
+    """The columns that say on which fact a schedule starts."""
+    for kind, name in (start_on or {}).items():
+        return {"fact_kind": int(FactKind[kind.upper()]), "fact_name": name}
+    return {"fact_kind": None, "fact_name": None}
+
+
+def start_of(row: Any) -> dict[str, str] | None:
+    """The fact on which the schedule in a row starts, as a file says it."""
+    return None if row.fact_kind is None else {FactKind(row.fact_kind).name.lower(): row.fact_name}
 
 
 def calendars_of(tx: Tx, definition_id: int, *schedules: Schedule) -> Calendars:
@@ -106,6 +123,10 @@ def _planned(tx: Tx, definition_id: int, times: Schedule, now: datetime) -> dict
     return {"next_fire_at": next_at, "held_at": now if next_at is None else None}
 
 
+def _times_in(row: Any) -> Schedule:
+    return replace(times_in(row), start_on=start_of(row))
+
+
 def _times_of(schedule: Schedule) -> Schedule:
-    """When it fires, without what else a file says of it, as `times_in` has it of a row."""
+    """When it fires, without what else a file says of it, as `_times_in` has it of a row."""
     return replace(schedule, catchup="none", catchup_limit=0, enabled=True, params=None)

@@ -526,12 +526,17 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
         WHEN COALESCE(s.enabled_override, s.enabled) = 0 THEN 'it is disabled'
         WHEN d.paused_at IS NOT NULL THEN 'the workflow is paused'
         WHEN s.calendar <> '' AND s.next_fire_at IS NULL
-            THEN {concat: 'what comes next is past the horizon of calendar ', s.calendar, '; update qflowd'} END AS wait_reason,
+            THEN {concat: 'what comes next is past the horizon of calendar ', s.calendar, '; update qflowd'}
+        WHEN s.fact_kind = {fact.WORKFLOW} AND NOT EXISTS (SELECT 1 FROM qflow.workflow_definition o
+                WHERE o.tenant = d.tenant AND o.workflow = s.fact_name AND o.archived_at IS NULL)
+            THEN {concat: 'workflow ', s.fact_name, ' is archived or not there'} END AS wait_reason,
     s.calendar, s.session_time, s.session_days,
-    {concat: CASE WHEN s.session_time = '' THEN s.cron ELSE s.session_time END,
+    {concat: CASE WHEN s.fact_kind IS NOT NULL THEN {concat: 'on ', LOWER({words: fact s.fact_kind}), ' ', s.fact_name}
+            WHEN s.session_time = '' THEN s.cron ELSE s.session_time END,
         CASE WHEN s.session_days = '' THEN '' ELSE {concat: ', ', s.session_days} END,
         CASE WHEN s.day_window = '' THEN '' ELSE {concat: ', ', s.day_window} END} AS times, s.day_window,
-    s.params, s.set_by, {instant: s.set_at} AS set_at, s.set_reason, s.file_says
+    s.params, s.set_by, {instant: s.set_at} AS set_at, s.set_reason, s.file_says,
+    CASE WHEN s.fact_kind IS NOT NULL THEN {concat: LOWER({words: fact s.fact_kind}), ' ', s.fact_name} END AS start_on
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 ;
@@ -583,7 +588,8 @@ WHERE w.kind = {fact.DATASET} AND w.dataset_version IS NOT NULL
 {replace_view} qflow.fires AS
 SELECT d.workflow, f.name AS schedule, {instant: f.fire_at} AS fire_at, f.instance_id,
     CASE WHEN f.is_missed = 1 THEN 'MISSED' ELSE COALESCE({words: instance i.state}, s.state) END AS state, s.error, d.tenant,
-    COALESCE(i.business_date, s.business_date, f.business_date) AS business_date
+    COALESCE(i.business_date, s.business_date, f.business_date) AS business_date,
+    LOWER({words: fact f.fact_kind}) AS fact, f.fact_id
 FROM qflow.schedule_fire f
 JOIN qflow.workflow_definition d ON d.id = f.definition_id
 LEFT JOIN qflow.workflow_instance i ON i.id = f.instance_id

@@ -13,7 +13,7 @@ import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
 import { Doings, type Doing } from './Doings'
-import { titleOf, type ComingFire, type FireItem, type ScheduleItem } from './lanes'
+import { isOff, titleOf, type ComingFire, type FireItem, type ScheduleItem } from './lanes'
 import { words } from './words'
 
 interface ScheduleFires {
@@ -39,15 +39,14 @@ export function Detail({ of: one, onClose }: { of: ScheduleItem; onClose: () => 
       <Dialog title={titleOf(one)} onClose={onClose} place="side" foot={possible.length > 0 && <div className="row wrap">{possible.map((each) => <Button key={each} onClick={() => setDoing(each)}>{w[each]}</Button>)}</div>}>
         <dl className="schedule-facts">
           <dt>{w.workflow}</dt><dd><Link href={`/workflows/${encodeURIComponent(one.workflow)}`}>{one.workflow}</Link></dd>
-          <dt>{w.state}</dt><dd className="row">{one.next_fire_at === null ? <Tag tone="held">{w.off}</Tag> : <Chip state="ACTIVE" title={w.active} />}{one.wait_reason && <span>{one.wait_reason}</span>}</dd>
+          <dt>{w.state}</dt><dd className="row">{isOff(one) ? <Tag tone="held">{w.off}</Tag> : <Chip state="ACTIVE" title={w.active} />}{one.wait_reason && <span>{one.wait_reason}</span>}</dd>
           <dt>{w.cron}</dt><dd><code>{one.times}</code></dd>
           {one.calendar && <><dt>{w.calendar}</dt><dd><Link href={`/calendars?name=${encodeURIComponent(one.calendar)}`}>{one.calendar}</Link></dd></>}
-          <dt>{w.zone}</dt><dd>{one.timezone}</dd>
-          <dt>{w.catchup}</dt><dd>{catchupWord(one.catchup, w)}</dd>
+          {!one.start_on && <><dt>{w.zone}</dt><dd>{one.timezone}</dd><dt>{w.catchup}</dt><dd>{catchupWord(one.catchup, w)}</dd></>}
           <dt>{w.source}</dt><dd>{w.sources[one.source] ?? one.source}</dd>
           {one.set_by && <><dt>{w.setBy}</dt><dd>{w.setText(one.set_by, absolute(one.set_at ?? '', mine), one.file_says ?? '')}{one.set_reason && <p className="muted">{one.set_reason}</p>}</dd></>}
         </dl>
-        <Loaded of={found} lines={5}>{(fires) => <Fires of={fires} zone={one.timezone} />}</Loaded>
+        <Loaded of={found} lines={5}>{(fires) => <Fires of={fires} zone={one.timezone} none={isOff(one) ? w.noComing : w.onFactMore} />}</Loaded>
       </Dialog>
       {doing && <Doings what={doing} of={one} path={path} onClose={() => setDoing(null)} />}
     </>
@@ -59,7 +58,7 @@ function catchupWord(catchup: string, w: typeof words.en): string {
   return many ? w.catchupAll(many[1]!) : (w.catchups[catchup] ?? catchup)
 }
 
-function Fires({ of: fires, zone }: { of: ScheduleFires; zone: string }) {
+function Fires({ of: fires, zone, none }: { of: ScheduleFires; zone: string; none: string }) {
   const w = useWords(words)
   const mine = useSettings().zone
   const elsewhere = zoneName(mine) !== zone
@@ -67,7 +66,7 @@ function Fires({ of: fires, zone }: { of: ScheduleFires; zone: string }) {
   return (
     <div className="stack">
       <h3>{w.coming}</h3>
-      {fires.next.length === 0 ? <p className="muted">{fires.note ?? w.noComing}</p> : (
+      {fires.next.length === 0 ? <p className="muted">{fires.note ?? none}</p> : (
         <Table
           label={w.coming} rows={fires.next} keyOf={(fire) => fire.at}
           columns={[...there, { head: w.here, cell: (fire) => <Time at={fire.at} as="full" /> }, { head: w.day, width: '7rem', cell: (fire) => fire.business_date }]}
@@ -81,6 +80,7 @@ function Fires({ of: fires, zone }: { of: ScheduleFires; zone: string }) {
             { head: w.when, cell: (fire) => <Time at={fire.at} as="full" /> },
             { head: w.day, width: '7rem', cell: (fire) => fire.business_date },
             { head: w.state, width: '9rem', cell: (fire) => fire.state && <Chip state={fire.state} title={fire.error ?? undefined} /> },
+            ...(fires.past.some((fire) => fire.fact) ? [{ head: w.fact, cell: (fire: FireItem) => fire.fact && `${w.facts[fire.fact] ?? fire.fact} ${fire.fact_id}` }] : []),
             { head: w.run, width: '5rem', right: true, cell: (fire) => fire.instance_id && <Link href={`/instances/${fire.instance_id}`}>#{fire.instance_id}</Link> },
           ]}
         />

@@ -6,7 +6,7 @@ import { useSettings } from '../../settings'
 import { Tag } from '../../ui/Chip'
 import { Time } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
-import { endOf, isDue, keyOf, marksOf, scale, titleOf, type Mark, type ScheduleItem, type ScheduleList } from './lanes'
+import { endOf, isDue, isOff, keyOf, marksOf, scale, titleOf, type Mark, type ScheduleItem, type ScheduleList } from './lanes'
 import { words } from './words'
 
 interface Props {
@@ -47,10 +47,10 @@ function Lane({ of: one, marks, now, chosen, open }: { of: ScheduleItem; marks: 
   const w = useWords(words)
   const end = endOf(marks)
   return (
-    <li className="lane" data-off={one.next_fire_at === null || undefined} data-chosen={chosen || undefined} onClick={(event) => { if (!(event.target as Element).closest('a,button')) open() }}>
+    <li className="lane" data-off={isOff(one) || undefined} data-chosen={chosen || undefined} onClick={(event) => { if (!(event.target as Element).closest('a,button')) open() }}>
       <span className="lane-name">
         <button type="button" data-row className="cut" onClick={open}>{titleOf(one)}</button>
-        <span className="muted cut"><code>{one.times}</code> {one.calendar || one.timezone}</span>
+        <span className="muted cut"><code>{one.times}</code> {one.start_on ? '' : one.calendar || one.timezone}</span>
       </span>
       <span className="lane-line" role="group" aria-label={w.fires(marks.length)}>
         {marks.map((mark) => <Sign key={mark.fire.at} of={mark} />)}
@@ -75,6 +75,7 @@ function Sign({ of: { fire, x, look } }: { of: Mark }) {
 function Next({ of: one, now }: { of: ScheduleItem; now: number }) {
   const w = useWords(words)
   const { zone } = useSettings()
+  if (one.start_on && !isOff(one)) return <span className="muted">{w.onFact}</span>
   if (one.next_fire_at === null) return <Tag tone="held" title={one.wait_reason ?? undefined}>{w.off}</Tag>
   const elsewhere = zoneName(zone) !== one.timezone
   return (

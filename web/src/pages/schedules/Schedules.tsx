@@ -9,7 +9,7 @@ import { Loaded } from '../../ui/Problem'
 import { Tabs } from '../../ui/Tabs'
 import { useCommon, useNow, useWords } from '../../words'
 import { Detail } from './Detail'
-import { isDue, keyOf, shownOf, spanOf, type ScheduleList } from './lanes'
+import { isDue, isOff, keyOf, shownOf, spanOf, type ScheduleList } from './lanes'
 import { Line } from './Line'
 import { words } from './words'
 import './schedules.css'
@@ -20,7 +20,7 @@ export default function Schedules() {
   const minute = Math.floor(useNow() / 60_000) * 60_000
   const asked = useMemo(() => spanOf(span, minute), [span, minute])
   const found = useOne<ScheduleList>('/schedules', asked, { every: 15_000, keep: true })
-  const on = found.data?.schedules.filter((one) => one.next_fire_at !== null).length
+  const on = found.data?.schedules.filter((one) => !isOff(one)).length
   return (
     <>
       <Head title={w.title} name={w.title} actions={
@@ -47,7 +47,7 @@ function Whole({ of, now }: { of: ScheduleList; now: number }) {
   const due = of.schedules.filter((one) => isDue(one, now)).length
   const shown = shownOf(of.schedules, view, q, now)
   const chosen = of.schedules.find((one) => keyOf(one) === open)
-  const counts: Record<string, number> = { '': of.schedules.length, due, off: of.schedules.filter((one) => one.next_fire_at === null).length }
+  const counts: Record<string, number> = { '': of.schedules.length, due, off: of.schedules.filter(isOff).length }
   return (
     <>
       {due > 0 && <div className="warning" role="status"><TriangleAlert aria-hidden size={16} /><strong>{w.dueBar(due)}</strong> {w.dueRemedy}</div>}

@@ -4,9 +4,9 @@ import { endOf, isDue, keyOf, marksOf, scale, shownOf, spanOf, titleOf, type Fir
 const NOW = Date.parse('2026-11-30T08:03:00Z')
 const one = (workflow: string, next: string | null): ScheduleItem => ({
   workflow, name: 'cron', cron: '0 9 * * *', session_time: '', times: '0 9 * * *', calendar: '', timezone: 'UTC', catchup: 'none', enabled: next !== null, source: 'file', last_fire_at: null, next_fire_at: next, wait_reason: null,
-  set_by: null, set_at: null, set_reason: null, file_says: null, etag: '',
+  set_by: null, set_at: null, set_reason: null, file_says: null, start_on: null, etag: '',
 })
-const fire = (at: string, state: string): FireItem => ({ workflow: 'a', schedule: 'cron', at, state, instance_id: null, error: null, business_date: null })
+const fire = (at: string, state: string): FireItem => ({ workflow: 'a', schedule: 'cron', at, state, instance_id: null, error: null, business_date: null, fact: null, fact_id: null })
 
 it('asks for the same time for ten minutes', () => {
   expect(spanOf('', NOW)).toEqual({ from: '2026-11-30T02:00:00.000Z', to: '2026-12-01T08:00:00.000Z' })

@@ -20,6 +20,7 @@ export interface ScheduleItem {
   set_at: string | null
   set_reason: string | null
   file_says: string | null
+  start_on: string | null
   etag: string
 }
 
@@ -32,6 +33,9 @@ export interface FireItem {
   instance_id: number | null
   error: string | null
   business_date: string | null
+  /** What has started it in place of a time; else null. */
+  fact: string | null
+  fact_id: number | null
 }
 
 export interface ComingFire {
@@ -76,12 +80,15 @@ export const titleOf = (one: ScheduleItem) => (one.name === ONLY ? one.workflow 
 
 export const isDue = (one: ScheduleItem, now: number) => one.next_fire_at !== null && Date.parse(one.next_fire_at) < now - GRACE_MS
 
+/** Nothing comes of it by itself: one on a fact has no next time, but a fact may come. */
+export const isOff = (one: ScheduleItem) => one.next_fire_at === null && (one.start_on === null || one.wait_reason !== null)
+
 /** What is shown: those of the view, whose workflow contains the words; what comes first stands first, what is off last. */
 export function shownOf(all: ScheduleItem[], view: string, words: string, now: number): ScheduleItem[] {
   const wanted = words.toLowerCase()
   return all
     .filter((one) => titleOf(one).toLowerCase().includes(wanted))
-    .filter((one) => (view === 'due' ? isDue(one, now) : view === 'off' ? one.next_fire_at === null : true))
+    .filter((one) => (view === 'due' ? isDue(one, now) : view === 'off' ? isOff(one) : true))
     .sort((a, b) => (a.next_fire_at ?? '9').localeCompare(b.next_fire_at ?? '9') || titleOf(a).localeCompare(titleOf(b)))
 }
 

@@ -1,0 +1,139 @@
+"""Starts on facts: what schedules with `start_on` submit, once for each fact, whatever the number of daemons.
+
+Who makes a fact says nothing of it, so ending an instance or a task costs no more. Whoever looks sees all facts that were
+committed before, and which of them have started something; so one that is committed late, or whose daemon was killed, is
+seen by the next look (docs/decisions/0064-facts-start-by-a-look.md).
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Final
+
+from qflowd.define.fact_starts import FACT_PARAM
+from qflowd.engine.definitions.firing import key_of
+from qflowd.engine.definitions.start_cycles import circle_through
+from qflowd.engine.definitions.workflow_store import load_workflow
+from qflowd.engine.service import Topics, UnreadableLog
+from qflowd.model import jsontext
+from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.states import FactKind
+from qflowd.model.workflow import Json
+from qflowd.store.clock import boottime
+from qflowd.store.inbox import SUBMISSION
+from qflowd.store.tx import DataRefused, Store, Tx
+
+TRIGGER: Final = "fact"  # `trigger_type` of what it submits
+BATCH: Final = 200  # facts in a round
+LOOK_S: Final = 0.5  # between looks while a schedule starts on facts
+SHARE: Final = 20  # so many times as long as a look has taken, at least
+IDLE_S: Final = 5.0  # versions with other schedules are published by programs that wake nobody
+LOOKS: Final = {
+    FactKind.WORKFLOW: "list_workflow_facts",
+    FactKind.DATASET: "list_dataset_facts",
+    FactKind.SIGNAL: "list_signal_facts",
+}
+_MOMENT: Final = timedelta(microseconds=1)
+
+
+class FactStarts:
+    """The service that submits what schedules start on facts. `seconds`: a clock that nobody sets; of how long looks take."""
+
+    name: ClassVar[str] = "fact_starts"
+    topics: ClassVar[tuple[str, ...]] = ("schedule", "fact")
+
+    def __init__(self, store: Store, topics: Topics, seconds: Callable[[], float] = boottime) -> None:
+        self._store, self._topics, self._seconds = store, topics, seconds
+        self._unreadable = UnreadableLog()
+
+    def tick(self) -> float:
+        kinds = [row.fact_kind for row in self._store.read(lambda tx: tx.run("find_fact_starts"))]
+        looks = [LOOKS[kind] for kind in map(FactKind, kinds) if kind in LOOKS]
+        if not looks:
+            return IDLE_S
+        began, has_more = self._seconds(), False
+        for look in looks:
+            facts = self._look(look)
+            has_more |= self._start(facts) > 0 and len(facts) == BATCH
+        took_s = self._seconds() - began
+        return 0 if has_more else min(IDLE_S, max(LOOK_S, SHARE * took_s))
+
+    def _look(self, statement: str) -> Sequence[Any]:
+        now: dict[str, Any] = {"now": self._store.clock.now()} if statement == LOOKS[FactKind.SIGNAL] else {}
+        return self._store.read(lambda tx: tx.run(statement, batch=BATCH, **now))
+
+    def _start(self, facts: Sequence[Any]) -> int:
+        """Submit what these facts start. Returns how many; one that the database refuses does not delay the others."""
+        if not facts:
+            return 0
+        try:
+            started = self._store.transact(lambda tx: start_on_facts(tx, facts), name="start_on_facts")
+        except (DataRefused, InvalidWorkflow) as error:
+            if len(facts) > 1:
+                return sum(self._start([fact]) for fact in facts)
+            self._unreadable.warn_once(f"start of {facts[0].workflow} on {facts[0].subject}", facts[0].fact_id, error)
+            return 0
+        if started:
+            self._topics.publish("submission")
+        return started
+
+
+def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
+    """Submit what facts start, rows of the statements in `LOOKS`, unless that was done already. Returns how many.
+
+    The schedules are locked. What two of them would start each other by is left alone: publishing refuses that, except
+    where both are published at once.
+    """
+    wanted = sorted({(*key_of(fact), fact.fact_kind, fact.fact_name) for fact in facts})
+    locked = {key_of(row): row for row in tx.run("lock_fact_schedules", rows=wanted)}
+    starts = tx.run("list_workflow_starts")
+    instants = {key: max(tx.now, (row.last_fire_at or tx.now) + _MOMENT) for key, row in locked.items()}
+    fires: list[tuple[Any, datetime]] = []
+    for fact in facts:
+        key = key_of(fact)
+        if key in locked and not circle_through(starts, fact.tenant, fact.workflow):
+            fires.append((fact, instants[key]))
+            instants[key] += _MOMENT
+    if not fires:
+        return 0
+    rows = [(*key_of(fact), at, _day(fact), fact.fact_kind, fact.fact_id) for fact, at in fires]
+    tx.run("insert_fact_fires", rows=rows, now=tx.now)
+    mine = [(*row[:3], *row[4:]) for row in rows]
+    new = {(*key_of(row), row.fire_at) for row in tx.run("find_fact_fires", rows=mine)}
+    links = [
+        (*key_of(fact), at, _submit(tx, fact, locked[key_of(fact)].params))
+        for fact, at in fires
+        if (*key_of(fact), at) in new
+    ]
+    if links:
+        tx.run("link_fires", rows=links)
+        tx.run("note_fact_fires", rows=sorted({key[:2]: key[:3] for key in sorted(links)}.values()))
+    return len(links)
+
+
+def _submit(tx: Tx, fact: Any, params: str | None) -> int:
+    given: dict[str, Json] = {} if params is None else json.loads(params)
+    if FACT_PARAM in (load_workflow(tx, fact.active_version).params or {}):
+        given = {FACT_PARAM: _about(fact)} | given
+    columns = {
+        "tenant": fact.tenant,
+        "workflow": fact.workflow,
+        "params": jsontext.dump(given) if given else params,
+        "submitted_by": f"schedule:{fact.workflow}",
+        "trigger_type": TRIGGER,
+        "business_date": _day(fact),
+    }
+    return int(tx.one("insert_submission", **(SUBMISSION | columns)).id)
+
+
+def _about(fact: Any) -> Json:
+    """The fact as the run sees it, in its param."""
+    if fact.fact_kind == FactKind.WORKFLOW:
+        return {"workflow": fact.subject, "instance_id": fact.fact_id}
+    if fact.fact_kind == FactKind.DATASET:
+        return {"dataset": fact.subject, "version": 1}
+    return {"signal": fact.subject, "payload": None if fact.payload is None else json.loads(fact.payload)}
+
+
+def _day(fact: Any) -> str | None:
+    return None if fact.business_date is None else str(fact.business_date)[:10]
