@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.calendar_book import BUNDLED, Calendars
 from qflowd.calendars.hours import DAY, clock_of, parse_hours, part_around
+from qflowd.calendars.openings import is_open, next_opening
 from qflowd.calendars.session_days import SessionDays, parse_session_days
 from qflowd.calendars.session_times import parse_session_time
 from qflowd.calendars.trading_session import Span
@@ -164,23 +165,13 @@ def is_ever_open(schedule: Schedule) -> bool:
 
 def _by_clock(schedule: Schedule, after: datetime) -> Iterator[datetime]:
     """Instants of a clock, those in its window if it has one."""
+    parts, clocks = parse_hours(schedule.window), zone(schedule.timezone)
     while True:
         for at in cron.fires(schedule.cron, schedule.timezone, after):
-            if not schedule.window or _window_around(schedule, at) is not None:
-                yield at
-            elif (opening := _opening_after(schedule, at)) > at:
-                after = opening - _MOMENT
+            if parts and not is_open(parts, at, clocks):
+                after = next_opening(parts, at, clocks) - _MOMENT
                 break
-
-
-def _opening_after(schedule: Schedule, at: datetime) -> datetime:
-    """Before when no window opens after an instant that lies in none."""
-    local = at.astimezone(zone(schedule.timezone))
-    waits = [(begin - clock_of(local)) % DAY for begin, _ in parse_hours(schedule.window)]
-    # Where clocks change, a time of day may mean two instants, and come again after it has passed.
-    once = [(local + wait).replace(fold=fold).astimezone(UTC) for wait in waits for fold in (0, 1)]
-    again = [(local + wait - DAY).replace(fold=1).astimezone(UTC) for wait in waits]
-    return min(*once, *(opening for opening in again if opening > at))
+            yield at
 
 
 def _window_around(schedule: Schedule, at: datetime) -> Span | None:

@@ -69,7 +69,9 @@ def test_a_clock_of_every_second_comes_to_the_last_session_of_a_year_without_cou
         ("Europe/London", "2026-10-24"),
     ],
 )
-@pytest.mark.parametrize("window", ["09:30-11:30 13:00-15:00", "20:50-02:35", "01:30-01:45", "02:30-03:15"])
+@pytest.mark.parametrize(
+    "window", ["09:30-11:30 13:00-15:00", "20:50-02:35", "01:30-01:45", "02:30-03:15", "00:30-01:15"]
+)
 def test_what_lies_outside_of_a_window_is_left_out_at_one_go_also_when_clocks_change(
     window: str, zone: str, day: str
 ) -> None:

@@ -199,6 +199,7 @@ def test_in_the_hour_that_clocks_repeat_a_window_opens_later_than_now():
     for hour in (5, 6):  # 01:10 in New York, twice
         now = datetime(2026, 11, 1, hour, 10, tzinfo=UTC)
         assert opens_at("01:30-05:00", "America/New_York", now) == now + timedelta(minutes=20)
+        assert opens_at("01:00-01:05", "America/New_York", now) == datetime(2026, 11, hour - 4, 6, tzinfo=UTC)
 
 
 def test_of_two_daemons_at_once_each_submits_what_the_other_has_not(daily):
