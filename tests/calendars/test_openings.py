@@ -33,7 +33,7 @@ def test_the_next_opening_is_the_first_instant_at_which_clocks_show_a_time_of_a_
 ) -> None:
     parts, clocks = parse_hours(window), ZoneInfo(zone)
     begin = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=clocks).astimezone(UTC)
-    steps = [begin + number * STEP for number in range(2 * 24 * 12)]
+    steps = [begin + number * STEP for number in range(3 * 24 * 12)]
     opening, checked = None, 0
     for at in reversed(steps):
         if is_open(parts, at, clocks):
