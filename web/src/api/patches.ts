@@ -1,6 +1,7 @@
 // What an event of the stream changes in what pages have asked for: patched in place, or asked again where it cannot be.
 import type { LiveEvent } from './stream'
-import type { Box, Counts, GraphData, InstanceDetail, InstanceItem, Overview, Page } from './types'
+import type { Overview } from './overview'
+import type { Box, Counts, GraphData, InstanceDetail, InstanceItem, Page } from './types'
 
 /** It has to be asked for again. */
 export const ASK = Symbol('ask')

@@ -1,7 +1,7 @@
 // What there is to run work: who is alive, how full, and what waits for which pool.
 import { Link } from 'wouter'
 import { useOne } from '../../api/queries'
-import type { DaemonItem } from '../../api/types'
+import type { DaemonItem } from '../../api/overview'
 import { count, megabytes } from '../../format'
 import { Chip, Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'

@@ -1,5 +1,5 @@
 // Failures and their groups as the API answers them, and how a group is named in addresses and questions. Pure.
-import type { FailingTask } from '../../api/types'
+import type { FailingTask } from '../../api/overview'
 
 /** Failures of one task that have the same error. */
 export interface FailingGroup extends FailingTask {

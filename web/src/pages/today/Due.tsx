@@ -1,6 +1,6 @@
 // What is late or at risk: dates without a good run, and how far the run for each has come.
 import { Link } from 'wouter'
-import type { DueDate } from '../../api/types'
+import type { DueDate } from '../../api/overview'
 import { Progress } from '../../ui/Bar'
 import { Chip, Tag } from '../../ui/Chip'
 import { Panel } from '../../ui/Panel'

@@ -1,6 +1,6 @@
 // The figures above everything: one look tells whether the rest has to be read.
 import { Link } from 'wouter'
-import type { Overview } from '../../api/types'
+import type { Overview } from '../../api/overview'
 import { count, duration } from '../../format'
 import type { Tone } from '../../ui/states'
 import { slotsText } from '../../ui/Slots'

@@ -1,7 +1,8 @@
 // The panels of Today.
 import { CircleCheck, FileWarning } from 'lucide-react'
 import { Link } from 'wouter'
-import type { DaemonItem, FailingTask, InstanceItem, NextFire, Overview } from '../../api/types'
+import type { DaemonItem, FailingTask, NextFire, Overview } from '../../api/overview'
+import type { InstanceItem } from '../../api/types'
 import { count, megabytes, shortPath } from '../../format'
 import { Progress } from '../../ui/Bar'
 import { Chip, Tag } from '../../ui/Chip'
