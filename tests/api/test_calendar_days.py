@@ -84,3 +84,12 @@ def test_own_calendars_are_imported_and_removed(api: ApiServer) -> None:
     assert [desk.delete(f"/calendars/{name}").status for name in ("both", "desk")] == [200, 200]
     assert desk.delete("/calendars/desk").code == 40401
     assert desk.post("/calendars/XSHG/import", {"csv": "2026-01-05\n", "timezone": "UTC"}).code == 40902
+
+
+def test_a_calendar_that_begins_later_is_shown_with_its_first_sessions_as_the_next(api: ApiServer) -> None:
+    desk = api.as_(Role.DEFINE)
+    days = ["2101-01-05", "2101-01-06"]
+    assert desk.post("/calendars/later/import", {"csv": "\n".join(days), "timezone": "UTC"}).status == 200
+    shown = desk.get("/calendars/later").data
+    assert (shown["year"], [each["day"] for each in shown["next"]]) == (2101, days)
+    assert desk.delete("/calendars/later").status == 200
