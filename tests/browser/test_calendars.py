@@ -10,8 +10,13 @@ from playwright.sync_api import Page, expect
 
 import qflowd
 from qflowd.calendars.horizon import days_left
+from qflowd.engine.access.audit import Actor
+from qflowd.engine.access.login import make_login_code
+from qflowd.engine.access.principals import add_principal
 from qflowd.engine.late.late_dates import LateDates
 from qflowd.engine.service import Topics
+from qflowd.model.names import DEFAULT_TENANT
+from qflowd.model.roles import Role
 from qflowd.store.tx import Store
 from tests.browser.conftest import Site
 from tests.support.browser import violations
@@ -180,9 +185,19 @@ def test_a_day_is_overridden_with_a_reason_and_taken_back(site: Site) -> None:
         cell = page.get_by_role("gridcell", name=re.compile("^2027-03-17"))
         expect(cell).to_have_text("●")
         expect(page.get_by_role("main")).to_contain_text("No day is overridden")
-        page.get_by_role("button", name="Override a day").click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Day", exact=True).fill("2027-03-17")
+        page.get_by_role("button", name="Override a day").click()
+        expect(dialog.get_by_label("Day", exact=True)).to_have_value("")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        cell.click()
+        page.get_by_role("button", name="Override this day").click()
+        expect(dialog.get_by_label("Day", exact=True)).to_have_value("2027-03-17")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        cell.focus()
+        page.keyboard.press("Enter")
+        expect(dialog.get_by_label("Day", exact=True)).to_have_value("2027-03-17")
         dialog.get_by_label("It is").select_option("half")
         dialog.get_by_label("Hours (Asia/Hong_Kong)").fill("09:30-12:00")
         do = dialog.get_by_role("button", name="Override a day")
@@ -199,6 +214,74 @@ def test_a_day_is_overridden_with_a_reason_and_taken_back(site: Site) -> None:
         page.get_by_role("dialog").get_by_role("button", name="Restore").click()
         expect(cell).to_have_text("●")
         expect(row).to_have_count(0)
+
+
+def test_an_own_calendar_is_imported_whole_or_not_at_all_and_removed(site: Site) -> None:
+    bad = b"day,hours\n2027-01-04,09:00-15:00\n2027-01-05,soon\n"
+    with site.look() as page:
+        page.expected |= {"422", "404"}  # type: ignore[attr-defined] - what is removed may be asked for once more
+        site.open(page, "calendars?name=XSHG")
+        page.get_by_role("button", name="Import a calendar").click()
+        dialog = page.get_by_role("dialog", name="Import a calendar")
+        do = dialog.get_by_role("button", name="Import", exact=True)
+        expect(do).to_be_disabled()
+        dialog.get_by_label("File").set_input_files({"name": "desk.csv", "mimeType": "text/csv", "buffer": bad})
+        expect(dialog.get_by_label("Name", exact=True)).to_have_value("desk")
+        dialog.get_by_label("Last known day").fill("2027-02-26")
+        do.click()
+        expect(dialog.get_by_role("alert")).to_contain_text("line 3: ")
+        expect(dialog.get_by_role("alert")).to_contain_text("nothing was imported")
+        assert list(site.client.own_calendars()) == []
+        assert violations(page) == []
+        dialog.get_by_label("Days, or a document").fill(bad.decode().replace("soon", "09:00-12:00"))
+        do.click()
+        expect(page).to_have_url(f"{site.url}calendars?name=desk")
+        expect(page.get_by_role("gridcell", name=re.compile("^2027-01-05"))).to_have_text("◐")
+        expect(page.get_by_role("main")).to_contain_text("Known from 2027-01-04 to 2027-02-26")
+        page.get_by_role("button", name="Import anew").click()
+        again = page.get_by_role("dialog", name="Import anew: desk")
+        expect(again.get_by_label("Time zone")).to_have_value("Asia/Shanghai")
+        again.get_by_label("Days, or a document").fill('{"calendar": ')
+        expect(again.get_by_role("alert")).to_contain_text("This is not JSON")
+        expect(again.get_by_role("button", name="Import", exact=True)).to_be_disabled()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Remove").click()
+        page.get_by_role("dialog", name="Remove: desk").get_by_role("button", name="Remove").click()
+        expect(page).to_have_url(f"{site.url}calendars")
+        expect(page.get_by_role("button", name="desk")).to_have_count(0)
+        assert list(site.client.own_calendars()) == []
+
+
+def test_the_dialog_of_an_import_fits_a_phone_in_the_dark(site: Site) -> None:
+    with site.look(lang="zh", theme="dark") as page:
+        page.set_viewport_size({"width": 390, "height": 800})
+        site.open(page, "calendars?name=CN")
+        page.get_by_role("button", name="导入日历").click()
+        dialog = page.get_by_role("dialog", name="导入日历")
+        expect(dialog.get_by_label("数据截止日")).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("(box => box.scrollWidth <= box.clientWidth)(document.querySelector('.dialog-body'))")
+        assert violations(page) == []
+
+
+def test_who_may_not_define_only_looks_at_calendars(site: Site) -> None:
+    actor, store = Actor("tests", DEFAULT_TENANT), Store(site.daemon.url)
+    try:
+        code = store.transact(
+            lambda tx: make_login_code(tx, actor, add_principal(tx, actor, "reader", "human", Role.READ))
+        )
+    finally:
+        store.close()
+    with site.look(state=None) as page:
+        page.expected.add("401")  # type: ignore[attr-defined]
+        page.goto(f"{site.url}#code={code}")
+        page.locator(".shell main h1").wait_for()
+        site.open(page, "calendars?name=XHKG&year=2027")
+        page.get_by_role("gridcell", name=re.compile("^2027-03-17")).click()
+        expect(page.locator(".year-told")).to_contain_text("2027-03-17")
+        expect(page.get_by_role("button", name=re.compile("Override|Import|Remove"))).to_have_count(0)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_a_year_of_a_workflow_tells_its_gaps(site: Site) -> None:

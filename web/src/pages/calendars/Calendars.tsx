@@ -1,10 +1,15 @@
 // Trading calendars: which there are, and of one its year, what comes next and how long it is known.
+import { Upload } from 'lucide-react'
+import { useState } from 'react'
 import { useQuerySet, useQueryState } from '../../api/address'
+import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
+import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
 import { Head } from '../../ui/Panel'
 import { Loaded } from '../../ui/Problem'
 import { useWords } from '../../words'
+import { Import } from './Import'
 import { Whole } from './Whole'
 import { words } from './words'
 import { yearWithin, type CalendarItem, type CalendarYear } from './year'
@@ -17,14 +22,17 @@ export default function Calendars() {
   const w = useWords(words)
   const found = useOne<CalendarItem[]>('/calendars', {}, { every: EVERY_MS })
   const [asked] = useQueryState('name')
+  const may = useMay('define')
+  const [importing, setImporting] = useState(false)
   const name = asked || found.data?.[0]?.name
   return (
     <>
-      <Head title={w.title} name={w.title}>{found.data && w.about(found.data.length)}</Head>
+      <Head title={w.title} name={w.title} actions={may && <Button icon={Upload} onClick={() => setImporting(true)}>{w.importOne}</Button>}>{found.data && w.about(found.data.length)}</Head>
       <div className="calendars">
         <Loaded of={found}>{(all) => <List of={all} chosen={name?.split('.')[0]} />}</Loaded>
         {name && <Chosen name={name} one={found.data?.find((each) => each.name === name.split('.')[0])} />}
       </div>
+      {importing && <Import onClose={() => setImporting(false)} />}
     </>
   )
 }

@@ -13,12 +13,12 @@ import { useWords } from '../../words'
 import { words } from './words'
 import { dayWord, type CalendarYear, type DayOverrideItem } from './year'
 
-export function Overrides({ of }: { of: CalendarYear }) {
+export function Overrides({ of, begin }: { of: CalendarYear; begin: () => void }) {
   const w = useWords(words)
   const { lang } = useSettings()
   const may = useMay('define')
-  const [doing, setDoing] = useState<'new' | DayOverrideItem | null>(null)
-  const add = may && <Button icon={Plus} onClick={() => setDoing('new')}>{w.override}</Button>
+  const [doing, setDoing] = useState<DayOverrideItem | null>(null)
+  const add = may && <Button icon={Plus} onClick={begin}>{w.override}</Button>
   return (
     <Panel title={w.overrides(of.year)} flush actions={add}>
       {of.overrides.length === 0 && <p className="muted calendar-none">{w.noOverrides}</p>}
@@ -33,8 +33,7 @@ export function Overrides({ of }: { of: CalendarYear }) {
           ]}
         />
       )}
-      {doing === 'new' && <New of={of} onClose={() => setDoing(null)} />}
-      {doing && doing !== 'new' && (
+      {doing && (
         <Act
           title={`${w.restore}: ${doing.calendar} ${doing.day}`} word={w.restore} withReason={false} onClose={() => setDoing(null)}
           action={{ method: 'DELETE', path: `/calendars/${encodeURIComponent(doing.calendar)}/days/${doing.day}` }}
@@ -46,9 +45,10 @@ export function Overrides({ of }: { of: CalendarYear }) {
   )
 }
 
-function New({ of, onClose }: { of: CalendarYear; onClose: () => void }) {
+/** Says what a day is; `of` tells of which calendar, `first` of which day if that is chosen already. */
+export function OverrideDay({ of, first, onClose }: { of: CalendarYear; first: string; onClose: () => void }) {
   const w = useWords(words)
-  const [day, setDay] = useState('')
+  const [day, setDay] = useState(first)
   const [kind, setKind] = useState<DayOverrideItem['kind']>('closed')
   const [hours, setHours] = useState('')
   const kinds: DayOverrideItem['kind'][] = of.kind === 'exchange' ? ['closed', 'half', 'open'] : ['closed', 'open']

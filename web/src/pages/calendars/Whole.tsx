@@ -1,15 +1,19 @@
 // One calendar: its year, the sessions that come next, its horizon and its source.
 import { ChevronLeft, ChevronRight, TriangleAlert } from 'lucide-react'
-import { useQueryState } from '../../api/address'
+import { useState } from 'react'
+import { useQuerySet, useQueryState } from '../../api/address'
+import { useMay } from '../../api/me'
 import { zoneName } from '../../format'
 import { useKeys } from '../../keys'
 import { useSettings } from '../../settings'
+import { Act } from '../../ui/Act'
 import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
 import { Panel } from '../../ui/Panel'
 import { Table } from '../../ui/Table'
 import { useWords } from '../../words'
-import { Overrides } from './Overrides'
+import { Import } from './Import'
+import { OverrideDay, Overrides } from './Overrides'
 import { words } from './words'
 import { dayWord, hoursOf, spanOf, wholeOf, yearOf, type CalendarYear, type TradingSessionItem } from './year'
 import { Year } from './Year'
@@ -17,6 +21,8 @@ import { Year } from './Year'
 export function Whole({ of, products }: { of: CalendarYear; products: string[] }) {
   const w = useWords(words)
   const isWork = of.kind === 'workday'
+  const may = useMay('define')
+  const [overriding, override] = useState<string | null>(null)
   return (
     <div className="stack">
       <header className="calendar-head">
@@ -28,11 +34,38 @@ export function Whole({ of, products }: { of: CalendarYear; products: string[] }
         <Years of={of} />
       </header>
       <Horizon of={of} />
-      <Panel title={(isWork ? w.workdays : w.sessions)(of.sessions.length, of.year)}><Year key={`${of.name} ${of.year}`} of={of} /></Panel>
+      <Panel title={(isWork ? w.workdays : w.sessions)(of.sessions.length, of.year)}><Year key={`${of.name} ${of.year}`} of={of} override={may ? override : undefined} /></Panel>
       <Panel title={isWork ? w.nextWork : w.next} flush>{of.next.length > 0 ? <Next of={of} /> : <p className="muted calendar-none">{w.noNext}</p>}</Panel>
-      <Overrides of={of} />
-      <p className="muted">{w.source}: {of.is_own ? w.ownSource(of.source) : of.source}</p>
+      <Overrides of={of} begin={() => override('')} />
+      <div className="calendar-own">
+        <p className="muted">{w.source}: {of.is_own ? w.ownSource(of.source) : of.source}</p>
+        {may && of.is_own && <Own of={of} />}
+      </div>
+      {overriding !== null && <OverrideDay of={of} first={overriding} onClose={() => override(null)} />}
     </div>
+  )
+}
+
+/** What may be done to a calendar that was imported. */
+function Own({ of }: { of: CalendarYear }) {
+  const w = useWords(words)
+  const set = useQuerySet()
+  const [doing, setDoing] = useState<'import' | 'remove' | null>(null)
+  const close = () => setDoing(null)
+  return (
+    <>
+      <Button onClick={() => setDoing('import')}>{w.importAnew}</Button>
+      <Button look="danger" onClick={() => setDoing('remove')}>{w.remove}</Button>
+      {doing === 'import' && <Import of={of} onClose={close} />}
+      {doing === 'remove' && (
+        <Act
+          title={`${w.remove}: ${of.name}`} word={w.remove} danger withReason={false} onClose={close}
+          action={{ method: 'DELETE', path: `/calendars/${encodeURIComponent(of.name)}` }} done={() => set({ name: '', year: '' })}
+        >
+          {w.removeText(of.name)}
+        </Act>
+      )}
+    </>
   )
 }
 

@@ -2,13 +2,15 @@
 import { memo, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import { zoneName } from '../../format'
 import { useSettings } from '../../settings'
+import { Button } from '../../ui/Button'
 import { useNow, useWords } from '../../words'
 import { words } from './words'
 import { countsOf, dayWord, hoursOf, monthsOf, signs, spanOf, walk, wholeOf, type CalendarYear, type Day, type Kind } from './year'
 
 const NARROW = '(max-width: 50rem)'
 
-export function Year({ of }: { of: CalendarYear }) {
+/** `override`: given to whom may say what a day is. */
+export function Year({ of, override }: { of: CalendarYear; override?: (day: string) => void }) {
   const w = useWords(words)
   const months = useMemo(() => monthsOf(of), [of])
   const kinds = useMemo(() => kindWords(of, w), [of, w])
@@ -17,10 +19,13 @@ export function Year({ of }: { of: CalendarYear }) {
   const [walked, setWalked] = useState('')
   const [pointed, setPointed] = useState('')
   const at = walked || (today.startsWith(`${of.year}-`) ? today : months[0]![0]!.day)
+  const known = (day: string) => day >= of.first && day <= of.last
   const onKey = (event: KeyboardEvent) => {
-    if (!/^(Arrow|Home|End)/.test(event.key)) return
+    const isOverride = event.key === 'Enter' && override && known(at)
+    if (!isOverride && !/^(Arrow|Home|End)/.test(event.key)) return
     event.preventDefault()
     event.stopPropagation()
+    if (isOverride) return override(at)
     const next = walk(at, event.key, matchMedia(NARROW).matches)
     setWalked(next)
     box.current?.querySelector<HTMLElement>(`[data-day="${next}"]`)?.focus()
@@ -29,7 +34,7 @@ export function Year({ of }: { of: CalendarYear }) {
   const shown = pointed || walked
   return (
     <>
-      <Told of={of} kinds={kinds} day={months.flat().find((each) => each.day === shown)} />
+      <Told of={of} kinds={kinds} day={months.flat().find((each) => each.day === shown)} override={shown === walked && known(shown) ? override : undefined} />
       <div
         ref={box} className="year" role="grid" aria-label={`${of.name} ${of.year}`} onKeyDown={onKey}
         onFocus={(event) => setWalked(dayOf(event))} onMouseOver={(event) => setPointed(dayOf(event))} onMouseLeave={() => setPointed('')}
@@ -83,7 +88,7 @@ const place = (month: number, day: number) => ({ '--month': month + 1, '--day': 
 const todayIn = (zone: string, now: number) => new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(now)
 
 /** What the day is that is pointed at: one line, always in the same place. */
-function Told({ of, kinds, day }: { of: CalendarYear; kinds: Record<Kind, string>; day?: Day }) {
+function Told({ of, kinds, day, override }: { of: CalendarYear; kinds: Record<Kind, string>; day?: Day; override?: (day: string) => void }) {
   const w = useWords(words)
   const { zone, lang } = useSettings()
   if (!day) return <p className="year-told muted">{w.hint}</p>
@@ -92,6 +97,7 @@ function Told({ of, kinds, day }: { of: CalendarYear; kinds: Record<Kind, string
   return (
     <p className="year-told">
       <strong>{dayWord(day.day, lang)}</strong>
+      {override && <Button onClick={() => override(day.day)}>{w.overrideDay}</Button>}
       <span>{signs[day.kind]} {kinds[day.kind]}</span>
       {session?.night && <span>{w.night} {spanOf(session.night, of.timezone)}</span>}
       {hours.length > 0 && <span>{w.hours} {hours.join(' ')} <span className="muted">{of.timezone}</span></span>}

@@ -24,6 +24,11 @@ const en = {
   override: 'Override a day', overrideText: 'Says what a day is, whatever the calendar says. Schedules are planned anew at once.',
   day: 'Day', is: 'It is', says: { closed: 'closed', half: 'half day', open: 'open' }, reason: 'Reason', hoursOf: (zone: string) => `Hours (${zone})`,
   restore: 'Restore', restoreText: (day: string) => `${day} becomes what the calendar says. Schedules are planned anew at once.`,
+  overrideDay: 'Override this day', import: 'Import', importOne: 'Import a calendar', importAnew: 'Import anew',
+  importText: 'A list of sessions, a day a line and perhaps its hours, or a JSON document. If a line is wrong, nothing is imported. Schedules that go by the calendar are planned anew at once.',
+  file: 'File', days: 'Days, or a document', name: 'Name', zone: 'Time zone', inWords: 'In words', last: 'Last known day', lastOtherwise: 'that of the list if left out',
+  ofDocument: (name: string) => `A document of calendar ${name}.`, noName: 'The document does not say which "calendar" it is.', notJson: 'This is not JSON:',
+  remove: 'Remove', removeText: (name: string) => `${name} is forgotten, and what was overridden of it. It is refused while something goes by it.`,
 }
 const zh: typeof en = {
   title: '交易日历', about: (n) => `共 ${n} 个交易日历`,
@@ -47,5 +52,10 @@ const zh: typeof en = {
   override: '调整某一天', overrideText: '无论日历怎么写，以此为准。相关调度会立即重新安排。',
   day: '日期', is: '改为', says: { closed: '休市', half: '半日市', open: '开市' }, reason: '原因', hoursOf: (zone) => `交易时间（${zone}）`,
   restore: '恢复', restoreText: (day) => `${day} 恢复为日历所写。相关调度会立即重新安排。`,
+  overrideDay: '调整这一天', import: '导入', importOne: '导入日历', importAnew: '重新导入',
+  importText: '交易日列表，每行一个日期，可附交易时间；也可以是 JSON 文档。任何一行有误则全部不导入。相关调度会立即重新安排。',
+  file: '文件', days: '日期列表或文档', name: '名称', zone: '时区', inWords: '说明', last: '数据截止日', lastOtherwise: '不填则为列表的最后一天',
+  ofDocument: (name) => `日历 ${name} 的文档。`, noName: '文档没有写明是哪个日历（"calendar"）。', notJson: '不是 JSON：',
+  remove: '删除', removeText: (name) => `删除 ${name} 及其临时调整。仍被使用时会拒绝。`,
 }
 export const words = { en, zh }
