@@ -8,6 +8,7 @@ def test_z(postgres_server): ... # the server, to kill and restart; also mariadb
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -39,6 +40,17 @@ def pytest_configure(config: pytest.Config) -> None:
     unknown = set(config.getoption("--db").split(",")) - set(KINDS)
     if unknown:
         raise pytest.UsageError(f"--db: no such database: {', '.join(sorted(unknown))}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is collected stays to the end: to look through it for garbage is much of the time that this takes."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
