@@ -33,8 +33,14 @@ PER_DAEMON = (
 )  # what a daemon may be told differently from its starter
 MODULES = (
     "qflowd.cli.run",
-    "qflowd.daemon.daemon",
+    "qflowd.daemon.main",
     "qflowd.daemon.notify",
+    "qflowd.define.text_reader",
+    "qflowd.define.yaml_reader",
+    "qflowd.store.dialects.mysql",
+    "qflowd.store.dialects.postgres",
+    "qflowd.store.dialects.sqlite",
+    "tomli",
     "apsw",
     "psycopg",
     "pymysql",
