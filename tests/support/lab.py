@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from unittest import mock
 
@@ -42,7 +43,7 @@ from qflowd.engine.waits.waits import Waits
 from qflowd.model.errors import SkippedByPerson, Unreached, Unwanted
 from qflowd.model.ids import ORDINALS
 from qflowd.model.states import InstanceState, Reason, TaskKind, TaskState
-from qflowd.model.workflow import NO_POOL, WAIT_POOL, Job
+from qflowd.model.workflow import NO_POOL, WAIT_POOL, Job, Workflow
 from qflowd.store.clock import to_microseconds
 from qflowd.store.inbox import COMMAND, SUBMISSION
 from qflowd.store.migrate import migrate
@@ -74,6 +75,13 @@ class _LateTx:
             return getattr(self._tx, name)(statement, **params)
 
         return call
+
+
+@lru_cache(64)
+def _read(text: str, key: str) -> tuple[Workflow, str]:
+    """The workflow of a document, and its source: each test has the same ones on each database."""
+    workflow = parse(text, "json", key)
+    return workflow, canonical(workflow)
 
 
 class NoWorkers:
@@ -166,9 +174,8 @@ class Lab:
 
     def _store(self, document: dict[str, Any]) -> int:
         key, tenant = document["workflow"], document.pop("tenant", "default")
-        workflow = parse(json.dumps(document), "json", key)
-        about: dict[str, Any] = {"format": "json", "file": None, "pool_of": lambda job: None}
-        about["source"] = canonical(workflow)
+        workflow, source = _read(json.dumps(document), key)
+        about: dict[str, Any] = {"format": "json", "file": None, "pool_of": lambda job: None, "source": source}
         self.store.transact(lambda tx: store_workflow(tx, workflow, **about, tenant=tenant))
         found = f"SELECT id FROM qflow.workflow_definition WHERE workflow = '{key}' AND tenant = '{tenant}'"
         return int(self.sql(found)[0][0])
