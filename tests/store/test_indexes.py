@@ -13,6 +13,7 @@ INDEX = re.compile(r"\{(?:unique_)?index: (?P<name>\w+) ON qflow\.(?P<table>\w+)
 SUCCESSORS = {
     "list_dead_daemons": ("list_neighbours", "list_gone_owners"),
     "take_commands": ("list_open_commands", "take_command"),
+    "list_ready_starts": ("list_unclaimed",),
 }
 SERVES = re.compile(r"^-- Serves (?P<words>.*)\.$")
 
