@@ -1,8 +1,9 @@
-"""The guide's bars of a day: each success is a version of their dataset."""
+"""The guide's bars of a day: each success is a version of their dataset, and starts what follows."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from qflowd.define import workflow_file
 from qflowd.testing import Clock, Harness
@@ -41,3 +42,27 @@ def test_each_success_is_a_version_of_what_a_task_produces() -> None:
         ]
         found = [(each.version, each.is_latest, each.instance_id, each.task) for each in all_of_one]
         assert found == [(2, True, instance.id, "publish"), (1, False, instance.id, "publish")]
+
+
+def value_fund(started_by: dict[str, Any]) -> dict[str, Any]:
+    """The job of the page's workflow that starts on the bars."""
+    return started_by
+
+
+def test_a_success_starts_the_workflow_that_follows_for_the_same_date() -> None:
+    workflows = [workflow_file.parse(FILES[f"workflows/{name}.yaml"], "yaml", name) for name in ("cn_bars", "cn_nav")]
+    clock = Clock(datetime(2026, 11, 20, 16, tzinfo=UTC))
+    jobs = [JOBS["load_bars"], JOBS["publish_bars"], value_fund]
+    with Harness(jobs, workflows, clock) as harness:  # type: ignore[arg-type]
+        bars = harness.client.submit("cn_bars", business_date="2026-11-20")
+        harness.finish(bars)
+        harness.client.signal("vendor_ready", {"rows": 5412}, business_date="2026-11-23")
+        harness.settle()
+        found = {row["schedule"]: row for row in harness.client.fires("cn_nav")}
+        assert {name: (row["state"], str(row["business_date"]), row["fact"]) for name, row in found.items()} == {
+            "after_bars": ("SUCCESS", "2026-11-20", "workflow"),
+            "corrected": ("SUCCESS", "2026-11-23", "signal"),
+        }
+        assert found["after_bars"]["fact_id"] == bars.id
+        run = harness.client.instance(found["corrected"]["instance_id"])
+        assert harness.finish(run).outputs["value"] == {"signal": "vendor_ready", "payload": {"rows": 5412}}
