@@ -128,6 +128,34 @@ def test_what_two_daemons_have_read_is_started_by_the_first(desk: Lab) -> None:
     assert desk.sql("SELECT COUNT(*) FROM qflow.submissions WHERE trigger_type = 'fact'") == [(1,)]
 
 
+def test_a_start_that_is_killed_before_its_commit_leaves_nothing_and_is_done_by_the_next(desk: Lab) -> None:
+    def killed() -> None:
+        raise RuntimeError("killed")
+
+    follow(desk, "signal")
+    bring(desk, "signal")
+    other = starts(desk)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(desk.store, "transact", desk.store.transact)
+        desk.just_before("start_on_facts", killed, statement="link_fires")
+        with pytest.raises(RuntimeError, match="killed"):
+            starts(desk).tick()
+    assert desk.sql("SELECT COUNT(*) FROM qflow.schedule_fire") == [(0,)]
+    assert desk.sql("SELECT COUNT(*) FROM qflow.submissions") == [(0,)]
+    other.tick()
+    drive(desk)
+    assert len(runs(desk)) == 1
+
+
+def test_until_idle_does_not_end_before_a_fact_has_started_its_run(desk: Lab) -> None:
+    follow(desk, "workflow")
+    assert not desk.store.read(fact_starts.is_any_to_start)
+    bring(desk, "workflow")
+    assert desk.store.read(fact_starts.is_any_to_start)
+    starts(desk).tick()
+    assert not desk.store.read(fact_starts.is_any_to_start)
+
+
 def test_a_success_that_is_committed_after_a_later_one_is_not_lost(desk: Lab) -> None:
     """The one with the lower number and the earlier end becomes visible last."""
     follow(desk, "workflow")

@@ -47,20 +47,15 @@ class FactStarts:
         self._unreadable = UnreadableLog()
 
     def tick(self) -> float:
-        kinds = [row.fact_kind for row in self._store.read(lambda tx: tx.run("find_fact_starts"))]
-        looks = [LOOKS[kind] for kind in map(FactKind, kinds) if kind in LOOKS]
-        if not looks:
+        kinds = self._store.read(_kinds)
+        if not kinds:
             return IDLE_S
         began, has_more = self._seconds(), False
-        for look in looks:
-            facts = self._look(look)
+        for kind in kinds:
+            facts = self._store.read(lambda tx, kind=kind: _facts(tx, kind))  # type: ignore[misc]
             has_more |= self._start(facts) > 0 and len(facts) == BATCH
         took_s = self._seconds() - began
         return 0 if has_more else min(IDLE_S, max(LOOK_S, SHARE * took_s))
-
-    def _look(self, statement: str) -> Sequence[Any]:
-        now: dict[str, Any] = {"now": self._store.clock.now()} if statement == LOOKS[FactKind.SIGNAL] else {}
-        return self._store.read(lambda tx: tx.run(statement, batch=BATCH, **now))
 
     def _start(self, facts: Sequence[Any]) -> int:
         """Submit what these facts start. Returns how many; one that the database refuses does not delay the others."""
@@ -109,6 +104,25 @@ def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
         tx.run("link_fires", rows=links)
         tx.run("note_fact_fires", rows=sorted({key[:2]: key[:3] for key in sorted(links)}.values()))
     return len(links)
+
+
+def is_any_to_start(tx: Tx) -> bool:
+    """Whether there is a fact now on which a schedule is still to start its workflow."""
+    kinds = _kinds(tx)
+    starts = tx.run("list_workflow_starts") if kinds else ()
+    facts = (fact for kind in kinds for fact in _facts(tx, kind))
+    return any(not circle_through(starts, fact.tenant, fact.workflow) for fact in facts)
+
+
+def _kinds(tx: Tx) -> list[FactKind]:
+    """On which kinds of facts schedules start; others are for a newer qflowd."""
+    return [FactKind(row.fact_kind) for row in tx.run("find_fact_starts") if row.fact_kind in LOOKS]
+
+
+def _facts(tx: Tx, kind: FactKind) -> Sequence[Any]:
+    """Facts of a kind on which schedules are still to start their workflows."""
+    more: dict[str, Any] = {"now": tx.now} if kind is FactKind.SIGNAL else {}
+    return tx.run(LOOKS[kind], batch=BATCH, **more)
 
 
 def _submit(tx: Tx, fact: Any, params: str | None) -> int:
