@@ -14,8 +14,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
@@ -28,13 +29,17 @@ from qflowd.model.workflow import Job
 from qflowd.plugins.imports import code_hash, imports_of
 from qflowd.plugins.messages import FileFinding, Findings, Importing, Message, TrialRequest
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
 GROUP = "qflowd.plugins"  # of entry points
 _PR_SET_PDEATHSIG = 1
 # Files that stand between a plugin and what it imports.
 _IMPORTERS = (
-    *(each.__file__ for each in (manifest, metadata, contextlib)),
+    *(each.__file__ for each in (manifest, contextlib)),
     __file__,
     import_module.__code__.co_filename,
+    str(Path(import_module.__code__.co_filename).parent / "metadata" / "__init__.py"),
 )
 
 
@@ -85,7 +90,7 @@ class Examination:
         for name, module in modules.items():
             if not name.endswith(".__main__"):  # a program, not a module
                 errors[name] = self._import(name, partial(import_module, name), module.path)
-        for entry in sorted(set(metadata.entry_points(group=GROUP))):
+        for entry in _entry_points():
             key = f"entry point {entry.name} = {entry.value}"
             errors[key] = self._import(key, entry.load)
         jobs = self._jobs(errors)
@@ -151,6 +156,27 @@ class Examination:
             file=file if module else os.path.abspath(file),  # noqa: PTH100 - links stay
             digest=self._codes[spec.module] if module else _hash_of_package(spec.module, file),
         )
+
+
+def _entry_points() -> "list[EntryPoint]":
+    """The modules that installed packages offer as plugins."""
+    if not _may_be_offered():
+        return []
+    from importlib import metadata
+
+    return sorted(set(metadata.entry_points(group=GROUP)))
+
+
+def _may_be_offered() -> bool:
+    """Whether any installed package, or an archive, may name our group: to import `metadata` takes a third of a trial."""
+    for folder in map(Path, sys.path):
+        if folder.is_file():
+            return True
+        for file in folder.glob("*-[Ii][Nn][Ff][Oo]/entry_points.txt"):
+            with contextlib.suppress(OSError):  # as `metadata` does where it may not read one
+                if GROUP.encode() in file.read_bytes():
+                    return True
+    return False
 
 
 def _hash_of_package(module: str, file: str) -> str:

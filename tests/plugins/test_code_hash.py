@@ -1,5 +1,7 @@
 """The code hash of a job changes with every plugin file that it needs, and with no other."""
 
+import zipfile
+
 import pytest
 
 from qflowd.jobs.manifest import Module
@@ -90,3 +92,14 @@ def test_an_installed_package_is_hashed_with_its_own_helpers(folder, make_reload
     (site / "acme" / "maths.py").write_text("ONE = 2\n")
     reloader.reload()
     poll_until(reloader, lambda now: now.jobs["acme"].hash != before)
+
+
+def test_a_package_that_lies_in_an_archive_is_found(folder, make_reloader, tmp_path, monkeypatch):
+    import sys
+
+    with zipfile.ZipFile(tmp_path / "acme.zip", "w") as archive:
+        archive.writestr("acme-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
+        archive.writestr("acme-1.0.dist-info/entry_points.txt", "[qflowd.plugins]\nacme = acme_missing\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "acme.zip")])
+    errors = make_reloader(folder.path).start().errors
+    assert "ModuleNotFoundError" in errors["entry point acme = acme_missing"]
