@@ -29,6 +29,12 @@ it('puts first what comes first, and what is off last', () => {
   expect(names('', 'LAT')).toEqual(['later'])
 })
 
+it('does not call off what waits for a fact', () => {
+  const follows = { ...one('follows', null), cron: '', start_on: 'workflow bars' }
+  const archived = { ...follows, workflow: 'archived', wait_reason: 'workflow bars is archived or not there' }
+  expect(shownOf([follows, archived], 'off', '', NOW)).toEqual([archived])
+})
+
 it('names one of several by its own name too', () => {
   const night = { ...one('a', null), name: 'night' }
   expect([titleOf(one('a', null)), titleOf(night)]).toEqual(['a', 'a · night'])
