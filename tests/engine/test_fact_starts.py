@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ def desk(lab: Lab) -> Lab:
 
 
 def starts(lab: Lab) -> FactStarts:
-    return FactStarts(lab.store, lab.topics)
+    return FactStarts(lab.store, lab.topics, lambda: 0.0)  # however slow this machine is, looks take no time
 
 
 def bring(lab: Lab, kind: str, day: str = DAY) -> None:
@@ -103,7 +104,7 @@ def test_any_number_of_daemons_starts_each_fact_once(desk: Lab) -> None:
     for day in range(10, 18):
         desk.start("bars", business_date=f"2026-11-{day}")
     drive(desk)
-    looked = [FactStarts(desk.store, desk.topics) for _ in range(4)]
+    looked = [starts(desk) for _ in range(4)]
 
     def look(service: FactStarts) -> None:
         while service.tick() == 0:
@@ -254,6 +255,19 @@ def test_a_time_that_a_command_sets_is_in_place_of_the_fact(desk: Lab) -> None:
 def test_a_workflow_that_is_not_there_is_named(desk: Lab) -> None:
     desk.define("nav", WORK, schedule={"start_on": {"workflow": "nobody"}})
     assert desk.sql("SELECT wait_reason FROM qflow.schedules") == [("workflow nobody is archived or not there",)]
+
+
+def test_a_look_that_takes_long_is_repeated_less_often_whoever_wakes_it(desk: Lab) -> None:
+    desk.define("after", WORK, schedule={"start_on": STARTS["workflow"]})
+    seconds = count(0.0, 1.0)  # each look at it is a second later
+    service = FactStarts(desk.store, desk.topics, lambda: next(seconds))
+    assert service.tick() == fact_starts.SHARE
+    bring(desk, "workflow")
+    assert 0 < service.tick() < fact_starts.SHARE
+    while service.tick() != fact_starts.SHARE:
+        pass
+    drive(desk)
+    assert len(desk.sql("SELECT * FROM qflow.fires")) == 1
 
 
 def test_where_no_schedule_starts_on_a_fact_nobody_looks_for_one(desk: Lab) -> None:

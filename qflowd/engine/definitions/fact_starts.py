@@ -27,6 +27,8 @@ TRIGGER: Final = "fact"  # `trigger_type` of what it submits
 BATCH: Final = 200  # facts in a round
 LOOK_S: Final = 0.5  # between looks while a schedule starts on facts
 SHARE: Final = 20  # so many times as long as a look has taken, at least
+LONGEST_S: Final = 60.0  # and at most
+LONG_S: Final = 0.25  # a look that takes longer is not repeated before that time, whoever wakes it
 IDLE_S: Final = 5.0  # versions with other schedules are published by programs that wake nobody
 LOOKS: Final = {
     FactKind.WORKFLOW: "list_workflow_facts",
@@ -45,8 +47,11 @@ class FactStarts:
     def __init__(self, store: Store, topics: Topics, seconds: Callable[[], float] = boottime) -> None:
         self._store, self._topics, self._seconds = store, topics, seconds
         self._unreadable = UnreadableLog()
+        self._rests_until_s = 0.0
 
     def tick(self) -> float:
+        if (left_s := self._rests_until_s - self._seconds()) > 0:
+            return left_s
         kinds = self._store.read(_kinds)
         if not kinds:
             return IDLE_S
@@ -54,8 +59,13 @@ class FactStarts:
         for kind in kinds:
             facts = self._store.read(lambda tx, kind=kind: _facts(tx, kind))  # type: ignore[misc]
             has_more |= self._start(facts) > 0 and len(facts) == BATCH
+        if has_more:
+            return 0
         took_s = self._seconds() - began
-        return 0 if has_more else min(IDLE_S, max(LOOK_S, SHARE * took_s))
+        pause_s = min(LONGEST_S, max(LOOK_S, SHARE * took_s))
+        if took_s > LONG_S:
+            self._rests_until_s = began + took_s + pause_s
+        return pause_s
 
     def _start(self, facts: Sequence[Any]) -> int:
         """Submit what these facts start. Returns how many; one that the database refuses does not delay the others."""
