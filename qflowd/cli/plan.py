@@ -86,9 +86,17 @@ def plan(
     if definition.saga:
         undone = ", ".join(f"{step['task']} by {step['compensation']}" for step in steps if step["compensation"])
         echo(f"\nif it fails, these are undone ({definition.saga.order}): {undone or 'none'}")
-    for name, schedule in schedules.items():
+    _show_fires(definition, now, known)
+
+
+def _show_fires(definition: Workflow, now: datetime, known: KnownJobs) -> None:
+    """When each schedule fires next, or on which fact it starts."""
+    for name, schedule in definition.named_schedules.items():
         own = f"{name}: " if definition.schedules else ""
         off = "" if schedule.enabled and definition.enabled else " (disabled)"
+        if schedule.start_on:
+            echo(f"\n{own}starts {timetable.in_words(schedule)}{off}")
+            continue
         echo(f"\nnext fires of {own}{timetable.in_words(schedule)}{off}, {zone().key}:")
         for fire in timetable.next_fires(schedule, now, FIRES, known.calendars):
             echo(f"  {instant(fire.at)}  for {fire.business_date}")

@@ -202,6 +202,12 @@ def test_plan_shows_rendered_params_and_the_next_fires(run, tmp_path):
     assert f"for {found['next_fires'][0]['business_date']}" in shown
 
 
+def test_plan_says_on_which_fact_a_schedule_starts(run, tmp_path):
+    (tmp_path / "w.yaml").write_text("workflow: w\nschedule: {start_on: {workflow: bars}}\ntasks: {a: {job: x}}\n")
+    assert run("plan", "w.yaml").out.endswith("\nstarts on workflow bars\n")
+    assert run("plan", "w.yaml", "--json").json["next_fires"] == []
+
+
 @pytest.mark.bare
 def test_migrate_makes_the_schema_once(run, database_url, monkeypatch):
     monkeypatch.setenv("QFLOWD_DATABASE_URL", database_url)
