@@ -105,7 +105,7 @@ def test_committed_rows_survive_the_server_being_killed(kind: str, get_server) -
 
 
 def test_a_forked_daemon_ends_as_any_other_and_strange_environments_get_one_of_their_own(sqlite_url, tmp_path):
-    daemon = Daemon(sqlite_url, tmp_path, is_forked=True).start()
+    daemon = Daemon(sqlite_url, tmp_path).start()
     assert isinstance(daemon.process, Forked)
     assert os.getsid(daemon.pid) == daemon.pid
     assert daemon.is_running

@@ -48,7 +48,7 @@ def is_there(pid: int) -> bool:
 
 
 def test_the_server_comes_up_with_the_daemon_and_ends_with_it(sqlite_url: str, tmp_path: Path) -> None:
-    with Daemon(sqlite_url, tmp_path, config=API) as daemon:
+    with Daemon(sqlite_url, tmp_path, config=API, is_forked=False) as daemon:
         url = address(daemon)
         assert client(url).get("/healthz").text == "ok\n"
         pid = server_pid(daemon)
@@ -60,7 +60,7 @@ def test_the_server_comes_up_with_the_daemon_and_ends_with_it(sqlite_url: str, t
 def test_a_server_that_is_killed_is_started_again_and_the_daemon_does_not_notice(
     sqlite_url: str, tmp_path: Path
 ) -> None:
-    with Daemon(sqlite_url, tmp_path, config=API) as daemon:
+    with Daemon(sqlite_url, tmp_path, config=API, is_forked=False) as daemon:
         address(daemon)
         os.kill(server_pid(daemon), signal.SIGKILL)
         until(lambda: len(re.findall("serving http", daemon.log())) == 2, 60, what="another server")
@@ -69,7 +69,7 @@ def test_a_server_that_is_killed_is_started_again_and_the_daemon_does_not_notice
 
 
 def test_a_daemon_that_is_killed_takes_the_server_with_it(sqlite_url: str, tmp_path: Path) -> None:
-    with Daemon(sqlite_url, tmp_path, config=API) as daemon:
+    with Daemon(sqlite_url, tmp_path, config=API, is_forked=False) as daemon:
         address(daemon)
         pid = server_pid(daemon)
         daemon.kill()
@@ -77,5 +77,5 @@ def test_a_daemon_that_is_killed_takes_the_server_with_it(sqlite_url: str, tmp_p
 
 
 def test_without_the_section_nothing_listens(sqlite_url: str, tmp_path: Path) -> None:
-    with Daemon(sqlite_url, tmp_path) as daemon:
+    with Daemon(sqlite_url, tmp_path, is_forked=False) as daemon:
         assert "serving" not in daemon.log()

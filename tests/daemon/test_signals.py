@@ -19,7 +19,7 @@ TGKILL = {"x86_64": 234, "aarch64": 131}.get(platform.machine())
 @pytest.mark.parametrize("which", ["the first of the other threads", "the last of them"])
 def test_a_signal_that_another_thread_is_given_is_obeyed(sqlite_url, tmp_path, which):
     """After SIGCONT the kernel does that; the main thread sleeps on, and no handler would ever run."""
-    with Daemon(sqlite_url, tmp_path) as daemon:
+    with Daemon(sqlite_url, tmp_path, is_forked=False) as daemon:
         others = sorted(int(name) for name in os.listdir(f"/proc/{daemon.pid}/task"))[1:]  # noqa: PTH208
         thread = others[0] if "first" in which else others[-1]
         assert ctypes.CDLL(None).syscall(TGKILL, daemon.pid, thread, signal.SIGTERM) == 0

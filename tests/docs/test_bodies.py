@@ -118,7 +118,7 @@ class Desk:
 @pytest.fixture
 def desk(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     with (
-        Daemon(sqlite_url, tmp_path, plugins={"jobs.py": JOBS}, is_forked=True),
+        Daemon(sqlite_url, tmp_path, plugins={"jobs.py": JOBS}),
         ApiServer(sqlite_url, {"wait": "30s"}) as api,
     ):
         yield Desk(api)

@@ -86,7 +86,6 @@ class House:
             config=f"[pools.default]\nprocesses = {processes}\n{self.config}",
             daemon={"name": name, "run_dir": str(run), "lease": "3s"} | keys,
             env=env,
-            is_forked=True,
         )
         self.daemons[name] = found
         return found

@@ -58,7 +58,7 @@ class Daemon:
         config: more of qflowd.toml, e.g. "[pools.io]\\nprocesses = 1"; `[daemon]` is made of `daemon`.
         daemon: keys of `[daemon]`, e.g. {"lease": "3s", "name": "a"}.
         env: added to the environment, e.g. {"QFLOWD_FAULT": "finish:before_commit:1:kill"}.
-        is_forked: by a process that has read the modules, where the environment allows it; for those that start many.
+        is_forked: by a process that has read the modules, where the environment allows it; else by the command line.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Daemon:
         config: str = "",
         daemon: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
-        is_forked: bool = False,
+        is_forked: bool = True,
     ) -> None:
         self.url = url
         self.is_forked = is_forked

@@ -141,6 +141,6 @@ class House:
 @contextlib.contextmanager
 def open_house(url: str, folder: Path, settings: Mapping[str, Any] | None = None) -> Iterator[House]:
     """A house over the empty store at `url`; `settings`: of the server."""
-    daemon = Daemon(url, folder, plugins={"jobs.py": JOBS}, workflows=WORKFLOWS, config=POOLS, is_forked=True)
+    daemon = Daemon(url, folder, plugins={"jobs.py": JOBS}, workflows=WORKFLOWS, config=POOLS)
     with daemon, ApiServer(url, settings) as api:
         yield House(api, daemon, folder)
