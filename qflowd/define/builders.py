@@ -98,8 +98,8 @@ class TaskBuilder:
         """What must be so before it may begin: one of these; without a job, it does nothing but wait.
 
         Args:
-            more: `business_date` of a workflow, `timeout` and `on_timeout` of that, a signal, a dataset or a file, `stable`, `ok`
-                and `at_least` of a file, `deadline` and `default` of an approval, as in a workflow file.
+            more: `business_date` of a workflow, `timeout` and `on_timeout` of that, a signal, a dataset or a file, `stable`, `ok`,
+                `checksum` and `at_least` of a file, `deadline` and `default` of an approval, as in a workflow file.
         """
         facts = {
             "signal": signal,

@@ -1,5 +1,6 @@
 """Files that a task may wait for: a path whose last part may be a pattern, and what is wrong with one in a sentence."""
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -9,6 +10,7 @@ MOST_FILES: Final = 1000  # of one wait
 LONGEST_SUFFIX: Final = 50
 LONGEST_PATH: Final = 1000
 WILD: Final = frozenset("*?[")
+CHECKSUMS: Final[Mapping[str, str]] = {".md5": "md5", ".sha1": "sha1", ".sha256": "sha256", ".sha512": "sha512"}
 
 
 def fault_in_pattern(path: object) -> str | None:
@@ -36,3 +38,9 @@ def fault_in_suffix(suffix: object) -> str | None:
     if not WILD.isdisjoint(suffix) or "/" in suffix:
         return f"{shown(suffix)} is not a suffix such as .ok: it may hold neither / nor wildcards"
     return None
+
+
+def fault_in_checksum(suffix: object) -> str | None:
+    """Why nothing can be compared with what a file with this suffix says; None if something can."""
+    known = isinstance(suffix, str) and suffix in CHECKSUMS
+    return None if known else f"must be one of {', '.join(CHECKSUMS)}, not {shown(suffix)}"

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from qflowd.define.fields import Fields
-from qflowd.define.file_patterns import MOST_FILES, fault_in_pattern, fault_in_suffix
+from qflowd.define.file_patterns import MOST_FILES, fault_in_checksum, fault_in_pattern, fault_in_suffix
 from qflowd.define.readers import Reader, one_of, short_text, shown, text, whole
 from qflowd.define.settings import SETTINGS
 from qflowd.model.durations import parse_duration
@@ -128,5 +128,11 @@ _BESIDE: Final[Mapping[str, Mapping[str, Reader[Any]]]] = {
     "delay": {},
     "until": {},
     "approval": {"deadline": _moment, "default": one_of("approve", "reject")},
-    "file": {"stable": _duration, "ok": _without(fault_in_suffix), "at_least": whole(1, MOST_FILES), **_TIMEOUT},
+    "file": {
+        "stable": _duration,
+        "ok": _without(fault_in_suffix),
+        "checksum": _without(fault_in_checksum),
+        "at_least": whole(1, MOST_FILES),
+        **_TIMEOUT,
+    },
 }

@@ -97,7 +97,8 @@ class WaitFor(_Record, frozen=True):
     All may hold `{{ … }}`. `business_date`: for which the workflow is to have succeeded, "" for that of the instance itself.
     `timeout`: of a signal, a workflow, a dataset or a file, and `deadline`, of an approval: a duration or an instant.
     `on_timeout`: what then becomes of the task; `default`: the answer that nobody gave. `stable`: how long each file must have stood
-    still; `ok`: the suffix of a file that must stand beside each; `at_least`: how many files, 1 to 1,000.
+    still; `ok`: the suffix of a file that must stand beside each; `checksum`: the same of one that says its digest, such as
+    `.sha256`; `at_least`: how many files, 1 to 1,000.
     """
 
     signal: str = ""
@@ -110,6 +111,7 @@ class WaitFor(_Record, frozen=True):
     file: str = ""
     stable: str = "5s"
     ok: str = ""
+    checksum: str = ""
     at_least: int = 1
     timeout: str = ""
     on_timeout: Literal["fail", "skip", "continue"] = "fail"

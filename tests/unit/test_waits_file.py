@@ -43,8 +43,15 @@ def text(task: str) -> str:
         ),
         ("{file: /in/bars.csv}", WaitFor(file="/in/bars.csv")),
         (
-            '{file: "/in/{{ params.m }}/bars_*.csv", stable: 30s, ok: .ok, at_least: 2, timeout: 2h}',
-            WaitFor(file="/in/{{ params.m }}/bars_*.csv", stable="30s", ok=".ok", at_least=2, timeout="2h"),
+            '{file: "/in/{{ params.m }}/bars_*.csv", stable: 30s, ok: .ok, checksum: .md5, at_least: 2, timeout: 2h}',
+            WaitFor(
+                file="/in/{{ params.m }}/bars_*.csv",
+                stable="30s",
+                ok=".ok",
+                checksum=".md5",
+                at_least=2,
+                timeout="2h",
+            ),
         ),
     ],
 )
@@ -100,6 +107,7 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
             'a: {wait_for: {file: "/in/*/bars.csv"}}',
             "wait_for.file: the folder '*' holds a wildcard; only the last part of a path may",
         ),
+        ("a: {wait_for: {file: /in/x, checksum: .crc}}", "must be one of .md5, .sha1, .sha256, .sha512, not '.crc'"),
         ("a: {wait_for: {file: /in/x, ok: a/b}}", "wait_for.ok: 'a/b' is not a suffix such as .ok"),
         ("a: {wait_for: {file: /in/x, at_least: 0}}", "wait_for.at_least: must be "),
         ("a: {wait_for: {file: /in/x, stable: soon}}", "wait_for.stable: 'soon' is not a duration"),

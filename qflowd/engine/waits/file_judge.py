@@ -1,9 +1,11 @@
 """Have the files come that a task waits for? Decided of what a look at their folder has seen; pure."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from qflowd.define.file_patterns import MOST_FILES
+from qflowd.define.file_patterns import CHECKSUMS, MOST_FILES
+from qflowd.engine.waits.checksums import Comparison
 from qflowd.engine.waits.folders import FileMark, Listing, Sightings, names_of
 from qflowd.engine.waits.wanted_files import WantedFiles
 from qflowd.model import jsontext
@@ -11,34 +13,61 @@ from qflowd.model.instants import format_instant
 
 
 class Sight(NamedTuple):
-    """`found`: the files as JSON, where all have come; else `remark` says what is still missing."""
+    """`found`: the files as JSON, where all have come; else `remark` says what is still missing.
+
+    `compare`: what has to be compared before that can be said.
+    """
 
     found: str | None
     remark: str
+    compare: tuple[Comparison, ...] = ()
 
 
-def judge(wanted: WantedFiles, listing: Listing, sightings: Sightings) -> Sight:
-    """`listing`: of a look for this pattern among others. `sightings`: of this folder; the listing has been added."""
+def judge(wanted: WantedFiles, listing: Listing, sightings: Sightings, verdicts: Mapping[Comparison, str]) -> Sight:
+    """`listing`: of a look for these patterns among others. `sightings`: of this folder; the listing has been added.
+
+    `verdicts`: what was wrong with files that have been compared with their checksums; "" for nothing.
+    """
     if listing.fault:
         return Sight(None, listing.fault)
     names = names_of(wanted.pattern, listing.in_order)
-    if wanted.ok:
-        names = [name for name in names if not name.endswith(wanted.ok)]
+    if beside := tuple(filter(None, (wanted.ok, wanted.checksum))):
+        names = [name for name in names if not name.endswith(beside)]
     if len(names) > MOST_FILES:
         return Sight(None, f"more than {MOST_FILES:,} files match; a narrower pattern is needed")
     if len(names) < wanted.at_least:
         return Sight(None, "no file matches" if not names else f"{len(names)} of {wanted.at_least} files are there")
     for name in names:
-        if wanted.ok and name + wanted.ok not in listing.names:
-            return Sight(None, f"{name}{wanted.ok} is missing")
+        if missing := next((suffix for suffix in beside if name + suffix not in listing.names), None):
+            return Sight(None, f"{name}{missing} is missing")
         if sightings.stood_s(name, listing) < wanted.stable_s:
             return Sight(None, f"{name} has not stood still for {wanted.stable_s:g} s")
+    if wanted.checksum and (sight := _compared(wanted, names, listing, verdicts)):
+        return sight
     found = jsontext.dump([_shown(wanted.folder, name, listing.files[name]) for name in names])
     if len(found) > jsontext.LARGEST_TEXT:
         return Sight(
             None, f"the list of {len(names):,} files is too long to be an output; a narrower pattern is needed"
         )
     return Sight(found, "")
+
+
+def _compared(
+    wanted: WantedFiles, names: Iterable[str], listing: Listing, verdicts: Mapping[Comparison, str]
+) -> Sight | None:
+    """What is to be compared, or has been found to differ; None where all files have their digests."""
+    compare = []
+    for name in names:
+        if (said := listing.files.get(name + wanted.checksum)) is None:
+            return Sight(None, f"{name}{wanted.checksum} is not a file that can be read here")
+        each = Comparison(wanted.folder, name, wanted.checksum, listing.files[name], said)
+        if verdicts.get(each):
+            return Sight(None, verdicts[each])
+        if each not in verdicts:
+            compare.append(each)
+    if not compare:
+        return None
+    return Sight(None, f"{compare[0].name} is being compared with its {CHECKSUMS[wanted.checksum]}", tuple(compare))
 
 
 def _shown(folder: str, name: str, mark: FileMark) -> dict[str, str | int | None]:

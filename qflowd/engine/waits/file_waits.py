@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 from qflowd.engine.refusal import LONGEST_ERROR
 from qflowd.engine.service import Place, Topics
 from qflowd.engine.waits.aside import Aside
+from qflowd.engine.waits.checksums import Comparison, compare
 from qflowd.engine.waits.file_judge import Sight, judge
 from qflowd.engine.waits.folders import SETTING, Listing, Sightings, look, root_of
 from qflowd.engine.waits.wanted_files import WantedFiles
@@ -55,6 +56,8 @@ class FileWaits:
         self._store, self._topics, self._pools, self._daemon = store, topics, pools, daemon
         self._seconds, self._patience_s = seconds, patience_s
         self._folders = [Path(os.path.normpath(folder)) for folder in folders]
+        self._comparing = {root: Aside[dict[Comparison, str]](f"qflowd-compare-{root}") for root in self._folders}
+        self._verdicts: dict[Comparison, str] = {}
         self._asides = {root: Aside[dict[str, Listing]](f"qflowd-look-{root}") for root in self._folders}
         self._place = Place(0)
         self._began_s = self._rests_until_s = 0.0
@@ -74,6 +77,7 @@ class FileWaits:
         self._write(self._look())
         folders = {files.folder for files in self._wanted.values()}
         self._sightings = {folder: seen for folder, seen in self._sightings.items() if folder in folders}
+        self._verdicts = {each: said for each, said in self._verdicts.items() if self._is_as_compared(each)}
         self._noted = {key: said for key, said in self._noted.items() if key in self._wanted}
         rest_s = min(IDLE_S, REST * (self._seconds() - self._began_s))
         self._rests_until_s = self._seconds() + rest_s
@@ -102,18 +106,19 @@ class FileWaits:
         for root, wanted in by_root.items():
             listings = self._listings(root, wanted)
             for files in wanted:
-                if (listing := listings.get(files.folder)) and files.pattern in listing.patterns:
-                    sights[files] = judge(files, listing, self._sightings[files.folder])
+                if (listing := listings.get(files.folder)) and listing.patterns.issuperset(files.patterns):
+                    sights[files] = judge(files, listing, self._sightings[files.folder], self._verdicts)
                 elif self._asides[root].late_s > HANGS_S:
                     sights[files] = Sight(None, f"folder {files.folder} does not answer")
+            self._compare(root, {each for files in wanted & sights.keys() for each in sights[files].compare})
         return {key: sights[files] for key, files in self._wanted.items() if files in sights}
 
     def _listings(self, root: Path, wanted: Iterable[WantedFiles]) -> dict[str, Listing]:
         """What is in folders under a listed one; {} if they do not answer in time, and perhaps those of an earlier round."""
         patterns: dict[str, set[str]] = defaultdict(set)
         for files in wanted:
-            patterns[files.folder].add(files.pattern)
-        roots = [root, *(each for each in self._folders if each != root)]
+            patterns[files.folder].update(files.patterns)
+        roots = self._roots(root)
 
         def look_at_all() -> dict[str, Listing]:
             return {folder: look(folder, names, roots, self._seconds) for folder, names in patterns.items()}
@@ -122,6 +127,20 @@ class FileWaits:
         for folder, listing in listings.items():
             self._sightings.setdefault(folder, Sightings()).see(listing)
         return listings
+
+    def _compare(self, root: Path, wanted: Collection[Comparison]) -> None:
+        """Have files under a listed folder compared with their checksums; the next look judges by what has come of it."""
+        if wanted:
+            roots, files = self._roots(root), sorted(wanted)
+            compared = self._comparing[root].ask(lambda: compare(files, roots), self._patience_s)
+            self._verdicts.update(compared or {})
+
+    def _is_as_compared(self, each: Comparison) -> bool:
+        seen = self._sightings.get(each.folder)
+        return bool(seen and seen.shows(each.name, each.mark) and seen.shows(each.name + each.suffix, each.said))
+
+    def _roots(self, root: Path) -> list[Path]:
+        return [root, *(each for each in self._folders if each != root)]
 
     def _write(self, sights: dict[Key, Sight]) -> None:
         """End the waits for what has come, and say of the others what is still missing, where that is news."""

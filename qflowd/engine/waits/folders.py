@@ -53,7 +53,7 @@ def root_of(folder: str, roots: Sequence[Path]) -> Path | None:
     return max(above, key=lambda root: len(root.parts), default=None)
 
 
-def _is_inside(real: str, roots: Sequence[Path]) -> bool:
+def is_inside(real: str, roots: Sequence[Path]) -> bool:
     """Does a path without links lie in a listed folder? Where these lead is asked last, and in turn, as one may hang."""
     path = Path(real)
     return any(path.is_relative_to(root) for root in roots) or any(
@@ -89,7 +89,7 @@ def look(folder: str, patterns: Collection[str], roots: Sequence[Path], seconds:
     found: list[os.DirEntry[str]] = []
     try:
         real = os.path.realpath(folder)
-        if not _is_inside(real, roots):
+        if not is_inside(real, roots):
             fault = f"folder {folder} leads to where {SETTING} does not"
         else:
             with os.scandir(real) as entries:
@@ -123,12 +123,17 @@ def _marks(
 def _mark(entry: "os.DirEntry[str]", roots: Sequence[Path]) -> FileMark | None:
     """None for anything but a file, for what has gone or has no name here, and for a link out of the listed folders."""
     try:
-        if entry.is_symlink() and not _is_inside(os.path.realpath(entry.path), roots):
+        if entry.is_symlink() and not is_inside(os.path.realpath(entry.path), roots):
             return None
         found = entry.stat()
     except (OSError, ValueError):
         return None
-    return FileMark(found.st_size, found.st_mtime_ns, found.st_ctime_ns) if stat.S_ISREG(found.st_mode) else None
+    return mark_of(found) if stat.S_ISREG(found.st_mode) else None
+
+
+def mark_of(found: os.stat_result) -> FileMark:
+    """Of a file that was looked at."""
+    return FileMark(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 class Sightings:
@@ -143,6 +148,10 @@ class Sightings:
         for name, mark in listing.files.items():
             known = self._since.get(name)
             self._since[name] = known if known and known[0] == mark else (mark, listing.ended_s)
+
+    def shows(self, name: str, mark: FileMark) -> bool:
+        """Whether a file was like this when it was seen last."""
+        return name in self._since and self._since[name][0] == mark
 
     def stood_s(self, name: str, listing: Listing) -> float:
         """For how many seconds at least a file of this listing, which has been added, has stood still."""

@@ -1,0 +1,88 @@
+"""Checksums of files: beside each of them stands one that says its digest, as `sha256sum` and its like write it."""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Sequence
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from qflowd.define.file_patterns import CHECKSUMS
+from qflowd.engine.waits.folders import FileMark, is_inside, mark_of
+
+LONGEST: Final = 65_536  # bytes of a file that says digests
+_LINE: Final = re.compile(r"\\?([0-9a-fA-F]+)(?: [ *](.+))?")  # a digest, and the file it is of
+_TAGGED: Final = re.compile(r"\\?[A-Za-z0-9-]+ ?\((.+)\) ?= ?([0-9a-fA-F]+)")  # as `md5sum --tag` and BSD have it
+
+
+class Comparison(NamedTuple):
+    """A file to be compared with the one beside it that says its digest, both as they were seen."""
+
+    folder: str
+    name: str
+    suffix: str
+    mark: FileMark
+    said: FileMark
+
+
+def compare(comparisons: Iterable[Comparison], roots: Sequence[Path]) -> dict[Comparison, str]:
+    """What is wrong with each file; "" if it has its digest. Without those that have changed meanwhile.
+
+    It takes as long as reading the files. `roots`: the listed folders, those of the files first.
+    """
+    found: dict[Comparison, str] = {}
+    for each in comparisons:
+        try:
+            found[each] = _fault(each, roots)
+        except (OSError, ValueError):
+            continue  # the next look says what has become of it
+    return found
+
+
+def _fault(each: Comparison, roots: Sequence[Path]) -> str:
+    """Raises: OSError or ValueError if one of the two cannot be read any more, or is another one."""
+    algorithm = CHECKSUMS[each.suffix]
+    with _opened(each.folder, each.name + each.suffix, each.said, roots) as file:
+        text = file.read(LONGEST).decode("utf-8", "replace")
+    digits = hashlib.new(algorithm, usedforsecurity=False).digest_size * 2
+    if (wanted := digest_in(text, each.name, digits)) is None:
+        return f"{each.name}{each.suffix} does not hold the {algorithm} of {each.name}"
+    with _opened(each.folder, each.name, each.mark, roots) as file:
+        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+        _check_same(file, each.mark)
+    return "" if found == wanted else f"{each.name} is not what {each.name}{each.suffix} says"
+
+
+def _opened(folder: str, name: str, mark: FileMark, roots: Sequence[Path]) -> BufferedReader:
+    """Raises: OSError; ValueError if it is not the file that was seen, or lies in no listed folder."""
+    real = os.path.realpath(f"{folder}/{name}")
+    if not is_inside(real, roots):
+        raise ValueError(f"{real} lies in no listed folder")
+    file = os.fdopen(os.open(real, os.O_RDONLY | os.O_NONBLOCK), "rb")  # a pipe in its place would not let go
+    try:
+        _check_same(file, mark)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _check_same(file: BufferedReader, mark: FileMark) -> None:
+    """Raises: ValueError."""
+    if mark_of(os.fstat(file.fileno())) != mark:
+        raise ValueError(f"{file.name} has changed")
+
+
+def digest_in(text: str, name: str, digits: int) -> str | None:
+    """The digest that is said of a file, in small letters: on a line with its name, or with none; None where nothing is."""
+    for line in text.splitlines():
+        if found := _LINE.fullmatch(line.strip()):
+            digest, of = found.groups()
+        elif found := _TAGGED.fullmatch(line.strip()):
+            of, digest = found.groups()
+        else:
+            continue
+        if len(digest) == digits and (of is None or PurePosixPath(of).name == name):
+            return digest.lower()
+    return None

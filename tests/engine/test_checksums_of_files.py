@@ -1,0 +1,86 @@
+"""A task that waits for files with checksums begins when each is what its own says."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.support.delivered import AT, begin, deliver, settle, watcher
+from tests.support.lab import Lab
+from tests.support.signals_sent import DAY, drive, error, wait_reason
+
+BARS = "positions_20261120_1.csv"
+
+
+def digest(text: str, algorithm: str = "sha256") -> str:
+    return hashlib.new(algorithm, text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512"])
+def test_a_file_that_has_its_digest_ends_the_wait(lab: Lab, box: Path, algorithm: str) -> None:
+    number, files = begin(lab, box, checksum=f".{algorithm}"), watcher(lab, [box])
+    deliver(box, BARS, "whole")
+    settle(lab, files)
+    assert wait_reason(lab, number, "come").endswith(f"; daemon a1: {BARS}.{algorithm} is missing")
+    deliver(box, f"{BARS}.{algorithm}", f"{digest('whole', algorithm)}  {BARS}\n")
+    settle(lab, files)
+    [(state, output)] = lab.sql(f"SELECT state, output FROM qflow.tasks WHERE instance_id = {number}")
+    assert state == "SUCCESS"
+    assert f".{algorithm}" not in output
+    lab.check(drained=True)
+
+
+def test_a_file_that_differs_is_waited_for_until_it_or_its_checksum_is_another(lab: Lab, box: Path) -> None:
+    number, files = begin(lab, box, checksum=".sha256", at_least=2), watcher(lab, [box])
+    two = "positions_20261120_2.csv"
+    deliver(box, BARS, "one"), deliver(box, f"{BARS}.sha256", digest("one"))
+    deliver(box, two, "tw"), deliver(box, f"{two}.sha256", "")
+    settle(lab, files), settle(lab, files)
+    assert wait_reason(lab, number, "come").endswith(f"; daemon a1: {two}.sha256 does not hold the sha256 of {two}")
+    deliver(box, f"{two}.sha256", digest("two"), AT + 1)
+    settle(lab, files), settle(lab, files)
+    assert wait_reason(lab, number, "come").endswith(f"; daemon a1: {two} is not what {two}.sha256 says")
+    deliver(box, two, "two", AT + 1)
+    settle(lab, files), settle(lab, files)
+    assert lab.state(number) == "SUCCESS"
+
+
+def test_a_file_that_changes_while_it_is_compared_is_compared_anew(
+    lab: Lab, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, files = begin(lab, box, stable="1s", checksum=".sha256"), watcher(lab, [box])
+    deliver(box, BARS, "old"), deliver(box, f"{BARS}.sha256", digest("old"))
+    real = hashlib.file_digest
+
+    def written_meanwhile(file, algorithm):
+        found = real(file, algorithm)
+        deliver(box, BARS, "new", AT + 1)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hashlib, "file_digest", written_meanwhile)
+        settle(lab, files, 1)
+    assert lab.state(number) == "RUNNING"
+    settle(lab, files, 1), settle(lab, files, 1)
+    assert wait_reason(lab, number, "come").endswith(f"; daemon a1: {BARS} is not what {BARS}.sha256 says")
+
+
+def test_a_checksum_that_leads_out_of_the_listed_folders_is_not_read(lab: Lab, box: Path) -> None:
+    number, files = begin(lab, box, stable="1s", checksum=".sha256"), watcher(lab, [box])
+    deliver(box, BARS, "one"), deliver(box.parent, "secret", digest("one"))
+    (box / f"{BARS}.sha256").symlink_to(box.parent / "secret")
+    settle(lab, files, 1)
+    assert wait_reason(lab, number, "come").endswith(f"; daemon a1: {BARS}.sha256 is not a file that can be read here")
+
+
+def test_a_suffix_of_no_algorithm_is_refused_when_it_is_rendered(lab: Lab, box: Path) -> None:
+    lab.define(
+        "w",
+        {"come": {"wait_for": {"file": f"{box}/a", "checksum": "{{ params.kind }}"}}},
+        params={"kind": {"default": ".crc"}},
+    )
+    number = lab.start("w", business_date=DAY)
+    drive(lab)
+    assert error(lab, number, "come") == "wait_for.checksum: must be one of .md5, .sha1, .sha256, .sha512, not '.crc'"
