@@ -164,11 +164,13 @@ def _serve(channel: socket.socket) -> dict[str, Any]:
 
 
 def _reap(running: dict[int, socket.socket]) -> None:
+    """Say what has ended, and only then give its number back: whoever still takes it for running may send it a signal."""
     with contextlib.suppress(ChildProcessError):
-        while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            pid, status = found
-            with running.pop(pid) as asker, contextlib.suppress(OSError):  # who asked may be gone
-                asker.send(str(os.waitstatus_to_exitcode(status)).encode())
+        while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            code = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+            with running.pop(found.si_pid) as asker, contextlib.suppress(OSError):  # who asked may be gone
+                asker.send(str(code).encode())
+            os.waitpid(found.si_pid, 0)
 
 
 def main(number: int) -> None:
