@@ -266,6 +266,18 @@ def test_one_that_is_disabled_or_archived_meanwhile_is_waited_for_and_that_is_sa
     assert desk.state(number) == "RUNNING"
 
 
+def test_an_instance_that_would_wait_for_itself_fails_the_task_at_once(desk: Lab) -> None:
+    own = {"workflow": "chain", "business_date": "{{ params.day or business_date }}"}
+    desk.define("chain", {"own": {"wait_for": own}}, params={"day": {"type": "string", "default": ""}})
+    first = desk.start("chain", business_date=DAY)
+    before = desk.start("chain", business_date="2026-11-23", params=f'{{"day": "{DAY}"}}')
+    drive(desk)
+    assert error(desk, first, "own") == (
+        "wait_for.workflow: is this workflow itself, for the date of this instance: name another `business_date`"
+    )
+    assert desk.state(before) == "RUNNING"
+
+
 def test_without_a_date_there_is_nothing_to_wait_for(desk: Lab) -> None:
     desk.define(
         "odd", {"bars": {"wait_for": BARS | {"business_date": "{{ params.day }}"}}}, params={"day": {"type": "string"}}

@@ -25,6 +25,8 @@ from qflowd.model.states import FactKind, WaitState
 from qflowd.model.workflow import WAIT_POOL, Job
 from qflowd.store.tx import Store, Tx
 
+ITSELF = "wait_for.workflow: is this workflow itself, for the date of this instance: name another `business_date`"
+
 
 class Ready(NamedTuple):
     """A row that is to wait, and for what. `pool`: in which its job will run; "" where it has none."""
@@ -85,6 +87,9 @@ def _ready(tx: Tx, instances: Instances, row: Claimed, instance: LoadedInstance,
         raise Unreadable(f"task {node.key} waits for what only a newer qflowd knows")
     day = instance.facts.business_date
     kind, waiting = facts.begin({"business_date": day} | node.wait.render(scope), tx.now)
+    awaited = (waiting.name, waiting.business_date)
+    if kind is FactKind.WORKFLOW and awaited == (instance.facts.workflow, day):
+        raise ExpressionFailed(ITSELF)
     pool = str(settings_of(tx, instances, instance, node).pool) if node.job and waiting.files else ""
     return Ready(row, instance, kind, waiting, pool)
 
