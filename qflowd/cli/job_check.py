@@ -15,11 +15,16 @@ DEFAULT_POOL: Final = "default"
 def remarks(
     workflow: Workflow, jobs: Mapping[str, Job], pools: Collection[str] | None, domains: Mapping[str, str | None]
 ) -> Iterator[KeyFault]:
-    """What can be stored and will not run: tasks that no run reaches, and pools that neither a daemon nor this host has."""
+    """What can be stored and is hardly meant: tasks that no run reaches, windows on holidays, pools that nobody has."""
     for key, one, other in unreachable(workflow):
         yield ("tasks", key), f"can never run: {one} and {other} above it cannot both hold"
     if workflow.saga and not any(compensation_of(task, jobs) or task.workflow for task in workflow.tasks):
         yield ("saga",), "undoes nothing: no task has a compensation (`@job.compensation`, or `compensate: JOB`)"
+    for name, schedule in workflow.named_schedules.items():
+        if schedule.window and schedule.cron and workflow.calendar and not schedule.calendar:
+            path = ("schedules", name) if name in workflow.schedules else ("schedule",)
+            what = f"fires on holidays as well: `calendar: {workflow.calendar}` beside `window` keeps it to sessions"
+            yield (*path, "window"), what
     for task in workflow.tasks:
         if task.workflow or task.only_waits:
             continue

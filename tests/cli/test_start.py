@@ -313,6 +313,22 @@ def test_validate_warns_of_what_can_be_stored_and_will_not_run(run, tmp_path):
     assert [warning["key"] for warning in run("validate", "w.yaml", "--json").json["warnings"]] == ["tasks.join"] * 2
 
 
+def test_validate_warns_of_a_window_that_is_open_on_holidays(run, tmp_path):
+    once, named = (
+        "schedule: {cron: '*/5 * * * *', window: '09:00-15:00'%s}",
+        "schedules: {beat: {cron: '*/5 * * * *', window: '09:00-15:00'%s}}",
+    )
+    tasks = "tasks:\n  look: {job: log, params: {message: x}}\n"
+    for schedule, key in ((once, "schedule.window"), (named, "schedules.beat.window")):
+        (tmp_path / "w.yaml").write_text(f"workflow: w\ncalendar: XSHG\n{schedule % ''}\n{tasks}")
+        ran = run("validate", "w.yaml")
+        what = "fires on holidays as well: `calendar: XSHG` beside `window` keeps it to sessions"
+        assert (ran.code, f"warning: w.yaml:3: {key}: {what}" in ran.err) == (0, True)
+        for whose in (", calendar: XSHG", ", calendar: XSHE"):
+            (tmp_path / "w.yaml").write_text(f"workflow: w\ncalendar: XSHG\n{schedule % whose}\n{tasks}")
+            assert "holidays" not in run("validate", "w.yaml").err
+
+
 def test_doctor_names_folders_that_are_missing_and_every_fault_of_workflow_files(run, project):
     (project / "workflows/again.yaml").write_text("workflow: hello\ntasks:\n  a: {job: hello, afer: b}\n")
     (project / "workflows/twice.yaml").write_text((project / "workflows/hello.yaml").read_text())
