@@ -17,7 +17,7 @@ from qflowd.model.rates import parse_rate
 SHORTEST_LEASE_S: Final = 3.0
 LONGEST_LEASE_S: Final = 3600.0
 
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\??")
 
 _EXCEPTION: Final = re.compile(r"([A-Za-z_]\w*\.)*[A-Z_]\w*")
 _BASE_PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
@@ -99,7 +99,7 @@ def names(value: Any) -> tuple[str, ...]:
 
 
 def variables(value: Any) -> tuple[str, ...]:
-    """Names of environment variables that a worker may see."""
+    """Names of environment variables that a worker may see; one that ends in `?` need not be set."""
     found = names(value)
     for each in found:
         if not _VARIABLE.fullmatch(each):

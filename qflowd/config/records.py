@@ -111,7 +111,7 @@ class PluginsConfig:
 
     dirs: tuple[Path, ...] = key(readers.paths, (Path("plugins"),))
     enable: tuple[str, ...] = key(readers.names, ())  # shipped plugins that are off unless named
-    env: tuple[str, ...] = key(readers.variables, ())  # variables that workers get beside the few safe ones
+    env: tuple[str, ...] = key(readers.variables, ())  # that workers get beside the few safe ones; `NAME?` if it is set
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,4 +22,19 @@ def test_certificates_and_proxies_reach_workers_but_no_login_does():
 
 
 def test_a_name_that_is_not_set_is_named():
-    assert env_remarks({}, ["TOKEN"]) == ["[plugins] env names TOKEN, which is not set: workers do not have it"]
+    [remark] = env_remarks({}, ["TOKEN"])
+    assert remark.startswith(
+        "[plugins] env names TOKEN, which is not set: workers do not have it; set it, or name it TOKEN?"
+    )
+
+
+def test_an_optional_name_that_is_not_set_is_not_named():
+    assert env_remarks({}, ["TOKEN?"]) == []
+    assert (
+        worker_env({"TOKEN": "t", "OMP_NUM_THREADS": "4"}, ["TOKEN?", "OMP_NUM_THREADS?"]).items()
+        >= {
+            "TOKEN": "t",
+            "OMP_NUM_THREADS": "4",
+        }.items()
+    )
+    assert env_remarks({"HTTPS_PROXY": "http://desk:hunter2@proxy:80"}, ["HTTPS_PROXY?"]) == []
