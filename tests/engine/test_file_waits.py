@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qflowd.engine.waits.file_waits import IDLE_S, LOOK_S
+from qflowd.engine.waits.open_looks import IDLE_S, LOOK_S
 from tests.support.clock import SetClock
 from tests.support.delivered import AT, begin, deliver, settle, watcher
 from tests.support.lab import Lab
@@ -130,7 +130,7 @@ def test_two_daemons_that_see_a_file_end_its_wait_once(lab: Lab, box: Path) -> N
     number = begin(lab, box, stable="1s")
     deliver(box, "positions_20261120_1.csv")
     other = Lab(lab.url, owner=8)
-    lab.just_before("meet_file_waits", lambda: settle(other, watcher(other, [box], name="a2")))
+    lab.just_before("meet_seen", lambda: settle(other, watcher(other, [box], name="a2")))
     settle(lab, watcher(lab, [box]))
     assert lab.state(number) == "SUCCESS"
     lab.check(drained=True)
@@ -157,7 +157,7 @@ def test_a_file_that_is_seen_after_the_deadline_has_not_come_in_time(lab: Lab, b
         lab.clock.advance(60)
         drive(lab)
 
-    lab.just_before("meet_file_waits", time_passes)
+    lab.just_before("meet_seen", time_passes)
     settle(lab, files)
     [(state, reason, output)] = lab.sql(f"SELECT state, reason, output FROM qflow.tasks WHERE instance_id = {number}")
     assert (state, reason, output) == ("FAILED", "timeout", None)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from qflowd.engine.waits import file_waits, folders
-from qflowd.engine.waits.file_waits import LOOK_S
+from qflowd.engine.waits import file_waits, folders, open_looks
+from qflowd.engine.waits.open_looks import LOOK_S
 from tests.support.daemon import until
 from tests.support.delivered import begin, deliver, settle, watcher
 from tests.support.lab import Lab
@@ -114,7 +114,7 @@ def test_a_folder_is_not_read_past_its_bound(lab: Lab, box: Path, monkeypatch: p
 
 def test_a_daemon_that_cannot_look_has_no_say_once_another_one_has_looked(lab: Lab, box: Path) -> None:
     number, other = begin(lab, box), Lab(lab.url, owner=8)
-    lab.just_before("note_file_waits", watcher(other, [box], name="a2").tick)
+    lab.just_before("note_looks", watcher(other, [box], name="a2").tick)
     watcher(lab, []).tick()
     assert wait_reason(lab, number, "come").endswith("; daemon a2: no file matches")
     other.close()
@@ -146,7 +146,7 @@ def test_more_tasks_may_wait_for_files_of_a_folder_than_are_listed_at_once(
     looks: list[str] = []
     scan = os.scandir
     monkeypatch.setattr(folders.os, "scandir", lambda path: looks.append(path) or scan(path))
-    monkeypatch.setattr(file_waits, "BATCH", 2)
+    monkeypatch.setattr(open_looks, "BATCH", 2)
     waits = {f"t{i}": {"wait_for": {"file": f"{box}/bars_{i}.c*", "stable": "30s"}} for i in range(5)}
     lab.define("many", waits)
     number, files = lab.start("many"), watcher(lab, [box])

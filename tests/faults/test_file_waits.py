@@ -16,7 +16,7 @@ tasks:
   bars: {wait_for: {file: "BOX/bars_{{ params.number }}_*.csv", stable: 100ms}}
   load: {job: step, after: bars, when: "{{ bars.output[0].size == 1 }}"}
 """
-POINTS = ["meet_file_waits:before_commit:1", "meet_file_waits:after_commit:1"]
+POINTS = ["meet_seen:before_commit:1", "meet_seen:after_commit:1"]
 
 
 def test_a_daemon_killed_at_any_step_forgets_no_file(houses: list[House]) -> None:

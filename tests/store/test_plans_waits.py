@@ -108,7 +108,7 @@ def _add_uses(store: Store, number: str, now: str) -> None:
         "meet_waiters",
         "list_fresh_waiters",
         "list_woken",
-        "list_open_files",
+        "list_open_looks",
         "find_open_approvals",
     ],
 )

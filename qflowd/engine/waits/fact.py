@@ -19,7 +19,7 @@ class WaitTerms(NamedTuple):
 
     `name`: by which the fact is looked up, "" where nothing else brings it about. `subject`: the same for people.
     `deadline_at`: when the wait is over, whatever has come; None: never. `default_answer`: of an approval.
-    `business_date`: for which the fact is to be. `files`: what daemons look for.
+    `business_date`: for which the fact is to be. `wanted`: what daemons look for outside of the database.
     """
 
     name: str
@@ -27,7 +27,7 @@ class WaitTerms(NamedTuple):
     deadline_at: datetime | None
     default_answer: int | None = None
     business_date: str | None = None
-    files: WantedFiles | None = None
+    wanted: WantedFiles | None = None
 
 
 class WaitEnd(NamedTuple):

@@ -30,7 +30,7 @@ def begin(document: Mapping[str, Json], now: datetime) -> WaitTerms:
     except ValueError as error:
         raise ExpressionFailed(f"wait_for.stable: {error}") from None
     files = wanted(str(path), stable_s, str(suffix), int(document.get("at_least", 1)), str(checksum))
-    return WaitTerms("", f"file {path}"[:LONGEST_SUBJECT], deadline(document, "timeout", now), files=files)
+    return WaitTerms("", f"file {path}"[:LONGEST_SUBJECT], deadline(document, "timeout", now), wanted=files)
 
 
 def end(wait: WaitFor, row: Any) -> WaitEnd:

@@ -1,7 +1,7 @@
 """Register: a task whose turn has come begins to wait. Committed before the fact is looked up: no wake-up is lost.
 
 One transaction: the rows are locked, those that others have taken are left out → parked (PENDING, without a timer of their
-own, owned by nobody, with a new fence) → a row of `waiter` each → files → timers of deadlines.
+own, owned by nobody, with a new fence) → a row of `waiter` each → what daemons look for → timers of deadlines.
 """
 
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ def _ready(tx: Tx, instances: Instances, row: Claimed, instance: LoadedInstance,
     awaited = (waiting.name, waiting.business_date)
     if kind is FactKind.WORKFLOW and awaited == (instance.facts.workflow, day):
         raise ExpressionFailed(ITSELF)
-    pool = str(settings_of(tx, instances, instance, node).pool) if node.job and waiting.files else ""
+    pool = str(settings_of(tx, instances, instance, node).pool) if node.job and kind is FactKind.FILE else ""
     return Ready(row, instance, kind, waiting, pool)
 
 
@@ -110,8 +110,8 @@ def _register(tx: Tx, lane: Lane, ready: Sequence[Ready]) -> int:
         return 0
     tx.run("rearm_tasks", rows=[(row.id, row.fence, row.attempt, 0) for row, *_ in mine])
     tx.run("save_waiters", rows=[_waiter_row(each, lane.id) for each in mine], now=tx.now)
-    if files := [_file_row(each) for each in mine if each.waiting.files]:
-        tx.run("save_file_waits", rows=files)
+    if looks := [_look_row(each) for each in mine if each.waiting.wanted]:
+        tx.run("save_looks", rows=looks)
     if timers := [
         (row.id, WAIT, row.fence + 1, waiting.deadline_at)
         for row, _, _, waiting, _ in mine
@@ -129,5 +129,5 @@ def _waiter_row(each: Ready, lane: int) -> tuple[Any, ...]:
     return (row.id, row.fence + 1, *about, waiting.subject, waiting.deadline_at, waiting.default_answer, lane)
 
 
-def _file_row(each: Ready) -> tuple[Any, ...]:
-    return (each.row.id, each.row.fence + 1, each.pool, jsontext.dump(each.waiting.files))
+def _look_row(each: Ready) -> tuple[Any, ...]:
+    return (each.row.id, each.row.fence + 1, each.pool, jsontext.dump(each.waiting.wanted))

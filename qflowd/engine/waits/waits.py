@@ -118,8 +118,8 @@ class Waits:
         ready, failed = self._store.read(lambda tx: register.render(tx, self._instances, lane, claimed))
         refuse(self._harvest, lane, failed)
         registered = register.register(self._store, lane, ready) if ready else 0
-        if any(each.waiting.files for each in ready):
-            self._topics.publish("file")
+        if any(each.waiting.wanted for each in ready):
+            self._topics.publish("look")
         return len(failed) + registered
 
     def _wake(self) -> bool:

@@ -10,6 +10,6 @@ CREATE TABLE IF NOT EXISTS qflow.file_wait (
     found {text}
 ) {table}
 ;
--- Serves list_open_files.
+-- Serves list_open_looks.
 {index: file_wait_open ON qflow.file_wait (task_id) WHERE is_open = 1 | (is_open, task_id)}
 ;
