@@ -20,6 +20,7 @@ ANALYZE = {
     "qflow.file_wait",
 }
 VALUES = {
+    "kind": "4",
     "after_priority": "0",
     "after_id": "0",
     "after": "0",
