@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from qflowd.cli import job_check, limit_check
+from qflowd.cli import job_check, limit_check, wait_check
 from qflowd.cli.known_jobs import KnownJobs
 from qflowd.cli.known_names import KnownNames
 from qflowd.define import documents, workflow_file
@@ -46,14 +46,19 @@ def workflow_paths(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def check_files(
-    paths: Iterable[Path], known: KnownJobs, pools: Collection[str] | None, names: Names | None = None
+    paths: Iterable[Path],
+    known: KnownJobs,
+    pools: Collection[str] | None,
+    names: Names | None = None,
+    connections: Collection[str] | None = None,
 ) -> Checked:
     """Check files; jobs, limits and pools are judged where they are known.
 
     Args:
         names: asked at the first workflow or task definition that is named; None leaves such names alone.
+        connections: that the configuration here has; None where there is none.
     """
-    check = _Check(known, pools, names)
+    check = _Check(known, pools, names, connections)
     for path in paths:
         try:
             check.add(documents.read_file(path, InvalidWorkflow))
@@ -65,8 +70,14 @@ def check_files(
 class _Check:
     """One run over all files. Names are looked up whatever else is wrong with a file, so that all faults are told at once."""
 
-    def __init__(self, known: KnownJobs, pools: Collection[str] | None, names: Names | None) -> None:
-        self._known, self._pools, self._names = known, pools, names
+    def __init__(
+        self,
+        known: KnownJobs,
+        pools: Collection[str] | None,
+        names: Names | None,
+        connections: Collection[str] | None,
+    ) -> None:
+        self._known, self._pools, self._names, self._connections = known, pools, names, connections
         self.faults: list[Fault] = []
         self._warnings: list[Fault] = []
         self._not_checked: list[Fault] = []
@@ -148,6 +159,7 @@ class _Check:
         workflow = workflow_file.parse_document(made)
         remarks = job_check.remarks(workflow, self._known.jobs, self._pools, self._known.domains)
         self._warnings += made.faults(remarks)
+        self._warnings += made.faults(wait_check.remarks(workflow, self._connections))
         if workflow.key in self._known.archived:
             back = f"`qflowd workflows unarchive {workflow.key}` brings it back"
             self._warnings += made.faults([(("workflow",), f"is archived: its submissions are rejected; {back}")])

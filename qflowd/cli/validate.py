@@ -21,7 +21,7 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
 
     Jobs and their params are checked where plugin folders or a database tell which jobs there are; workflows and task
     definitions that tasks name, where a database or files beside these do. What could not be checked is said. Warnings
-    (tasks that no run can reach, pools that no daemon has) are not faults.
+    (tasks that no run can reach, pools that no daemon has, connections that are not configured here) are not faults.
     Exit code 1 if there is any fault.
     """
     config = None
@@ -36,7 +36,8 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
     if not paths:
         raise click.UsageError("There are no workflow files here; name some.")
     pools = known.pools.union(config.pools) if config else None
-    checked = check_files(paths, known, pools, lambda: known_names(config, paths))
+    connections = config.connections if config else None
+    checked = check_files(paths, known, pools, lambda: known_names(config, paths), connections)
     faults, count = checked.faults, len(checked.faults)
     if as_json:
         keys = {"files": list(map(str, paths)), "workflows": checked.workflows, "definitions": checked.definitions}

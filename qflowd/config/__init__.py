@@ -1,6 +1,7 @@
 """The configuration: read from qflowd.toml (or .yaml, .json), typed, and all its faults reported at once."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,6 +33,9 @@ from qflowd.model.names import fault_in_key
 
 FILE_VARIABLE: Final = "QFLOWD_CONFIG"
 URL_VARIABLE: Final = "QFLOWD_DATABASE_URL"
+CONNECTION_VARIABLE: Final = (
+    "QFLOWD_CONNECTION_{}_URL"  # of a name in capitals; what is no letter or digit is an underscore
+)
 LONGEST_DOMAIN: Final = 200  # characters, as of workflows
 USUAL_NAMES: Final = ("qflowd.toml", "qflowd.yaml", "qflowd.yml", "qflowd.json")
 
@@ -41,7 +45,7 @@ def load(
 ) -> Config:
     """The configuration in `path`, else where `QFLOWD_CONFIG` says, else in ./qflowd.toml (.yaml, .json), else defaults.
 
-    `QFLOWD_DATABASE_URL` stands in for the URL in the file. Relative paths, those of SQLite URLs too, begin at the
+    `QFLOWD_DATABASE_URL` stands in for the URL in the file, and `QFLOWD_CONNECTION_NAME_URL` for that of a connection. Relative paths, those of SQLite URLs too, begin at the
     folder of the file; without a file at the current folder. `settings`: sections as in a file, whose keys win over it.
 
     Raises: InvalidConfig with every fault.
@@ -86,7 +90,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
     config = Config(
         file=file,
         folder=folder,
-        database=_database(top, folder, environ),
+        database=_database(top, top.section("database"), folder, (URL_VARIABLE, environ.get(URL_VARIABLE))),
         daemon=replace(daemon, run_dir=daemon.run_dir and folder / daemon.run_dir),
         pools=_pools(top),
         domains=_domains(top),
@@ -94,6 +98,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
         plugins=replace(plugins, dirs=_under(folder, plugins.dirs)),
         workflows=replace(workflows, dirs=_under(folder, workflows.dirs)),
         waits=replace(waits, folders=_under(folder, waits.folders)),
+        connections=_connections(top, folder, environ),
         log=read_over(LogConfig(), top.section("log")),
         retention=read_over(RetentionConfig(), top.section("retention")),
         api=_api(top, folder),
@@ -146,15 +151,27 @@ def _limits(top: Fields) -> dict[str, LimitConfig]:
     return limits
 
 
-def _database(top: Fields, folder: Path, environ: Mapping[str, str]) -> DatabaseConfig:
-    fields = top.section("database")
+def _connections(top: Fields, folder: Path, environ: Mapping[str, str]) -> dict[str, DatabaseConfig]:
+    connections = {}
+    for name, fields in top.section("connections").sections():
+        if fault := fault_in_key(name, "name of a connection"):
+            fields.fault(fault)
+        variable = CONNECTION_VARIABLE.format(re.sub("[^A-Za-z0-9]", "_", name).upper())
+        if not fields.data and not environ.get(variable):
+            fields.fault(f"names no database: give url, or kind with its parts, or set {variable}")
+        connections[name] = _database(top, fields, folder, (variable, environ.get(variable)))
+    return connections
+
+
+def _database(top: Fields, fields: Fields, folder: Path, override: tuple[str, str | None]) -> DatabaseConfig:
+    """The database of a section. `override`: a variable, and the URL in it, which stands in for that of the section."""
     keys = read_over(DatabaseKeys(), fields)
-    override = environ.get(URL_VARIABLE)
+    variable, url = override
     try:
-        return DatabaseConfig(resolve(override or compose(asdict(keys)), folder))
+        return DatabaseConfig(resolve(url or compose(asdict(keys)), folder))
     except ValueError as error:
-        if override:
-            top.faults.append(Fault(URL_VARIABLE, 0, "", str(error)))
+        if url:
+            top.faults.append(Fault(variable, 0, "", str(error)))
         else:
             fields.fault(str(error), *(["url"] if "url" in fields.data else []))
         return DatabaseConfig("")

@@ -194,6 +194,7 @@ class Config:
     plugins: PluginsConfig
     workflows: WorkflowsConfig
     waits: WaitsConfig
+    connections: Mapping[str, DatabaseConfig]  # databases of others, by the names that workflows use
     log: LogConfig
     retention: RetentionConfig
     api: ApiConfig

@@ -31,6 +31,7 @@ from qflowd.engine.running.executor import Executor
 from qflowd.engine.running.logs import Logs
 from qflowd.engine.service import Service, ServiceThread, Topics, back_off
 from qflowd.engine.waits.file_waits import FileWaits
+from qflowd.engine.waits.sql_waits import SqlWaits
 from qflowd.engine.watch import Watch
 from qflowd.model.errors import QflowdError, StoreUnavailable
 from qflowd.model.instruments import Instruments, PluginsReloaded
@@ -175,6 +176,7 @@ class Daemon:
             self.executor,
             *instance_services(store, topics, self._intake, lambda: identity.id),
             FileWaits(store, topics, self._config.waits.folders, self._config.pools, self._config.daemon.name),
+            SqlWaits(store, topics, self._config.connections, self._config.daemon.name),
             Recovery(store, instances, identity, topics, self.lease),
             LimitRepair(store, topics),
             SessionRows(store),

@@ -93,13 +93,15 @@ class TaskBuilder:
         until: str | None = None,
         approval: str | None = None,
         file: str | None = None,
-        **more: str | int,
+        sql: str | None = None,
+        **more: str | int | Mapping[str, Any],
     ) -> Self:
         """What must be so before it may begin: one of these; without a job, it does nothing but wait.
 
         Args:
-            more: `business_date` of a workflow, `timeout` and `on_timeout` of that, a signal, a dataset or a file, `stable`, `ok`,
-                `checksum` and `at_least` of a file, `deadline` and `default` of an approval, as in a workflow file.
+            more: `business_date` of a workflow, `timeout` and `on_timeout` of that, a signal, a dataset, a file or a query,
+                `stable`, `ok`, `checksum` and `at_least` of a file, `connection`, `params` and `every` of a query,
+                `deadline` and `default` of an approval, as in a workflow file.
         """
         facts = {
             "signal": signal,
@@ -109,6 +111,7 @@ class TaskBuilder:
             "until": until,
             "approval": approval,
             "file": file,
+            "sql": sql,
         }
         return self._with(wait_for={name: value for name, value in facts.items() if value is not None} | more)
 

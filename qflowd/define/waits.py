@@ -9,7 +9,8 @@ import msgspec
 
 from qflowd.define.fields import Fields
 from qflowd.define.file_patterns import MOST_FILES, fault_in_checksum, fault_in_pattern, fault_in_suffix
-from qflowd.define.readers import Reader, one_of, short_text, shown, text, whole
+from qflowd.define.query_text import fault_in_query, names_in
+from qflowd.define.readers import Reader, mapping, one_of, short_text, shown, text, whole
 from qflowd.define.settings import SETTINGS
 from qflowd.model.durations import parse_duration
 from qflowd.model.instants import EARLIEST, parse_date, parse_instant
@@ -17,6 +18,7 @@ from qflowd.model.names import fault_in_dataset, fault_in_key, fault_in_signal
 from qflowd.model.workflow import Json, Task, WaitFor
 
 LONGEST: Final = 1000  # characters of an expression, or of what is to be approved
+SHORTEST_EVERY_S: Final = 5.0
 _OF_A_JOB: Final = (frozenset(SETTINGS) - {"priority"}) | {
     "params", "map", "chunk", "max_parallel", "label", "tolerate", "max_spawn", "compensate", "compensate_on",
 }  # fmt: skip
@@ -36,6 +38,8 @@ def read_wait(fields: Fields) -> WaitFor | None:
         return WaitFor()
     readers = {given[0]: FACTS[given[0]], **_BESIDE[given[0]]}
     values: dict[str, Any] = {key: inner.take(key, read, None) for key, read in readers.items()}
+    if values.get("sql") is not None:
+        _check_query(inner, values)
     inner.close()
     return WaitFor(**{key: value for key, value in values.items() if value is not None})
 
@@ -59,7 +63,9 @@ def wait_document(wait: WaitFor | None) -> dict[str, Json]:
 
 
 def wait_words(wait: WaitFor) -> str:
-    """What it is, in a few words, as it is written: `signal bars.ready`, `workflow cn_bars for 2026-11-20`."""
+    """What it is, in a few words, as it is written: `signal bars.ready`, `workflow cn_bars for 2026-11-20`, `sql on vendor`."""
+    if wait.sql:
+        return f"sql on {wait.connection}"
     day = f" for {wait.business_date}" if wait.business_date else ""
     return next(f"{fact} {value}" for fact in FACTS if (value := getattr(wait, fact))) + day
 
@@ -109,6 +115,46 @@ def _without(fault_in: Callable[[str], str | None]) -> Reader[str]:
     return _checked(check)
 
 
+def _query(value: Json) -> str:
+    string = text(value).strip()
+    if fault := fault_in_query(string):
+        raise ValueError(fault)
+    return string
+
+
+def _connection(value: Json) -> str:
+    string = text(value)
+    if fault := fault_in_key(string, "name of a connection"):
+        raise ValueError(fault)
+    return string
+
+
+def _values(value: Json) -> dict[str, Json]:
+    found = dict(mapping(value))
+    for name, each in found.items():
+        if isinstance(each, list | dict):
+            raise ValueError(f"{name} must be one value: a string, a number, true, false or null, not {shown(each)}")  # noqa: TRY004  read as a fault
+    return found
+
+
+def every_s(value: Json) -> float:
+    """The time between two looks, in seconds. Raises: ValueError if it is less than 5 s, or not a duration."""
+    if (seconds := parse_duration(value)) < SHORTEST_EVERY_S:
+        raise ValueError(f"must be {SHORTEST_EVERY_S:g}s or longer, not {value!r}")
+    return seconds
+
+
+def _check_query(fields: Fields, values: Mapping[str, Any]) -> None:
+    """A query has a connection, and exactly the values that its text names."""
+    if "connection" not in fields.data:
+        fields.fault("needs `connection`: the name of one under [connections] of qflowd.toml")
+    given, named = set(values["params"] or ()), names_in(values["sql"])
+    if missing := sorted(named - given):
+        fields.fault(f"`params` does not give {', '.join(missing)}, which the query names", "sql")
+    if idle := sorted(given - named):
+        fields.fault(f"gives {', '.join(idle)}, which the query does not name with a colon in front", "params")
+
+
 _moment: Final = _checked(lambda string: moment(string, EARLIEST))
 _duration: Final = _checked(parse_duration)
 FACTS: Final[Mapping[str, Reader[str]]] = {
@@ -119,6 +165,7 @@ FACTS: Final[Mapping[str, Reader[str]]] = {
     "until": _checked(parse_instant),
     "approval": _expression,
     "file": _without(fault_in_pattern),
+    "sql": _query,
 }
 _TIMEOUT: Final[Mapping[str, Reader[Any]]] = {"timeout": _moment, "on_timeout": one_of("fail", "skip", "continue")}
 _BESIDE: Final[Mapping[str, Mapping[str, Reader[Any]]]] = {
@@ -135,4 +182,5 @@ _BESIDE: Final[Mapping[str, Mapping[str, Reader[Any]]]] = {
         "at_least": whole(1, MOST_FILES),
         **_TIMEOUT,
     },
+    "sql": {"connection": _connection, "params": _values, "every": _checked(every_s), **_TIMEOUT},
 }

@@ -116,6 +116,7 @@ class FactKind(IntEnum):
     WORKFLOW = 3  # its success for a business date
     FILE = 4
     DATASET = 5  # a version of it
+    SQL = 6  # a condition in another database
 
 
 class WaitState(IntEnum):

@@ -92,13 +92,14 @@ class Tolerance(_Record, frozen=True):
 
 
 class WaitFor(_Record, frozen=True):
-    """What a task waits for before it may be claimed: `signal`, `workflow`, `dataset`, `delay`, `until`, `approval` or `file`.
+    """What a task waits for before it may be claimed.
 
-    All may hold `{{ … }}`. `business_date`: for which the workflow is to have succeeded, "" for that of the instance itself.
-    `timeout`: of a signal, a workflow, a dataset or a file, and `deadline`, of an approval: a duration or an instant.
-    `on_timeout`: what then becomes of the task; `default`: the answer that nobody gave. `stable`: how long each file must have stood
-    still; `ok`: the suffix of a file that must stand beside each; `checksum`: the same of one that says its digest, such as
-    `.sha256`; `at_least`: how many files, 1 to 1,000.
+    One of `signal`, `workflow`, `dataset`, `delay`, `until`, `approval`, `file` and `sql` is given. All but `sql` and its
+    `connection` may hold `{{ … }}`. `business_date`: for which the workflow is to have succeeded, "" for that of the instance.
+    `timeout`: of a signal, a workflow, a dataset, a file or a query, and `deadline`, of an approval: a duration or an instant.
+    `on_timeout`: what then becomes of the task; `default`: the answer that nobody gave. `stable`: how long each file must have
+    stood still; `ok`: the suffix of a file that must stand beside each; `checksum`: the same of one that says its digest, such as
+    `.sha256`; `at_least`: how many files, 1 to 1,000. `params`: the values that a query names, and `every`: the time between two looks.
     """
 
     signal: str = ""
@@ -113,6 +114,10 @@ class WaitFor(_Record, frozen=True):
     ok: str = ""
     checksum: str = ""
     at_least: int = 1
+    sql: str = ""
+    connection: str = ""
+    params: Mapping[str, Json] | None = None
+    every: str = "30s"
     timeout: str = ""
     on_timeout: Literal["fail", "skip", "continue"] = "fail"
     deadline: str = ""

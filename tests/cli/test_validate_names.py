@@ -184,6 +184,17 @@ def test_a_task_that_takes_more_of_a_limit_than_there_is_is_a_fault(run, write, 
     ]
 
 
+def test_a_connection_that_is_not_configured_here_is_a_hint(run, write, tmp_path):
+    (tmp_path / "qflowd.toml").write_text('[connections.vendor]\nurl = "sqlite:///bars.db"\n')
+    write(w="workflow: w\ntasks:\n  a: {wait_for: {sql: SELECT 1, connection: vendr}}\n")
+    answer = run("validate", "w.yaml")
+    assert answer.code == 0
+    assert (
+        "warning: w.yaml:3: tasks.a.wait_for.connection: waits until some daemon has [connections.vendr]; the configuration"
+        " here has none of that name; did you mean vendor?"
+    ) in answer.err
+
+
 def test_what_is_not_known_of_a_limit_is_told(run, write, tmp_path):
     (tmp_path / "qflowd.toml").write_text('[limits]\n"bank:*" = 2\nvendor = 2\n')
     task = "workflow: w\ntasks:\n  a: {{job: log, params: {{message: x}}, map: [1], limits: {{{}: 3}}}}\n"

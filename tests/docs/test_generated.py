@@ -59,6 +59,7 @@ def first_cells(text: str) -> set[str]:
         ("[plugins]", records.PluginsConfig),
         ("[workflows]", records.WorkflowsConfig),
         ("[waits]", records.WaitsConfig),
+        ("[connections.NAME]", records.DatabaseKeys),
         ("[log]", records.LogConfig),
         ("[retention]", records.RetentionConfig),
         ("[api]", records.ApiConfig),

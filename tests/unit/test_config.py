@@ -116,6 +116,45 @@ def test_the_file_is_found_by_variable_or_usual_name(folder):
         load(None, {})
 
 
+def test_connections_are_closed_by_default_and_written_like_the_database(folder):
+    assert load(None, {}).connections == {}
+    text = """
+[connections.vendor]
+kind = "postgresql"
+host = "db.vendor"
+user = "me"
+password = "geheim"
+
+[connections.bars-2]
+url = "sqlite:///bars.db"
+"""
+    found = config(text).connections
+    assert found["vendor"].url == "postgresql://me:geheim@db.vendor/"
+    assert found["vendor"].shown == "postgresql://me@db.vendor/"
+    assert "geheim" not in repr(found)
+    assert found["bars-2"].url == f"sqlite:///{folder}/bars.db"
+    environ = {"QFLOWD_CONNECTION_BARS_2_URL": "mysql://me@db/bars"}
+    assert load(Path("qflowd.toml"), environ).connections["bars-2"].url == "mysql://me@db/bars"
+
+
+def test_a_connection_names_a_database():
+    assert faults('[connections.vendor]\n[connections."a b"]\nurl = "oracle://x"\n[connections.c]\nurll = 1\n') == [
+        "1 connections.vendor: names no database: give url, or kind with its parts, or set QFLOWD_CONNECTION_VENDOR_URL",
+        "2 connections.a b: name of a connection 'a b' contains ' '; use letters, digits and _ - . /",
+        "3 connections.a b.url: does not begin like sqlite:///qflow.db, postgresql://host/name or mysql://host/name",
+        "5 connections.c.urll: unknown key; did you mean url?",
+    ]
+    environ = {"QFLOWD_CONNECTION_VENDOR_URL": "oracle://x"}
+    assert "QFLOWD_CONNECTION_VENDOR_URL" in load_faults("[connections.vendor]\n", environ)
+
+
+def load_faults(text, environ):
+    Path("qflowd.toml").write_text(text)
+    with pytest.raises(InvalidConfig) as caught:
+        load(Path("qflowd.toml"), environ)
+    return str(caught.value)
+
+
 def test_the_environment_overrides_the_url(folder):
     (folder / "qflowd.toml").write_text("[database]\nkind = 'mysql'\n")
     assert load(None, {}).database.url == "mysql://localhost/"

@@ -53,6 +53,17 @@ def text(task: str) -> str:
                 timeout="2h",
             ),
         ),
+        ("{sql: SELECT 1, connection: vendor}", WaitFor(sql="SELECT 1", connection="vendor")),
+        (
+            '{sql: "SELECT x::int FROM b WHERE m = :m", connection: v, params: {m: "{{ params.m }}"}, every: 1m, timeout: 2h}',
+            WaitFor(
+                sql="SELECT x::int FROM b WHERE m = :m",
+                connection="v",
+                params={"m": "{{ params.m }}"},
+                every="1m",
+                timeout="2h",
+            ),
+        ),
     ],
 )
 def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
@@ -70,7 +81,7 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
         ("a: {wait_for: 10m}", "wait_for: must hold keys and values, not a string"),
         (
             "a: {wait_for: {}}",
-            "wait_for: names nothing to wait for; one of signal, workflow, dataset, delay, until, approval, file is needed",
+            "wait_for: names nothing to wait for; one of signal, workflow, dataset, delay, until, approval, file, sql is needed",
         ),
         (
             "a: {wait_for: {moon: full, timeout: 2h}}",
@@ -78,7 +89,7 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
         ),
         (
             "a: {wait_for: {signal: x, delay: 5m}}",
-            "wait_for: names signal and delay; one of signal, workflow, dataset, delay, until, approval, file is needed",
+            "wait_for: names signal and delay; one of signal, workflow, dataset, delay, until, approval, file, sql is needed",
         ),
         ("a: {wait_for: {signal: two words}}", "wait_for.signal: the name of a signal 'two words' contains ' '"),
         ("a: {wait_for: {delay: soon}}", "wait_for.delay: 'soon' is not a duration"),
@@ -111,6 +122,34 @@ def test_a_wait_is_read_and_written_back(written: str, wait: WaitFor) -> None:
         ("a: {wait_for: {file: /in/x, ok: a/b}}", "wait_for.ok: 'a/b' is not a suffix such as .ok"),
         ("a: {wait_for: {file: /in/x, at_least: 0}}", "wait_for.at_least: must be "),
         ("a: {wait_for: {file: /in/x, stable: soon}}", "wait_for.stable: 'soon' is not a duration"),
+        ("a: {wait_for: {sql: SELECT 1}}", "wait_for: needs `connection`: the name of one under [connections]"),
+        ("a: {wait_for: {sql: SELECT 1, conection: v}}", "wait_for.conection: unknown key"),
+        ("a: {wait_for: {sql: SELECT 1, connection: a b}}", "wait_for.connection: name of a connection 'a b' contains"),
+        ("a: {wait_for: {sql: SELECT 1, connection: v, every: 1s}}", "wait_for.every: must be 5s or longer, not '1s'"),
+        (
+            'a: {wait_for: {sql: "SELECT {{ params.m }}", connection: v}}',
+            "wait_for.sql: holds {{; write a named value such as :d, and give it under `params`",
+        ),
+        ("a: {wait_for: {sql: DROP TABLE b, connection: v}}", "wait_for.sql: must be one SELECT, or WITH"),
+        ("a: {wait_for: {sql: SELECT 1; SELECT 2, connection: v}}", "wait_for.sql: holds a semicolon; one statement"),
+        ("a: {wait_for: {sql: SELECT 1 -- x, connection: v}}", "wait_for.sql: holds a comment"),
+        (
+            'a: {wait_for: {sql: "SELECT \'a", connection: v}}',
+            "wait_for.sql: holds a quotation mark that nothing closes",
+        ),
+        ("a: {wait_for: {sql: 'SELECT \\', connection: v}}", "wait_for.sql: holds a backslash or a NUL"),
+        (
+            'a: {wait_for: {sql: "SELECT :d, :e", connection: v, params: {e: 1}}}',
+            "wait_for.sql: `params` does not give d, which the query names",
+        ),
+        (
+            "a: {wait_for: {sql: SELECT 1, connection: v, params: {d: 1}}}",
+            "wait_for.params: gives d, which the query does not name with a colon in front",
+        ),
+        (
+            'a: {wait_for: {sql: "SELECT :d", connection: v, params: {d: [1]}}}',
+            "wait_for.params: d must be one value: a string, a number, true, false or null",
+        ),
         ('a: {wait_for: {signal: "{{ params.n }}"}}', "wait_for.signal: params has no 'n'"),
         ('a: {wait_for: {signal: "{{ b.output }}"}}', "wait_for.signal: the output of 'b' is not known here"),
         ("a: {wait_for: {delay: 5m}, retries: 3}", "tasks.a.retries: is for a task with a job; this one only waits"),

@@ -101,6 +101,7 @@ _REMEDY: Final[Mapping[int, str]] = {
     FactKind.APPROVAL: "`approve` or `reject` it",
     FactKind.WORKFLOW: "run that workflow",
     FactKind.FILE: "deliver it",
+    FactKind.SQL: "bring about what it asks for",
     FactKind.DATASET: "run what produces it",
 }
 

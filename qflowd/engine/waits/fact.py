@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from qflowd.define.waits import moment
 from qflowd.engine.waits.wanted_files import WantedFiles
+from qflowd.engine.waits.wanted_query import WantedQuery
 from qflowd.model.errors import ExpressionFailed
 from qflowd.model.instants import format_instant
 from qflowd.model.states import FactKind, Reason, TaskState
@@ -27,7 +28,7 @@ class WaitTerms(NamedTuple):
     deadline_at: datetime | None
     default_answer: int | None = None
     business_date: str | None = None
-    wanted: WantedFiles | None = None
+    wanted: WantedFiles | WantedQuery | None = None
 
 
 class WaitEnd(NamedTuple):

@@ -9,6 +9,7 @@ from qflowd.engine.waits.dataset_fact import DATASET
 from qflowd.engine.waits.fact import Fact, WaitTerms
 from qflowd.engine.waits.file_fact import FILE
 from qflowd.engine.waits.signal_fact import SIGNAL
+from qflowd.engine.waits.sql_fact import SQL
 from qflowd.engine.waits.time_fact import TIME
 from qflowd.engine.waits.workflow_fact import WORKFLOW
 from qflowd.model.errors import Unreadable
@@ -23,6 +24,7 @@ _BY_KEY: Final[Mapping[str, Fact]] = {
     "until": TIME,
     "approval": APPROVAL,
     "file": FILE,
+    "sql": SQL,
 }
 _BY_KIND: Final[Mapping[int, Fact]] = {fact.kind: fact for fact in _BY_KEY.values()}
 

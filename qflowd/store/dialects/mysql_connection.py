@@ -48,7 +48,7 @@ LOST = {0, 1040, 1053, 1079, 1080, 1129, 1152, 1159, 1160, 1161, 1184, 1203, 192
 GONE = AWAY | LOST
 
 
-class _Session(pymysql.connections.Connection):
+class MysqlSession(pymysql.connections.Connection):
     """Without a CA to trust nothing is verified; PyMySQL would still read the host's whole CA store, 40 ms a connection.
 
     PyMySQL 1.2 lets `connect_timeout` end with the TCP connection: a server that then says nothing would be waited for as
@@ -81,7 +81,7 @@ class MysqlConnection(Connection):
     def __init__(self, url: str, limits: Limits) -> None:
         try:
             with translated():
-                self.driver: pymysql.connections.Connection[Any] = _Session(
+                self.driver: pymysql.connections.Connection[Any] = MysqlSession(
                     **arguments(url),
                     autocommit=True,
                     charset="utf8mb4",

@@ -54,7 +54,7 @@ class PostgresConnection(Connection):
         self._begin = BEGIN.format(lock_ms=round(limits.lock_s * 1000), idle_ms=round(limits.idle_s * 1000))
         more = {"application_name": name} if name else {}
         try:
-            self.driver = psycopg.connect(_libpq_url(url), **cast("Any", SESSION | KEEPALIVE | more))
+            self.driver = psycopg.connect(libpq_url(url), **cast("Any", SESSION | KEEPALIVE | more))
         except psycopg.OperationalError as error:
             message = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
             raise StoreUnavailable(f"cannot reach PostgreSQL at {without_password(url)}: {message}") from error
@@ -177,7 +177,8 @@ def _to_utc(instant: datetime) -> datetime:
         return instant
 
 
-def _libpq_url(url: str) -> str:
+def libpq_url(url: str) -> str:
+    """As libpq reads it: its scheme has no driver in it."""
     scheme, _, rest = url.partition("://")
     return f"postgresql://{rest}" if scheme != "postgresql" else url
 

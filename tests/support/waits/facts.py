@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qflowd.engine.waits.sql_waits import SqlWaits
 from qflowd.model.states import TaskKind, TaskState
 from tests.support.delivered import watcher
 from tests.support.lab import Lab
@@ -54,6 +55,20 @@ def for_a_file(lab: Lab) -> int:
     number = lab.start("facts")
     lab.waits.tick()
     watcher(lab, [], name="d1").tick()
+    return number
+
+
+ASKS = "waits for connection vendor: SELECT count(*) FROM bars since *"
+NOT_HERE = "daemon d1: connection vendor is not under [connections] of its qflowd.toml"
+
+
+@way(TaskKind.WAIT, TaskState.PENDING, task=f"{ASKS}; {NOT_HERE}", instance=f"{ASKS}; {NOT_HERE}")
+def for_a_condition(lab: Lab) -> int:
+    alive(lab, "work")
+    lab.define("facts", {"a": {"wait_for": {"sql": "SELECT count(*) FROM bars", "connection": "vendor"}}})
+    number = lab.start("facts")
+    lab.waits.tick()
+    SqlWaits(lab.store, lab.topics, {}, "d1").tick()
     return number
 
 

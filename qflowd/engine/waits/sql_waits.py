@@ -1,0 +1,125 @@
+"""Conditions in other databases: each daemon asks those that its configuration has a connection to.
+
+Every connection is asked in a thread of its own, so a database that hangs holds up neither the others nor the daemon.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
+from typing import ClassVar, Final
+
+from qflowd.config.records import DatabaseConfig
+from qflowd.engine.service import Topics
+from qflowd.engine.waits.aside import Aside
+from qflowd.engine.waits.open_looks import OpenLooks, Seen, Sight
+from qflowd.engine.waits.sql_judge import judge_value
+from qflowd.engine.waits.wanted_query import WantedQuery
+from qflowd.model.states import FactKind
+from qflowd.store.clock import boottime
+from qflowd.store.guest import Guest, GuestFailed, visit
+from qflowd.store.tx import Store
+
+PATIENCE_S: Final = 0.2
+VISIT_S: Final = 10.0  # after which a visit asks nothing more: what is left is asked first by the next one
+HANGS_S: Final = 40.0  # more than the longest visit takes: it connects, asks, and its last query is stopped
+Answers = Mapping[WantedQuery, Sight]
+
+
+class SqlWaits:
+    """The service that asks other databases. What several tasks ask in the same words is asked once.
+
+    `seconds`: a clock that nobody sets; of the time between two looks. `patience_s`: with a visit; the answers of one that
+    takes longer are fetched at a later round.
+    """
+
+    name: ClassVar[str] = "sql_waits"
+    topics: ClassVar[tuple[str, ...]] = ("look",)
+
+    def __init__(
+        self,
+        store: Store,
+        topics: Topics,
+        connections: Mapping[str, DatabaseConfig],
+        daemon: str,
+        seconds: Callable[[], float] = boottime,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._connections, self._daemon = connections, daemon
+        self._seconds, self._patience_s = seconds, patience_s
+        self._asides = {name: Aside[Answers](f"qflowd-ask-{name}") for name in connections}
+        self._asked_s: dict[WantedQuery, float] = {}
+        self._open = OpenLooks(store, topics, FactKind.SQL, _read, lambda _: True, daemon, seconds)
+
+    def tick(self) -> float:
+        return self._open.tick(self._look)
+
+    def _look(self) -> Seen:
+        """What has been answered of what is waited for."""
+        wanted = self._open.wanted
+        by_connection: dict[str, set[WantedQuery]] = defaultdict(set)
+        for query in wanted.values():
+            by_connection[query.connection].add(query)
+        sights: dict[WantedQuery, Sight] = {}
+        for name in sorted(by_connection.keys() & self._connections.keys()):
+            sights |= self._answers(name, by_connection[name])
+        there = set(wanted.values())
+        self._asked_s = {query: at_s for query, at_s in self._asked_s.items() if query in there}
+        unable = {
+            key: f"connection {wanted[key].connection} is not under [connections] of its qflowd.toml"
+            for key in self._open.unheard
+            if wanted[key].connection not in self._connections
+        }
+        return Seen({key: sights[query] for key, query in wanted.items() if query in sights}, unable)
+
+    def _answers(self, name: str, wanted: Iterable[WantedQuery]) -> Answers:
+        """What a connection says of the queries whose time it is, perhaps of an earlier round; {} if it takes its time."""
+        now_s = self._seconds()
+        asked_s = {query: self._asked_s.get(query, now_s - query.every_s) for query in wanted}
+        due = sorted(
+            (query for query, at_s in asked_s.items() if now_s - at_s >= query.every_s),
+            key=lambda query: (asked_s[query] + query.every_s, query),
+        )
+        aside = self._asides[name]
+        if not due and not aside.late_s:
+            return {}
+        url = self._connections[name].url
+        answers = aside.ask(lambda: _visit(url, f"qflowd {self._daemon}", due), self._patience_s)
+        if answers is None:
+            does_not = Sight(None, f"connection {name} does not answer")
+            return dict.fromkeys(wanted, does_not) if aside.late_s > HANGS_S else {}
+        self._asked_s.update(dict.fromkeys(answers, self._seconds()))
+        return answers
+
+
+def _visit(url: str, name: str, queries: Sequence[WantedQuery]) -> Answers:
+    """Ask one query after the other, as long as there is time. A session in which one has failed is not used again."""
+    answers: dict[WantedQuery, Sight] = {}
+    ends_s = monotonic() + VISIT_S
+    rest = list(queries)
+    while rest and (not answers or monotonic() < ends_s):
+        try:
+            with visit(url, name) as guest:
+                while rest and (not answers or monotonic() < ends_s):
+                    answers[rest[0]] = _ask(guest, rest[0])
+                    del rest[0]
+        except _Refused as error:
+            answers[rest.pop(0)] = Sight(None, str(error))
+        except GuestFailed as error:  # nobody gets in
+            return answers | dict.fromkeys(rest, Sight(None, f"cannot connect: {error}"))
+    return answers
+
+
+class _Refused(Exception):
+    """A query has failed, not the way to its database."""
+
+
+def _ask(guest: Guest, query: WantedQuery) -> Sight:
+    try:
+        return judge_value(guest.first_value(query.sql, json.loads(query.params)))
+    except GuestFailed as error:
+        raise _Refused(str(error)) from error
+
+
+def _read(wanted: str) -> WantedQuery:
+    return WantedQuery(*json.loads(wanted))

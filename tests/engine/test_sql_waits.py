@@ -1,0 +1,232 @@
+"""A task that waits for a condition in another database holds no slot until its query says that it holds."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qflowd.config.records import DatabaseConfig
+from qflowd.engine.waits import sql_waits
+from qflowd.engine.waits.open_looks import IDLE_S, LOOK_S
+from qflowd.engine.waits.sql_waits import SqlWaits
+from qflowd.store import guest
+from tests.support.daemon import until
+from tests.support.lab import Lab
+from tests.support.signals_sent import DAY, drive, error, send, wait_reason
+
+WAITS = "waits for connection vendor: SELECT"
+
+
+def asker(lab: Lab, name: str = "a1", patience_s: float = 60, **urls: str) -> SqlWaits:
+    """What a daemon asks with. The connection `vendor` leads to the database of the lab, unless `urls` says otherwise."""
+    connections = {name: DatabaseConfig(url) for name, url in (urls or {"vendor": lab.url}).items()}
+    return SqlWaits(lab.store, lab.topics, connections, name, lambda: lab.clock.now().timestamp(), patience_s)
+
+
+def signals(lab: Lab) -> str:
+    """The table that stands for the vendor's: a stranger has no schema `qflow` attached to a SQLite file."""
+    return "signals" if lab.store.dialect.name == "sqlite" else "qflow.signals"
+
+
+def begin(lab: Lab, sql: str = "", **wait: Any) -> int:
+    """An instance whose task waits until a bar of its business date is there."""
+    if not sql:
+        sql = (
+            f"SELECT count(*) > 0 FROM {signals(lab)} WHERE business_date = :d AND name = 'it''s :d; 5%' AND 1 < :least"
+        )
+        wait = {"params": {"d": "{{ business_date }}", "least": 2}, **wait}
+    lab.define("bars", {"come": {"wait_for": {"sql": sql, "connection": "vendor", **wait}}})
+    number = lab.start("bars", business_date=DAY)
+    drive(lab)
+    return number
+
+
+def look(lab: Lab, service: SqlWaits, seconds: float = 30) -> None:
+    """Look again so many seconds later, and do what follows."""
+    lab.clock.advance(seconds)
+    service.tick()
+    drive(lab)
+
+
+def deliver(lab: Lab) -> None:
+    send(lab, "it''s :d; 5%", business_date=DAY)
+
+
+def test_a_wait_ends_when_the_condition_holds_and_is_looked_at_every_so_often(lab: Lab) -> None:
+    number, service = begin(lab, timeout="2h"), asker(lab)
+    until_at = "since 2026-11-20T09:30:00.000000Z, at most until 2026-11-20T11:30:00.000000Z"
+    assert wait_reason(lab, number, "come").startswith(WAITS)
+    assert wait_reason(lab, number, "come").endswith(until_at)
+    assert service.tick() == LOOK_S
+    assert f"{until_at}; daemon a1: the query gives " in wait_reason(lab, number, "come")
+    deliver(lab)
+    look(lab, service, 29)
+    assert lab.state(number) == "RUNNING"
+    look(lab, service, 1)
+    [(state, output)] = lab.sql(f"SELECT state, output FROM qflow.tasks WHERE instance_id = {number}")
+    assert (state, int(json.loads(output))) == ("SUCCESS", 1)
+    assert service.tick() == IDLE_S
+    lab.check(drained=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "remark"),
+    [
+        ("NULL", "the query gives NULL"),
+        ("0", "the query gives 0"),
+        ("''", "the query gives the string ''"),
+        ("'0'", "the query gives the string '0'"),
+        ("1 WHERE 1 = 0", "the query gives no row"),
+        ("no_such_column", "no_such_column"),
+        ("1 FROM qflow.no_such_table", "no_such_table"),
+    ],
+)
+def test_what_does_not_hold_is_said_and_waited_for(lab: Lab, value: str, remark: str) -> None:
+    number = begin(lab, f"SELECT {value}")
+    look(lab, asker(lab))
+    assert remark in wait_reason(lab, number, "come").partition("; daemon a1: ")[2]
+    assert lab.state(number) == "RUNNING"
+
+
+@pytest.mark.parametrize(("value", "output"), [("2", 2), ("'no'", "no"), ("1.5", 1.5), ("DATE('2026-11-20')", DAY)])
+def test_any_other_value_holds_and_is_the_output(lab: Lab, value: str, output: object) -> None:
+    number = begin(lab, f"SELECT {value}, 0")
+    look(lab, asker(lab))
+    [(state, found)] = lab.sql(f"SELECT state, output FROM qflow.tasks WHERE instance_id = {number}")
+    assert (state, float(json.loads(found)) if output == 1.5 else json.loads(found)) == ("SUCCESS", output)
+
+
+def test_a_daemon_without_the_connection_says_what_is_missing_and_another_one_may_have_it(lab: Lab) -> None:
+    number, without = begin(lab), asker(lab, other=lab.url)
+    without.tick()
+    remedy = "; daemon a1: connection vendor is not under [connections] of its qflowd.toml"
+    assert wait_reason(lab, number, "come").endswith(remedy)
+    other = asker(lab, "a2")
+    other.tick()
+    look(lab, without, 0)
+    assert "; daemon a2: the query gives" in wait_reason(lab, number, "come")
+    deliver(lab)
+    look(lab, other)
+    assert lab.state(number) == "SUCCESS"
+
+
+def test_two_daemons_that_see_it_end_the_wait_once(lab: Lab) -> None:
+    number, other = begin(lab), Lab(lab.url, owner=8)
+    deliver(lab)
+    lab.just_before("meet_seen", lambda: look(other, asker(other, "a2")))
+    look(lab, asker(lab))
+    assert lab.state(number) == "SUCCESS"
+    lab.check(drained=True)
+    other.close()
+
+
+def test_a_wait_ends_at_its_timeout_and_is_asked_for_no_more(lab: Lab) -> None:
+    number, service = begin(lab, "SELECT 0", timeout="2h"), asker(lab)
+    service.tick()
+    lab.clock.advance(7200)
+    drive(lab)
+    assert error(lab, number, "come") == "connection vendor: SELECT 0 had not held by 2026-11-20T11:30:00Z"
+    service.tick()
+    assert lab.sql("SELECT is_open FROM qflow.file_wait") == [(0,)]
+
+
+def test_a_database_that_refuses_is_tried_again_and_no_password_is_shown(lab: Lab) -> None:
+    number = begin(lab)
+    away = {
+        "sqlite": "sqlite:////no/such/folder/bars.db",
+        "postgres": "postgresql://me:geheim@127.0.0.1:1/bars",
+        "mariadb": "mysql://me:geheim@127.0.0.1:1/bars",
+    }
+    look(lab, asker(lab, vendor=away.get(lab.store.dialect.name) or away["mariadb"]))
+    reason = wait_reason(lab, number, "come")
+    assert "; daemon a1: cannot connect: " in reason
+    assert "geheim" not in reason
+    deliver(lab)
+    look(lab, asker(lab))
+    assert lab.state(number) == "SUCCESS"
+
+
+def test_nothing_is_written_and_what_takes_too_long_is_stopped(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guest, "STATEMENT_S", 1)
+    slow = {
+        "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
+        "postgres": "SELECT 1 FROM (SELECT pg_sleep(60)) x",
+    }
+    number = begin(lab, slow.get(lab.store.dialect.name, "SELECT SLEEP(60)"))
+    look(lab, asker(lab))
+    reason = wait_reason(lab, number, "come")
+    assert "the query was stopped after 1 s" in reason or "max_statement_time exceeded" in reason
+    with guest.visit(lab.url, "test") as session, pytest.raises(guest.GuestFailed, match=r"(?i)read.?only"):
+        session.first_value(f"DELETE FROM {signals(lab)}" if "postgres" not in lab.url else _writing(lab), {})
+
+
+def _writing(lab: Lab) -> str:
+    """A SELECT that writes."""
+    return f"SELECT nextval(pg_get_serial_sequence('{signals(lab)}', 'id'))"
+
+
+def test_a_database_that_hangs_holds_nobody_up_and_its_answer_is_taken_later(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, service = begin(lab), asker(lab, patience_s=0)
+    deliver(lab)
+    answers = _held(monkeypatch)
+    look(lab, service)
+    assert lab.state(number) == "RUNNING"
+    monkeypatch.setattr(sql_waits, "HANGS_S", 0)
+    look(lab, service)
+    assert wait_reason(lab, number, "come").endswith("; daemon a1: connection vendor does not answer")
+    answers()
+
+    def has_ended() -> bool:
+        look(lab, service, 1)
+        return lab.state(number) == "SUCCESS"
+
+    until(has_ended, 60)
+
+
+def _held(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Hold every visit up until this is called."""
+    may_answer, visit = threading.Event(), sql_waits._visit
+
+    def wait_and_visit(*args: Any) -> Any:
+        may_answer.wait(60)
+        return visit(*args)
+
+    monkeypatch.setattr(sql_waits, "_visit", wait_and_visit)
+    return may_answer.set
+
+
+def test_a_query_that_fails_leaves_the_others_their_answers(lab: Lab) -> None:
+    asks = {
+        key: {"wait_for": {"sql": sql, "connection": "vendor"}}
+        for key, sql in {"a": "SELECT x", "b": "SELECT 1"}.items()
+    }
+    lab.define("both", asks)
+    number = lab.start("both")
+    drive(lab)
+    look(lab, asker(lab))
+    assert lab.states(number) == {"a": "PENDING", "b": "SUCCESS"}
+
+
+@pytest.mark.parametrize(
+    ("wait", "fault"),
+    [
+        ({"every": "{{ '1s' }}"}, "wait_for.every: must be 5s or longer, not '1s'"),
+        ({"params": {"d": "{{ [1] }}"}}, "wait_for.params.d: must be one value"),
+    ],
+)
+def test_what_cannot_be_asked_fails_its_task(lab: Lab, wait: dict[str, Any], fault: str) -> None:
+    number = begin(lab, "SELECT 1" if "every" in wait else "SELECT :d", **wait)
+    assert (lab.state(number), fault in error(lab, number, "come")) == ("FAILED", True)
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(guest.GuestFailed), guest.visit(f"sqlite:///{tmp_path}/bars.db", "test"):
+        pass
+    assert not (tmp_path / "bars.db").exists()
