@@ -16,6 +16,7 @@ from qflowd.engine.finishing.batch import Batch
 from qflowd.engine.finishing.outcome import Ending, outcome_of
 from qflowd.model.states import InstanceState, Intent, Reason, SagaState, TaskState
 from qflowd.model.workflow import Job, Settings
+from tests.support.kept_plans import rows_of
 from tests.support.lab import FAILED, SKIPPED, Lab
 
 Build = Callable[[Lab], int]
@@ -147,13 +148,23 @@ NOT_OF_STATE = re.compile(
 )
 
 
+OF_TASKS = {"task_instance": "id", "timer": "task_id", "failure": "task_id", "task_stop": "task_id"}
+FACTS = (
+    f"SELECT i.*, p.*, {', '.join(f'{table}.*' for table in OF_TASKS)} FROM qflow.workflow_instance i "
+    "LEFT JOIN qflow.paused_task p ON p.instance_id = i.id LEFT JOIN ("
+    + " UNION ".join(
+        f"SELECT {column} AS id FROM qflow.{table} WHERE {column} BETWEEN ? AND ?" for table, column in OF_TASKS.items()
+    )
+    + ") found ON 1 = 1 "
+    + " ".join(f"LEFT JOIN qflow.{table} {table} ON {table}.{column} = found.id" for table, column in OF_TASKS.items())
+    + " WHERE i.id = ?"
+)
+
+
 def facts(lab: Lab, number: int) -> list[Any]:
     """All that a command may change of an instance."""
-    first, last = number << 20, (number + 1 << 20) - 1
-    tables = {"workflow_instance": f"id = {number}", "paused_task": f"instance_id = {number}"}
-    tables |= dict.fromkeys(("timer", "failure", "task_stop"), f"task_id BETWEEN {first} AND {last}")
-    tables["task_instance"] = f"id BETWEEN {first} AND {last}"
-    return [lab.sql(f"SELECT * FROM qflow.{table} WHERE {where} ORDER BY 1") for table, where in tables.items()]
+    of_tasks = (number << 20, (number + 1 << 20) - 1) * len(OF_TASKS)
+    return sorted(rows_of(lab.store, FACTS, *of_tasks, number), key=repr)
 
 
 def ask(lab: Lab, action: str, number: int, task: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Queries of views that tests ask hundreds of times in one session: it plans each once, for that is most of what it takes."""
+"""Queries that tests ask hundreds of times in one session: it plans each once, for that is most of what it takes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def ask_of(store: Store, query: str, ids: Sequence[int]) -> list[tuple[Any, ...]
     kind, session = store.dialect.name, store.connection()
     text = query.replace(AMONG, _AMONG[kind])
     return list({"sqlite": _sqlite, "postgres": _postgres, "mysql": _mysql}[kind](session, text, list(ids)))
+
+
+def rows_of(store: Store, query: str, *numbers: int) -> list[tuple[Any, ...]]:
+    """Rows of a query with a `?` for each number. Call it while no transaction is under way."""
+    kind, session = store.dialect.name, store.connection()
+    if kind == "sqlite":
+        return list(session._db.execute(query, numbers).fetchall())
+    if kind == "postgres":  # a number as text: else small and large ones have a plan each
+        return list(session.driver.execute(query.replace("?", "%s"), [*map(str, numbers)], prepare=True).fetchall())
+    return list(session.script(query.replace("?", "{}").format(*numbers)))  # it keeps no plan
 
 
 def _sqlite(session: Any, text: str, ids: list[int]) -> list[tuple[Any, ...]]:
