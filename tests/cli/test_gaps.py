@@ -98,6 +98,23 @@ def test_a_submission_is_for_the_session_that_is_on_or_the_last_that_is_over(run
     assert "of a job write the date" in run("submit", "--job", "work", "--business-date", "today").err
 
 
+def test_a_date_that_is_not_a_session_is_taken_and_said_to_be_none(run: Run, lab: Lab) -> None:
+    ran = run("submit", "bars", "--business-date", "2024-11-23")  # a Saturday
+    assert (ran.code, ran.err) == (
+        0,
+        "qflowd: warning: 2024-11-23 is not a session of XSHG, the calendar of bars; 2024-11-22 and 2024-11-25 are\n",
+    )
+    assert lab.sql(f"SELECT COUNT(*) FROM qflow.submissions WHERE id = {int(ran.out)}") == [(1,)]
+    assert "is not a session" in run("submit", "bars", "--business-date", "2024-11-23", "--json").err
+    for workflow, day in (
+        ("bars", "2024-11-22"),
+        ("bars", "2999-01-01"),
+        ("any_day", "2024-11-23"),
+        ("bar", "2024-11-23"),
+    ):
+        assert (run("submit", workflow, "--business-date", day).err, run("submit", workflow).err) == ("", "")
+
+
 def test_submitting_for_a_date_again_needs_a_flag(run: Run, lab: Lab) -> None:
     asked = ("submit", "bars", "--business-date", "2024-11-18")
     numbers = [int(run(*asked, *flag).out) for flag in ((), (), ("--allow-duplicates",))]
