@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import msgspec
@@ -12,7 +13,8 @@ import msgspec
 from qflowd.client.client import Client
 from qflowd.client.database import DatabaseTransport
 from qflowd.client.instance import Instance
-from qflowd.config.records import PoolConfig
+from qflowd.config.database_url import resolve
+from qflowd.config.records import DatabaseConfig, PoolConfig
 from qflowd.daemon.assembly import instance_services
 from qflowd.daemon.program import store_workflow
 from qflowd.define import workflow_file
@@ -25,6 +27,7 @@ from qflowd.engine.running.executor import Executor
 from qflowd.engine.running.logs import Logs
 from qflowd.engine.service import Topics
 from qflowd.engine.waits.file_waits import FileWaits
+from qflowd.engine.waits.sql_waits import SqlWaits
 from qflowd.jobs.decorators import JobSpec, describe
 from qflowd.jobs.recorded import recorded_job
 from qflowd.model.errors import InvalidRequest, Rejected
@@ -40,7 +43,7 @@ from qflowd.workers.threads import Threads
 
 DAEMON_ID: Final = 1
 ONE_AT_A_TIME: Final = PoolConfig(processes=1)
-LOOK_S: Final = 60.0  # with a look for files, on a busy machine
+LOOK_S: Final = 60.0  # with a look for files, or into other databases, on a busy machine
 QUIET_ROUNDS: Final = 3  # in a row: a lane that is new is claimed a round after it was seen, and a sweep has two steps
 
 Function = Callable[..., Any]
@@ -54,8 +57,9 @@ class Harness:
         jobs: functions, decorated or not; or by the name of the job, so that a stand-in takes the place of another.
         workflows: files, builders or workflows.
         clock: the one to run on; a new `Clock()` if not given.
+        connections: URLs of databases, by the names with which `wait_for: {sql: …}` asks them.
 
-    Raises: InvalidJob, InvalidWorkflow; InvalidRequest for a task whose job is not among `jobs`.
+    Raises: InvalidJob, InvalidWorkflow; ValueError for what is not a URL; InvalidRequest for a task whose job is not among `jobs`.
 
     `client` is a real one: submit and read by it. Here no daemon carries out its commands, so give them
     `timeout=0` and call `settle()`.
@@ -66,6 +70,7 @@ class Harness:
         jobs: Iterable[Function] | Mapping[str, Function] = (),
         workflows: Iterable[Definition] = (),
         clock: Clock | None = None,
+        connections: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         named = jobs.items() if isinstance(jobs, Mapping) else ((None, function) for function in jobs)
         functions = [(_job(function, name), function) for name, function in named]
@@ -81,6 +86,7 @@ class Harness:
                     raise InvalidRequest(f"task {task.key} of {workflow.key} runs {what}")
                 pools.add(pool_of_task(task, workflow, lambda name: by_name[name].settings.pool))
         self.clock = clock or Clock()
+        self._connections = {name: DatabaseConfig(resolve(url, Path.cwd())) for name, url in connections.items()}
         self._folder = TemporaryDirectory(prefix="qflowd-test-")
         self._store = Store(f"sqlite:///{self._folder.name}/qflow.db", clock=self.clock)
         migrate(self._store)
@@ -111,7 +117,8 @@ class Harness:
         )
         self._executor.start(dict(by_name), b"")
         files = FileWaits(store, topics, [Path("/")], has_pools, "test", self._seconds, patience_s=LOOK_S)
-        self._services = [*instance_services(store, topics, intake, lambda: DAEMON_ID, self._seconds), files]
+        others = SqlWaits(store, topics, self._connections, "test", self._seconds, patience_s=LOOK_S)
+        self._services = [*instance_services(store, topics, intake, lambda: DAEMON_ID, self._seconds), files, others]
 
     def _seconds(self) -> float:
         """The set clock: nothing takes long here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import apsw
 import pytest
 
 from qflowd.define import workflow_file
@@ -14,7 +15,7 @@ from tests.docs.pages import ROOT, named_files
 
 FILES = named_files(ROOT / "docs" / "guide.md")
 JOBS: dict[str, object] = {}
-for file in ("plugins/nav.py", "plugins/positions.py"):
+for file in ("plugins/nav.py", "plugins/positions.py", "plugins/vendor_bars.py"):
     exec(compile(FILES[file], file, "exec"), JOBS)  # noqa: S102 - our own page
 
 
@@ -82,3 +83,22 @@ def test_positions_are_loaded_when_their_files_stand_still_beside_their_companio
         harness.advance("1s")
         run = harness.finish(instance)
         assert (run.state, run.outputs["load"]) == ("SUCCESS", 4)
+
+
+def test_bars_of_a_vendor_are_loaded_when_his_database_has_them(tmp_path: Path) -> None:
+    workflow = workflow_file.parse(FILES["workflows/load_vendor_bars.yaml"], "yaml", "load_vendor_bars")
+    vendor = apsw.Connection(str(tmp_path / "bars.db"))
+    vendor.execute("CREATE TABLE bars (trade_date TEXT)")
+    connections = {"vendor": f"sqlite:///{tmp_path}/bars.db"}
+    clock = Clock(datetime(2026, 11, 20, 16, tzinfo=UTC))
+    with Harness([JOBS["load_vendor_bars"]], [workflow], clock, connections) as harness:  # type: ignore[list-item]
+        instance = harness.client.submit("load_vendor_bars", business_date="2026-11-20")
+        harness.settle()
+        assert str(instance.wait_reason()).endswith("; daemon test: the query gives 0")
+        vendor.execute("INSERT INTO bars VALUES ('2026-11-20')")
+        harness.advance("59s")
+        assert instance.state() == "RUNNING"
+        harness.advance("1s")
+        run = harness.finish(instance)
+        assert (run.state, run.outputs["load"]) == ("SUCCESS", "loaded")
+    vendor.close()
