@@ -98,6 +98,9 @@ UPDATE qflow.workflow_definition SET error = :error, updated_at = :now WHERE id 
 -- shared: may_start
 COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL
 
+-- shared: schedule_behind
+s.definition_id > :after_definition_id OR (s.definition_id = :after_definition_id AND s.name > :after_name)
+
 -- name: find_fact_starts
 -- On which kinds of facts schedules start: where none does, nobody looks for one.
 SELECT DISTINCT fact_kind FROM qflow.schedule WHERE fact_kind IS NOT NULL ORDER BY fact_kind
@@ -108,8 +111,8 @@ SELECT d.tenant, d.workflow, s.definition_id, s.fact_name FROM qflow.schedule s 
 WHERE s.fact_kind = {fact.WORKFLOW} ORDER BY s.definition_id, s.name
 
 -- name: list_workflow_facts
--- Instances that have succeeded since schedules begin to count them, and that have not started those. No place in ids is kept, as
--- what ends first may be committed last.
+-- Instances that have succeeded since schedules begin to count them, and that have not started those. Each look begins with the
+-- first, as what ends first may be committed last.
 SELECT s.definition_id, s.name, d.tenant, d.workflow, d.active_version, s.fact_kind, s.fact_name, x.id AS fact_id, x.business_date,
     s.fact_name AS subject, NULL AS payload
 FROM qflow.schedule s
@@ -117,6 +120,7 @@ JOIN qflow.workflow_definition d ON d.id = s.definition_id
 JOIN qflow.workflow_definition o ON o.tenant = d.tenant AND o.workflow = s.fact_name
 JOIN qflow.workflow_instance x {only: mysql FORCE INDEX (workflow_instance_definition)} ON x.definition_id = o.id
 WHERE s.fact_kind = {fact.WORKFLOW} AND {may_start} AND x.state = {instance.SUCCESS} AND x.finished_at >= s.held_at
+    AND x.id >= :after_id AND (x.id > :after_id OR {schedule_behind})
     AND NOT EXISTS (SELECT 1 FROM qflow.schedule_fire f WHERE f.definition_id = s.definition_id AND f.name = s.name
         AND f.fact_kind = {fact.WORKFLOW} AND f.fact_id = x.id)
 ORDER BY x.id, s.definition_id, s.name LIMIT {literal: batch}
@@ -130,19 +134,22 @@ JOIN qflow.workflow_definition d ON d.id = s.definition_id
 JOIN qflow.dataset x ON x.tenant = d.tenant AND x.series = s.fact_name
 JOIN qflow.dataset_version v ON v.dataset_id = x.id AND v.version = 1
 WHERE s.fact_kind = {fact.DATASET} AND {may_start} AND v.recorded_at >= s.held_at
+    AND v.id >= :after_id AND (v.id > :after_id OR {schedule_behind})
     AND NOT EXISTS (SELECT 1 FROM qflow.schedule_fire f WHERE f.definition_id = s.definition_id AND f.name = s.name
         AND f.fact_kind = {fact.DATASET} AND f.fact_id = v.id)
 ORDER BY v.id, s.definition_id, s.name LIMIT {literal: batch}
 
 -- name: list_signal_facts
--- Signals that have been taken; whoever takes one need not know whom it starts.
+-- Signals that have been taken; whoever takes one need not know whom it starts. CROSS JOIN: SQLite with old statistics would begin
+-- with all signals.
 SELECT s.definition_id, s.name, d.tenant, d.workflow, d.active_version, s.fact_kind, s.fact_name, x.id AS fact_id, x.business_date,
     x.name AS subject, x.payload
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
-JOIN qflow.signals x ON x.tenant = d.tenant AND x.name = s.fact_name AND LENGTH(x.tenant) <= 200 AND LENGTH(x.name) <= 200
+{only: sqlite CROSS JOIN}{only: postgres,mysql JOIN} qflow.signals x ON x.tenant = d.tenant AND x.name = s.fact_name AND LENGTH(x.tenant) <= 200 AND LENGTH(x.name) <= 200
 WHERE s.fact_kind = {fact.SIGNAL} AND {may_start} AND x.is_open = 0 AND x.state = 'ACCEPTED' AND x.answered_at >= {instant: s.held_at}
     AND (x.lapses_at IS NULL OR x.lapses_at > :now)
+    AND x.id >= :after_id AND (x.id > :after_id OR {schedule_behind})
     AND NOT EXISTS (SELECT 1 FROM qflow.schedule_fire f WHERE f.definition_id = s.definition_id AND f.name = s.name
         AND f.fact_kind = {fact.SIGNAL} AND f.fact_id = x.id)
 ORDER BY x.id, s.definition_id, s.name LIMIT {literal: batch}

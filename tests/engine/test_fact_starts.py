@@ -18,6 +18,7 @@ from tests.support.signals_sent import DAY, drive, send
 
 WORK = {"a": {"job": "work"}}
 FACT = {"fact": {"type": "object", "default": None}}
+FIRST = {"after_id": 0, "after_definition_id": 0, "after_name": ""}
 STARTS = {
     "workflow": {"workflow": "bars"},
     "dataset": {"dataset": "cn_daily"},
@@ -122,7 +123,7 @@ def test_any_number_of_daemons_starts_each_fact_once(desk: Lab) -> None:
 def test_what_two_daemons_have_read_is_started_by_the_first(desk: Lab) -> None:
     follow(desk, "workflow")
     bring(desk, "workflow")
-    facts = desk.store.read(lambda tx: tx.run("list_workflow_facts", batch=10))
+    facts = desk.store.read(lambda tx: tx.run("list_workflow_facts", batch=10, **FIRST))
     assert desk.store.transact(lambda tx: fact_starts.start_on_facts(tx, facts)) == 1
     desk.clock.advance(1)
     assert desk.store.transact(lambda tx: fact_starts.start_on_facts(tx, facts)) == 0
@@ -237,6 +238,40 @@ def test_workflows_that_start_each_other_are_refused_and_start_nothing_where_the
     drive(desk)
     starts(desk).tick()
     assert runs(desk) == []
+    reason = "workflow {} starts on this one, so neither is started; take one start_on away"
+    assert desk.sql("SELECT workflow, wait_reason FROM qflow.schedules ORDER BY workflow") == [
+        ("a", reason.format("b")),
+        ("b", reason.format("a")),
+    ]
+
+
+def test_facts_that_start_nothing_hide_none_behind_them(desk: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fact_starts, "BATCH", 2)
+    for name, on in (("a", "none"), ("b", "a")):
+        desk.define(name, WORK, schedule={"start_on": {"workflow": on}}, allow_duplicates=True)
+    desk.sql("UPDATE qflow.schedule SET fact_name = 'b' WHERE fact_name = 'none'")  # a circle
+    follow(desk, "workflow")
+    for _ in range(5):
+        desk.start("a")
+    drive(desk)
+    assert not desk.store.read(fact_starts.is_any_to_start)
+    bring(desk, "workflow")
+    assert desk.store.read(fact_starts.is_any_to_start)
+    service = starts(desk)
+    for expected in (0, 0, 0, fact_starts.LOOK_S):  # three rounds are full, and all are a look
+        assert service.tick() == expected
+    drive(desk)
+    assert [schedule for *_, schedule, _ in runs(desk)] == ["after"]
+
+
+def test_a_signal_that_cannot_be_read_delays_no_other(desk: Lab) -> None:
+    follow(desk, "signal")
+    bring(desk, "signal", "2026-11-18")
+    desk.sql("UPDATE qflow.signals SET payload = 'no JSON'")  # after it was taken
+    bring(desk, "signal", "2026-11-19")
+    starts(desk).tick()
+    drive(desk)
+    assert [str(row[1])[:10] for row in runs(desk)] == ["2026-11-19"]
 
 
 def test_a_time_that_a_command_sets_is_in_place_of_the_fact(desk: Lab) -> None:

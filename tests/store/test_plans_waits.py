@@ -17,7 +17,7 @@ ANALYZE = {
     "sqlite": "ANALYZE qflow",
     "postgres": "ANALYZE",
     "mariadb": "ANALYZE TABLE qflow.task_instance, qflow.lane, qflow.waiter, qflow.signals, qflow.workflow_instance, "
-    "qflow.file_wait",
+    "qflow.file_wait, qflow.dataset, qflow.dataset_version, qflow.schedule_fire",
 }
 VALUES = {
     "kind": "4",
@@ -28,6 +28,8 @@ VALUES = {
     "name": "'bars.ready/7'",
     "business_date": "NULL",
     "signal_id": "1",
+    "after_definition_id": "0",
+    "after_name": "''",
 }
 
 
@@ -52,7 +54,7 @@ def filled(request: pytest.FixtureRequest, get_server: Any) -> Any:
             + NUMBERS[store.dialect.name].format(first=1, last=SIZE)
         )
         _add_dated(store, number, now)
-        _add_start(store, now)
+        _add_facts(store, number, now)
         _add_uses(store, number, now)
         script(
             "INSERT INTO qflow.file_wait (task_id, fence, is_open, pool, wanted) "
@@ -83,11 +85,33 @@ def _add_dated(store: Store, number: str, now: str) -> None:
     )
 
 
-def _add_start(store: Store, now: str) -> None:
-    """A schedule that starts on the success of one of those workflows."""
-    store.connection().script(
+def _add_facts(store: Store, number: str, now: str) -> None:
+    """Datasets of 500 series, signals that were taken, fires of 500 schedules; a schedule on each kind of fact."""
+    script, numbers = store.connection().script, NUMBERS[store.dialect.name].format(first=1, last=SIZE)
+    series, name, signal = (
+        text if store.dialect.name == "sqlite" else f"CONCAT({text.replace(' ||', ',')})"
+        for text in (f"'series' || ({number} % 500)", f"'data@' || {number}", f"'vendor/' || {number}")
+    )
+    answered_at = "'2026-11-20T00:00:00Z'" if store.dialect.name == "sqlite" else now
+    script(
         "INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled, held_at, fact_kind, fact_name) "
-        f"VALUES (1, 'after', '', 'UTC', 'none', 0, 1, {now}, 3, 'bars')"
+        f"VALUES (1, 'run', '', 'UTC', 'none', 0, 1, {now}, 3, 'bars'), (1, 'data', '', 'UTC', 'none', 0, 1, {now}, 5, 'series7'), "
+        f"(1, 'signal', '', 'UTC', 'none', 0, 1, {now}, 0, 'vendor/7')"
+    )
+    script(
+        f"INSERT INTO qflow.dataset (tenant, name, series, version) SELECT 'default', {name}, {series}, 1 FROM {numbers}"
+    )
+    script(
+        "INSERT INTO qflow.dataset_version (dataset_id, version, task_id, workflow, task, recorded_at) "
+        f"SELECT id, 1, id * 16, 'loads', 'load', {now} FROM qflow.dataset"
+    )
+    script(
+        "INSERT INTO qflow.signals (tenant, name, is_open, state, answered_at) "
+        f"SELECT 'default', {signal}, 0, 'ACCEPTED', {answered_at} FROM {numbers}"
+    )
+    script(
+        "INSERT INTO qflow.schedule_fire (definition_id, name, fire_at, fact_kind, fact_id, created_at, is_missed) "
+        f"SELECT 2 + {number} % 500, {signal}, {now}, 3, {number}, {now}, 0 FROM {numbers}"
     )
 
 
@@ -138,9 +162,20 @@ def test_waits_for_workflows_have_an_index_and_instances_are_found_by_date_and_w
         assert [(row.name, str(row.business_date)) for row in found] == [("bars", "2026-11-20")]
 
 
-def test_a_start_on_a_workflow_reads_its_instances_alone(filled: Store) -> None:
-    text = filled.catalog["list_workflow_facts"].text({"batch": 100})
-    assert not whole_reads(filled, text, "x", ("workflow_instance",))
+@pytest.mark.parametrize(
+    ("name", "facts"), [("list_workflow_facts", 0), ("list_dataset_facts", SIZE // 500), ("list_signal_facts", 1)]
+)
+def test_a_start_on_a_fact_reads_what_has_its_name_alone(filled: Store, name: str, facts: int) -> None:
+    text = filled.catalog[name].text({"batch": 200})
+    now = {"now": "0" if filled.dialect.name == "sqlite" else "now()"}
+    for param in sorted(VALUES | now, key=len, reverse=True):
+        value = (VALUES | now)[param]
+        text = text.replace(f"%({param})s", value).replace(f":{param}", value)
+    big = ("workflow_instance", "dataset", "dataset_version", "signals", "schedule_fire")
+    assert not whole_reads(filled, text, "xvf", big)
+    given = {"now": filled.clock.now()} if name == "list_signal_facts" else {}
+    found = filled.read(lambda tx: tx.run(name, batch=SIZE, after_id=0, after_definition_id=0, after_name="", **given))
+    assert len(found) == facts  # those instances have no end
 
 
 @pytest.mark.parametrize("name", ["list_recorded_datasets", "list_left_waits", "meet_by_dataset"])

@@ -6,7 +6,7 @@ seen by the next look (docs/decisions/0064-facts-start-by-a-look.md).
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -14,7 +14,7 @@ from qflowd.define.fact_starts import FACT_PARAM
 from qflowd.engine.definitions.firing import key_of
 from qflowd.engine.definitions.start_cycles import circle_through
 from qflowd.engine.definitions.workflow_store import load_workflow
-from qflowd.engine.service import Topics, UnreadableLog
+from qflowd.engine.service import Place, Topics, UnreadableLog
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidWorkflow
 from qflowd.model.states import FactKind
@@ -35,6 +35,8 @@ LOOKS: Final = {
     FactKind.DATASET: "list_dataset_facts",
     FactKind.SIGNAL: "list_signal_facts",
 }
+_After = tuple[int, int, str]  # the last row of a round: fact, definition and name of the schedule
+_START: Final[_After] = (-(1 << 63), 0, "")
 _MOMENT: Final = timedelta(microseconds=1)
 
 
@@ -47,40 +49,47 @@ class FactStarts:
     def __init__(self, store: Store, topics: Topics, seconds: Callable[[], float] = boottime) -> None:
         self._store, self._topics, self._seconds = store, topics, seconds
         self._unreadable = UnreadableLog()
-        self._rests_until_s = 0.0
+        self._rests_until_s = self._began_s = 0.0
+        self._places: dict[FactKind, Place[_After]] = {}  # of the kinds whose facts this look has not all seen
 
     def tick(self) -> float:
         if (left_s := self._rests_until_s - self._seconds()) > 0:
             return left_s
-        kinds = self._store.read(_kinds)
-        if not kinds:
+        if not self._places:
+            self._places = {kind: Place(_START) for kind in self._store.read(_kinds)}
+            self._began_s = self._seconds()
+        if not self._places:
             return IDLE_S
-        began, has_more = self._seconds(), False
-        for kind in kinds:
-            facts = self._store.read(lambda tx, kind=kind: _facts(tx, kind))  # type: ignore[misc]
-            has_more |= self._start(facts) > 0 and len(facts) == BATCH
-        if has_more:
+        for kind, place in list(self._places.items()):
+            facts = self._store.read(lambda tx, kind=kind, place=place: _facts(tx, kind, place.after))  # type: ignore[misc]
+            self._start(facts)
+            if not place.move(facts, BATCH, _after):
+                del self._places[kind]
+        if self._places:
             return 0
-        took_s = self._seconds() - began
+        took_s = self._seconds() - self._began_s
         pause_s = min(LONGEST_S, max(LOOK_S, SHARE * took_s))
         if took_s > LONG_S:
-            self._rests_until_s = began + took_s + pause_s
+            self._rests_until_s = self._began_s + took_s + pause_s
         return pause_s
 
-    def _start(self, facts: Sequence[Any]) -> int:
-        """Submit what these facts start. Returns how many; one that the database refuses does not delay the others."""
+    def _start(self, facts: Sequence[Any]) -> None:
+        """Submit what these facts start; one that cannot be read, or that the database refuses, does not delay the others."""
         if not facts:
-            return 0
+            return
         try:
             started = self._store.transact(lambda tx: start_on_facts(tx, facts), name="start_on_facts")
-        except (DataRefused, InvalidWorkflow) as error:
+        except (DataRefused, InvalidWorkflow, ValueError) as error:
             if len(facts) > 1:
-                return sum(self._start([fact]) for fact in facts)
-            self._unreadable.warn_once(f"start of {facts[0].workflow} on {facts[0].subject}", facts[0].fact_id, error)
-            return 0
+                for fact in facts:
+                    self._start([fact])
+            else:
+                self._unreadable.warn_once(
+                    f"start of {facts[0].workflow} on {facts[0].subject}", facts[0].fact_id, error
+                )
+            return
         if started:
             self._topics.publish("submission")
-        return started
 
 
 def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
@@ -120,7 +129,7 @@ def is_any_to_start(tx: Tx) -> bool:
     """Whether there is a fact now on which a schedule is still to start its workflow."""
     kinds = _kinds(tx)
     starts = tx.run("list_workflow_starts") if kinds else ()
-    facts = (fact for kind in kinds for fact in _facts(tx, kind))
+    facts = (fact for kind in kinds for fact in _all_facts(tx, kind))
     return any(not circle_through(starts, fact.tenant, fact.workflow) for fact in facts)
 
 
@@ -129,10 +138,23 @@ def _kinds(tx: Tx) -> list[FactKind]:
     return [FactKind(row.fact_kind) for row in tx.run("find_fact_starts") if row.fact_kind in LOOKS]
 
 
-def _facts(tx: Tx, kind: FactKind) -> Sequence[Any]:
-    """Facts of a kind on which schedules are still to start their workflows."""
+def _facts(tx: Tx, kind: FactKind, after: _After) -> Sequence[Any]:
+    """Facts of a kind on which schedules are still to start their workflows, a round of them behind a row."""
     more: dict[str, Any] = {"now": tx.now} if kind is FactKind.SIGNAL else {}
-    return tx.run(LOOKS[kind], batch=BATCH, **more)
+    number, definition_id, name = after
+    return tx.run(LOOKS[kind], batch=BATCH, after_id=number, after_definition_id=definition_id, after_name=name, **more)
+
+
+def _all_facts(tx: Tx, kind: FactKind) -> Iterator[Any]:
+    place, has_more = Place(_START), True
+    while has_more:
+        facts = _facts(tx, kind, place.after)
+        yield from facts
+        has_more = place.move(facts, BATCH, _after)
+
+
+def _after(fact: Any) -> _After:
+    return fact.fact_id, *key_of(fact)
 
 
 def _submit(tx: Tx, fact: Any, params: str | None) -> int:

@@ -529,7 +529,12 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
             THEN {concat: 'what comes next is past the horizon of calendar ', s.calendar, '; update qflowd'}
         WHEN s.fact_kind = {fact.WORKFLOW} AND NOT EXISTS (SELECT 1 FROM qflow.workflow_definition o
                 WHERE o.tenant = d.tenant AND o.workflow = s.fact_name AND o.archived_at IS NULL)
-            THEN {concat: 'workflow ', s.fact_name, ' is archived or not there'} END AS wait_reason,
+            THEN {concat: 'workflow ', s.fact_name, ' is archived or not there'}
+        WHEN s.fact_kind = {fact.WORKFLOW} AND EXISTS (SELECT 1 FROM qflow.workflow_definition o JOIN qflow.schedule y
+                ON y.definition_id = o.id AND y.fact_kind = {fact.WORKFLOW} AND y.fact_name = d.workflow
+                WHERE o.tenant = d.tenant AND o.workflow = s.fact_name)
+            THEN {concat: 'workflow ', s.fact_name, ' starts on this one, so neither is started; take one start_on away'}
+            END AS wait_reason,
     s.calendar, s.session_time, s.session_days,
     {concat: CASE WHEN s.fact_kind IS NOT NULL THEN {concat: 'on ', LOWER({words: fact s.fact_kind}), ' ', s.fact_name}
             WHEN s.session_time = '' THEN s.cron ELSE s.session_time END,
