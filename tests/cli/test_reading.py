@@ -395,18 +395,19 @@ def test_a_fire_that_was_rejected_shows_in_fires_and_in_doctor(run, engine):
 
 
 def test_a_schedule_on_a_fact_shows_what_it_starts_on_and_what_has_started_it(run, engine):
+    engine.workflow("leads", "{}")
     engine.workflow("follows", "{}", cron="0 17 * * *")
     [(number,)] = engine.sql("SELECT MAX(id) FROM qflow.workflow_definition")
-    on_fact = "cron = '', next_fire_at = NULL, fact_kind = 3, fact_name = 'follows'"
+    on_fact = "cron = '', next_fire_at = NULL, fact_kind = 3, fact_name = 'leads'"
     about = {"definition_id": number, "name": "cron", "fire_at": "NOW", "created_at": "NOW", "fact_kind": 3}
     engine.sql(
         engine.insert("schedule_fire", **about, fact_id=3),
         f"UPDATE qflow.schedule SET {on_fact} WHERE definition_id = {number}",
     )
-    nothing = "the schedule of follows starts on workflow follows, whenever that comes"
+    nothing = "the schedule of follows starts on workflow leads, whenever that comes"
     said = run("schedules", "next", "follows")
     assert nothing in said.out + said.err
-    assert "  on workflow follows  " in run("schedules").out
+    assert "  on workflow leads  " in run("schedules").out
     head, line = run("schedules", "fires", "follows").out.splitlines()
     assert ("STARTED BY" in head, line.split()[-1]) == (True, "workflow")
     [fire] = json.loads(run("schedules", "fires", "follows", "--json").out)
