@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
 
+from qflowd.store.tx import Store
 from tests.browser.conftest import Site
 from tests.support.browser import violations
 from tests.support.daemon import until
@@ -27,6 +29,13 @@ FACTORS = """
 workflow: factors
 tasks:
   ready: {wait_for: {dataset: "cn_daily@{{ business_date }}"}}
+"""
+CORRECTS = """
+workflow: corrects
+schedules:
+  corrected: {start_on: {signal: vendor_ready}}
+tasks:
+  load: {job: bars, params: {symbol: S001}}
 """
 DAY = "cn_daily@2026-11-20"
 
@@ -132,3 +141,29 @@ def test_on_a_phone_nothing_of_datasets_sticks_out(
                 "[...document.querySelectorAll('.table-box')].every(x => x.scrollWidth <= x.clientWidth)"
             )
             assert violations(page) == []
+
+
+def test_schedules_tell_on_which_fact_they_start_and_what_started_them(site: Site) -> None:
+    (site.daemon.folder / "workflows" / "corrects.yaml").write_text(CORRECTS, "utf-8")
+    until(lambda: [row for row in site.client.workflows() if row["workflow"] == "corrects"], 30, what="the workflow")
+    site.client.signal("vendor_ready", business_date="2026-11-20")
+    fires = "SELECT f.fact_id, i.id FROM qflow.fires f JOIN qflow.instances i ON i.id = f.instance_id WHERE f.fact = 'signal'"
+    with closing(Store(site.daemon.url)) as store:
+        [(signal, run)] = until(lambda: store.connection().script(fires), 60, what="the run")
+    site.ended(run, "SUCCESS")
+    for lang, on, started in (("en", "whenever it comes", "signal"), ("zh", "事件到来时", "信号")):
+        with site.look(lang=lang) as page:
+            site.open(page, "schedules")
+            lane = page.get_by_role("listitem").filter(has_text="corrects")
+            expect(lane).to_contain_text("on signal vendor_ready")
+            expect(lane).to_contain_text(on)
+            lane.get_by_role("button").click()
+            dialog = page.get_by_role("dialog", name=re.compile("corrects"))
+            expect(dialog).to_contain_text("on signal vendor_ready")
+            fire = dialog.get_by_role("table").locator("tbody tr")
+            expect(fire).to_have_count(1)
+            expect(fire).to_contain_text("2026-11-20")
+            expect(fire).to_contain_text(f"{started} {signal}")
+            assert violations(page) == []
+            fire.get_by_role("link", name=f"#{run}").click()
+            expect(page).to_have_url(f"{site.url}instances/{run}")
