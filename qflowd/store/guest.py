@@ -24,6 +24,7 @@ from qflowd.store.dialects.postgres_connection import KEEPALIVE, SESSION, libpq_
 from qflowd.store.dialects.sqlite_connection import LOOK_EVERY
 
 STATEMENT_S: Final = 10
+CONNECT_S: Final = 10
 PEER_S: Final = 15  # for which a server may say nothing at all: longer than a statement takes
 _AS_PYTHON_DOES: Final = {"write": lambda name: f"%({name})s", "escape": lambda text: text.replace("%", "%%")}
 
@@ -95,7 +96,7 @@ class _SqliteGuest(Guest):
 class _PostgresGuest(Guest):
     def __init__(self, url: str, name: str) -> None:
         self._url = url
-        options = SESSION | KEEPALIVE | {"application_name": name}
+        options = SESSION | KEEPALIVE | {"connect_timeout": CONNECT_S, "application_name": name}
         self._driver = psycopg.connect(libpq_url(url), **cast("Any", options))
 
     def first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
@@ -125,7 +126,7 @@ class _MysqlGuest(Guest):
             database=unquote(urlsplit(url).path[1:]) or None,
             autocommit=True,
             charset="utf8mb4",
-            connect_timeout=STATEMENT_S,
+            connect_timeout=CONNECT_S,
             read_timeout=PEER_S,
             write_timeout=PEER_S,
         )

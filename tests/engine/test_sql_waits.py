@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -151,7 +152,12 @@ def test_a_database_that_refuses_is_tried_again_and_no_password_is_shown(lab: La
     assert lab.state(number) == "SUCCESS"
 
 
-def test_nothing_is_written_and_what_takes_too_long_is_stopped(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written(lab: Lab) -> None:
+    with guest.visit(lab.url, "test") as session, pytest.raises(guest.GuestFailed, match=r"(?i)read.?only"):
+        session.first_value(f"DELETE FROM {signals(lab)}" if "postgres" not in lab.url else _writing(lab), {})
+
+
+def test_what_takes_too_long_is_stopped(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guest, "STATEMENT_S", 1)
     slow = {
         "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
@@ -161,8 +167,15 @@ def test_nothing_is_written_and_what_takes_too_long_is_stopped(lab: Lab, monkeyp
     look(lab, asker(lab))
     reason = wait_reason(lab, number, "come")
     assert "the query was stopped after 1 s" in reason or "max_statement_time exceeded" in reason
-    with guest.visit(lab.url, "test") as session, pytest.raises(guest.GuestFailed, match=r"(?i)read.?only"):
-        session.first_value(f"DELETE FROM {signals(lab)}" if "postgres" not in lab.url else _writing(lab), {})
+
+
+def test_the_database_that_a_url_names_is_the_one_that_is_asked(lab: Lab) -> None:
+    own = {"sqlite": "main", "postgres": urlsplit(lab.url).path[1:]}.get(lab.store.dialect.name, "information_schema")
+    url = lab.url if own != "information_schema" else urlunsplit(urlsplit(lab.url)._replace(path=f"/{own}"))
+    asked = {"sqlite": "SELECT name FROM pragma_database_list", "postgres": "SELECT current_database()"}
+    with guest.visit(url, "test") as session:
+        value = session.first_value(asked.get(lab.store.dialect.name, "SELECT DATABASE()"), {})
+    assert value == (own,)
 
 
 def _writing(lab: Lab) -> str:
