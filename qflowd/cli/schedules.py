@@ -6,7 +6,7 @@ import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import REFUSED, CommandOptions, carry_out, command_options
-from qflowd.cli.printing import instant, print_list
+from qflowd.cli.printing import echo, instant, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.client import Client
@@ -20,6 +20,9 @@ COLUMNS: Final = (
 )
 NEXT_FIRES: Final = "FIRES (UTC):fire_at | FOR:business_date | schedule"
 FIRES: Final = "FIRED FOR (UTC):fire_at | INSTANCE>:instance_id | state | FOR:business_date | schedule | NOTE:error"
+NO_MORE: Final = (
+    "… no more are known: past the horizon of its calendar a schedule holds; `qflowd calendars` lists horizons"
+)
 OF_ONE: Final = click.option("--schedule", metavar="NAME", help="Of several schedules of the workflow, this one.")
 WORKFLOWS: Final = click.argument("targets", metavar="WORKFLOW...", nargs=-1, required=True)
 
@@ -72,6 +75,8 @@ def next_fires(*, workflow: str, schedule: str | None, limit: int, as_json: bool
         rows = client.next_fires(workflow, limit, schedule)
         nothing = "" if rows else _why_none(_need(client, workflow, schedule))
     print_list(rows, NEXT_FIRES, nothing, as_json=as_json)
+    if 0 < len(rows) < limit and not as_json:
+        echo(NO_MORE, err=True)
 
 
 def _why_none(row: dict[str, Any]) -> str:

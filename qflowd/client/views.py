@@ -180,7 +180,7 @@ class Views:
         Args:
             schedule: of this one alone.
 
-        Returns: `schedule`, `fire_at`, `business_date`, earliest first; none where it is off, or past its calendar's horizon.
+        Returns: `schedule`, `fire_at`, `business_date`, earliest first; none where it is off, and none past its calendar's horizon.
         Raises: NotFound if the only ones that are on go by a calendar that this release does not have.
         """
         most, found = whole(limit, "limit", most=MOST_FIRES), []

@@ -65,6 +65,19 @@ def test_a_schedule_is_previewed_by_the_calendar_as_it_is(run: Run, lab: Lab) ->
     assert run("plan", "daily", "--json").json["next_fires"][0] == fires[1]
 
 
+def test_next_fires_that_end_with_their_calendar_say_so(run: Run, lab: Lab) -> None:
+    now = lab.clock.time = datetime.now(UTC)
+    last = {"first": "2020-01-01", "last": str((now + timedelta(days=5)).date())}
+    document = {"calendar": "SHORT", "kind": "workday", "timezone": "UTC", "weekdays": "1234567"} | last
+    lab.command("import_calendar", args=json.dumps({"document": document}))
+    with knowing(TenantToo(lambda: lab.store.read(lambda tx: load_book(tx, "default")))):
+        lab.define("daily", {"a": {"job": "work"}}, schedule={"cron": "0 12 * * *", "calendar": "SHORT"})
+    many, few = (run("schedules", "next", "daily", "-n", most) for most in (9, 2))
+    assert (len(many.out.splitlines()) in (6, 7), "no more are known" in many.err) == (True, True)  # and the titles
+    assert (len(few.out.splitlines()), few.err) == (3, "")
+    assert run("schedules", "next", "daily", "-n", 9, "--json").err == ""
+
+
 def test_calendars_near_their_horizon_are_marked_and_doctor_warns_of_those_in_use(run: Run, lab: Lab) -> None:
     now = lab.clock.time = datetime.now(UTC)
     for name, left in {"NEAR": 44, "EDGE": 45, "FAR": 46, "PAST": -3}.items():
