@@ -62,6 +62,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "schedules": "List schedules and what became of them; switch, fire or set one.",
         "backfills": "List backfills; show, pause, resume or stop one.",
         "late": "List business dates that had no good run by when one was expected.",
+        "events": "List what has happened: dates that became late, horizons of calendars; or follow it.",
         "gaps": "List sessions of a workflow's calendar that have no good run.",
         "calendars": "List calendars; show the year of one, its next sessions, whether it is open.",
         "jobs": "List jobs that live daemons know (ACTIVE) or knew (WITHDRAWN).",

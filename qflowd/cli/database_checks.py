@@ -8,11 +8,9 @@ from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any, Final
 
-from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.horizon import SOON, ends_soon
 from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
-from qflowd.define import stored
-from qflowd.engine.calendars.calendar_books import load_book
+from qflowd.engine.calendars.horizons import calendars_in_use
 from qflowd.model import zones
 from qflowd.model.durations import MB
 from qflowd.store import migrate
@@ -154,7 +152,7 @@ def _check_schedules(store: Store) -> Iterator[Finding]:
 def _check_calendars(store: Store) -> Iterator[Finding]:
     """Calendars that schedules and workflows go by are known for long enough."""
     now = store.clock.now()
-    known = store.read(_calendars_in_use)
+    known = list(store.read(calendars_in_use).values())
     ending: dict[date, list[str]] = {}
     for calendar in known:
         if ends_soon(calendar, now):
@@ -164,20 +162,6 @@ def _check_calendars(store: Store) -> Iterator[Finding]:
         yield warning("calendars", message, "update qflowd before then; import own calendars anew")
     if known and not ending:
         yield ok("calendars", f"those in use, {len(known)}, are known for more than {SOON} days from now")
-
-
-def _calendars_in_use(tx: Tx) -> list[Calendar]:
-    """By their names; one that two tenants have of their own stands there twice."""
-    named = {(row.tenant, row.calendar) for row in tx.run("list_schedules_by_calendar")}
-    for row in tx.run("list_documents_with_calendar"):
-        named.add((row.tenant, stored.read(row.document, row.workflow).calendar))
-    books = {tenant: load_book(tx, tenant) for tenant, _ in named}
-    found = {
-        (tenant if name in books[tenant].own else "", name): books[tenant].calendar(name)
-        for tenant, name in named
-        if name
-    }
-    return [found[place] for place in sorted(found)]
 
 
 def _check_workflows(store: Store) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "find_dataset_uses": ("name", "before", "batch"),
         "find_datasets": ("is_all", "before", "batch"),
         "find_datasets_of": ("series", "name", "is_all", "before", "batch"),
+        "find_events": ("workflow", "before", "batch"),
+        "find_events_after": ("workflow", "after", "batch"),
         "find_failures": ("before", "before_fence", "batch"),
         "find_handled_failures": ("before", "before_fence", "batch"),
         "find_instances": ("first", "last", "before", "batch"),

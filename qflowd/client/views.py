@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from operator import itemgetter
 from types import SimpleNamespace
@@ -245,6 +245,24 @@ class Views:
         """
         batch = whole(limit, "limit", most=rows_at_once("find_late"))
         return self._list("find_late", before=ABOVE_ALL_IDS, is_all=int(with_ended), batch=batch)
+
+    def events(
+        self, limit: int = 100, *, workflow: str | None = None, since: datetime | None = None, after: int | None = None
+    ) -> list[dict[str, Any]]:
+        """The latest rows of the view `events`, newest first; `data` is a mapping.
+
+        Args:
+            limit: how many at most, from 1.
+            workflow: only those of this one.
+            since: only those that are as late as this instant.
+            after: instead the earliest whose id is above this one, in the order of their ids.
+        """
+        batch = whole(limit, "limit", most=rows_at_once("find_events"))
+        if after is None:
+            rows = self._list("find_events", workflow=workflow or "", before=ABOVE_ALL_IDS, batch=batch)
+        else:
+            rows = self._list("find_events_after", workflow=workflow or "", after=after, batch=batch)
+        return [row | {"data": from_json(row["data"])} for row in rows if since is None or row["at"] >= since]
 
     def own_calendars(self) -> list[dict[str, Any]]:
         """Rows of the view `own_calendars`: what this tenant has imported; `document` is a mapping."""

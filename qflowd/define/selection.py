@@ -130,7 +130,8 @@ def _flag(value: Any) -> bool:
     return flag({"true": True, "false": False}.get(value, value) if isinstance(value, str) else value)
 
 
-def _since(value: Any) -> datetime | float:
+def parse_since(value: Any) -> datetime | float:
+    """A duration in seconds, or an instant, as somebody wrote it. Raises: ValueError."""
     refuse_bare_number(value)
     try:
         return parse_duration(value)
@@ -149,7 +150,7 @@ _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "business_date": lambda value: parse_date(text(value)),
     "trigger_type": text,
     "single": _flag,
-    "since": _since,
+    "since": parse_since,
     "task": text,
     "error_class": text,
 }

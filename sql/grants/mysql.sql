@@ -32,3 +32,4 @@ GRANT SELECT ON qflow.session_runs TO qflow_client;
 GRANT SELECT ON qflow.gaps TO qflow_client;
 GRANT SELECT ON qflow.own_calendars TO qflow_client;
 GRANT SELECT ON qflow.late_dates TO qflow_client;
+GRANT SELECT ON qflow.events TO qflow_client;

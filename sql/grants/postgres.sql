@@ -14,4 +14,4 @@ GRANT SELECT ON qflow.instances, qflow.tasks, qflow.compensations, qflow.breakpo
     qflow.fires, qflow.approvals, qflow.datasets, qflow.dataset_uses, qflow.jobs, qflow.pools, qflow.limits, qflow.daemons, qflow.audit_entries,
     qflow.quotas, qflow.usage_days, qflow.calendar_overrides, qflow.backfills,
     qflow.backfill_dates, qflow.session_runs, qflow.gaps, qflow.own_calendars,
-    qflow.late_dates TO qflow_client;
+    qflow.late_dates, qflow.events TO qflow_client;

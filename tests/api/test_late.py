@@ -39,6 +39,14 @@ def test_what_is_late_is_a_list_and_its_instances_say_since_when(api: ApiServer,
     assert (row["business_date"], row["state"], row["ended_at"]) == ("2026-11-20", None, None)
     told = [(one["subject"], one["detail"]) for one in api.get("/notifications").data if one["kind"] == "late"]
     assert told == [("late_bars", "2026-11-23"), ("late_bars", "2026-11-20")]
+    page = api.get("/events?workflow=late_bars&limit=1").data
+    [event] = page["items"]
+    assert (event["event"], event["instance_id"], event["data"]) == (
+        "workflow.late", number, {"expected_at": "2026-11-23T10:00:00Z"},
+    )  # fmt: skip
+    [event] = api.get(f"/events?workflow=late_bars&limit=1&cursor={page['next']}").data["items"]
+    assert (event["business_date"], event["instance_id"]) == ("2026-11-20", None)
+    assert api.as_(Role.READ, tenant="desk").get("/events").data["items"] == []
     assert api.get(f"/instances/{number}").data["late_at"].startswith("2026-11-23T10:00:00")
     [item] = api.get("/workflows/late_bars/instances").data["items"]
     assert item["late_at"].startswith("2026-11-23T10:00:00")

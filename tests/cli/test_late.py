@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 
+from qflowd.cli import events as events_module
 from qflowd.engine.late.late_dates import LateDates
 from tests.cli.conftest import Run
 from tests.conftest import GetServer
@@ -47,3 +48,37 @@ def test_late_dates_are_listed_with_what_is_there_and_the_exit_code_says_whether
     everything = run("late", "--all")
     assert (everything.code, len(everything.out.splitlines())) == (1, 3)
     assert "SUCCESS" in everything.out
+
+
+def test_events_are_listed_and_followed_without_losing_one_that_is_committed_late(
+    run: Run, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = run("events")
+    assert (nothing.code, nothing.err) == (0, "no events\n")
+    lab.clock.time = datetime(2026, 11, 23, 11, tzinfo=UTC)
+    LateDates(lab.store, lab.topics).tick()
+    monday, friday = run("events", "--workflow", "bars", "--json").json
+    assert (monday["event"], monday["business_date"], friday["business_date"]) == (
+        "workflow.late", "2026-11-23", "2026-11-20",
+    )  # fmt: skip
+    assert run("events", "--since", "2026-11-23T12:00:00Z").err == "no events\n"
+    assert "a duration" in run("events", "--since", "soon").err
+    assert "-f" in run("events", "-f", "--json").err
+
+    insert = (
+        "INSERT INTO qflow.event (id, tenant, event, workflow, at, data)"
+        " SELECT {}, tenant, event, '{}', at, data FROM qflow.event WHERE id = " + str(friday["id"])
+    )
+    later = iter([(9, "above"), (7, "below")])
+
+    def poll(look: Callable[[float], None], *_: object) -> None:
+        look(0)
+        for number, workflow in later:
+            lab.sql(insert.format(number, workflow))
+            look(0)
+        look(0)
+
+    monkeypatch.setattr(events_module, "poll", poll)
+    told = run("events", "-f")
+    assert [line.split("workflow=")[1].split()[0] for line in told.out.splitlines()] == ["above", "below"]
+    assert "following" in told.err

@@ -73,6 +73,7 @@ def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited
         "session_runs",
         "gaps",
         "late_dates",
+        "events",
     ]
     more += ["compensations", "breakpoints", "failures", "handled_failures"]
     for name in more:

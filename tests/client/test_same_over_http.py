@@ -161,6 +161,7 @@ LOOKS: Mapping[str, Look] = {
     "Client.schedules": lambda c, t: c.schedules(),
     "Client.gaps": lambda c, t: [c.gaps("daily", None, "2026-11-24"), c.gaps("daily", "2026-11-16", date(2026, 11, 20))],
     "Client.late": lambda c, t: [c.late(), c.late(1, with_ended=True)],
+    "Client.events": lambda c, t: [c.events(), c.events(1, workflow="daily"), c.events(after=0)],
     "Client.fires": lambda c, t: [c.fires("daily"), c.fires("daily", schedule="cron"), c.fires("daily", schedule="no")],
     "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello"), c.next_fires("daily", 2, "no")],
     "Client.schedule": lambda c, t: repr(c.schedule("daily", "cron")),

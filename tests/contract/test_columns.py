@@ -44,6 +44,7 @@ VIEWS = (
     "gaps",
     "own_calendars",
     "late_dates",
+    "events",
 )
 
 OF_THE_ENGINE = ("id", "is_open", "error_code", "is_batch", "lapses_at")  # columns of inboxes that no client writes
@@ -89,6 +90,7 @@ PROMISED = {
     "session_runs": "tenant workflow calendar business_date state instance_id is_due has_begun",
     "gaps": "tenant workflow calendar business_date state instance_id",
     "late_dates": "id tenant workflow business_date expected_at noticed_at ended_at state instance_id",
+    "events": "id tenant event workflow instance_id business_date calendar at data",
 }
 
 

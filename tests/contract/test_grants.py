@@ -15,7 +15,7 @@ from tests.support.daemon import until
 GRANTS = Path(__file__).parents[2] / "sql/grants"
 EMPTY = (  # views that have no rows here
     *("fires", "audit_entries", "quotas", "usage_days", "calendar_overrides", "backfills", "backfill_dates"),
-    *("approvals", "datasets", "dataset_uses", "session_runs", "gaps", "own_calendars", "late_dates"),
+    *("approvals", "datasets", "dataset_uses", "session_runs", "gaps", "own_calendars", "late_dates", "events"),
 )
 INTERNAL = (
     "workflow_instance",

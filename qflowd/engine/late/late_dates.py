@@ -5,6 +5,7 @@ At its deadline, a run is stopped. Any number of daemons may look at once: a dat
 found by the next one.
 """
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from qflowd.engine.calendars.calendar_books import CalendarBooks
 from qflowd.engine.late.expectations import ExpectationKind, expectation_of
 from qflowd.engine.service import Topics
 from qflowd.model.errors import RowsLocked
-from qflowd.model.instants import parse_date
+from qflowd.model.instants import format_instant, parse_date
 from qflowd.store.tx import Store, Tx
 
 log = logging.getLogger("qflowd")
@@ -175,7 +176,10 @@ class _Coming(NamedTuple):
 def _note(tx: Tx, judged: Sequence[JudgedDates], found: LateFindings) -> None:
     late = list(_late_dates(tx, [each for each in judged if _move(tx, each)]))
     if late:
-        tx.run("insert_late_dates", rows=sorted(late, key=lambda each: each[1:3]), now=tx.now)
+        late.sort(key=lambda each: each[1:3])
+        tx.run("insert_late_dates", rows=late, now=tx.now)
+        told = [(number, day, json.dumps({"expected_at": format_instant(at)})) for _, number, day, at, _ in late]
+        tx.run("insert_late_events", rows=told, now=tx.now)
     if found.ended:
         tx.run("end_late_dates", rows=found.ended)
     for number in found.mistaken:

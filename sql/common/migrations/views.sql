@@ -772,3 +772,9 @@ JOIN qflow.workflow_definition d ON d.id = l.definition_id
 LEFT JOIN qflow.workflow_instance i ON i.id = COALESCE(
     (SELECT MAX(x.id) FROM qflow.workflow_instance x WHERE x.business_date = l.business_date AND x.definition_id = l.definition_id AND x.state = {instance.SUCCESS}),
     (SELECT MAX(x.id) FROM qflow.workflow_instance x WHERE x.business_date = l.business_date AND x.definition_id = l.definition_id))
+;
+{only: sqlite DROP VIEW IF EXISTS qflow.events}
+;
+{replace_view} qflow.events AS
+SELECT e.id, e.tenant, e.event, e.workflow, e.instance_id, e.business_date, e.calendar, {instant: e.at} AS at, e.data
+FROM qflow.event e

@@ -1,0 +1,32 @@
+-- Events: rows that are written in the transaction of what they tell. The view events is made of them.
+
+-- name: insert_late_events
+-- Of dates that this transaction has noted; those that stood there before were told then.
+INSERT INTO qflow.event (tenant, event, workflow, instance_id, business_date, at, data)
+SELECT l.tenant, 'workflow.late', d.workflow, (SELECT MAX(i.id) FROM qflow.workflow_instance i
+        WHERE i.business_date = l.business_date AND i.definition_id = l.definition_id), l.business_date, :now, r.data
+FROM {rows: definition_id bigint, business_date date, data text} r
+JOIN qflow.late_date l ON l.definition_id = r.definition_id AND l.business_date = r.business_date AND l.noticed_at = :now
+JOIN qflow.workflow_definition d ON d.id = l.definition_id
+
+-- name: list_calendars_of_schedules
+SELECT DISTINCT d.tenant, s.calendar FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
+WHERE s.calendar <> '' AND COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL
+ORDER BY d.tenant, s.calendar
+
+-- name: insert_horizon_events
+INSERT INTO qflow.event (tenant, event, calendar, at, data, once_key)
+SELECT r.tenant, 'calendar.horizon', r.calendar, :now, r.data, r.once_key
+FROM {rows: tenant text, calendar text, data text, once_key text} r WHERE 1 = 1
+{ignored: event.tenant}
+
+-- name: find_events
+-- Newest first; '' as a workflow: of all, and of none.
+SELECT e.* FROM qflow.events e
+WHERE e.tenant = :tenant AND (:workflow = '' OR e.workflow = :workflow) AND e.id < :before
+ORDER BY e.id DESC LIMIT {literal: batch}
+
+-- name: find_events_after
+SELECT e.* FROM qflow.events e
+WHERE e.tenant = :tenant AND (:workflow = '' OR e.workflow = :workflow) AND e.id > :after
+ORDER BY e.id LIMIT {literal: batch}
