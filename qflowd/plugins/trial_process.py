@@ -169,14 +169,16 @@ def _entry_points() -> "list[EntryPoint]":
 
 def _may_be_offered() -> bool:
     """Whether any installed package, or an archive, may name our group: to import `metadata` takes a third of a trial."""
-    for folder in map(Path, sys.path):
-        if folder.is_file():
-            return True
-        for file in folder.glob("*-[Ii][Nn][Ff][Oo]/entry_points.txt"):
-            with contextlib.suppress(OSError):  # as `metadata` does where it may not read one
-                if GROUP.encode() in file.read_bytes():
-                    return True
-    return False
+    try:
+        return any(map(_may_offer, map(Path, sys.path)))
+    except OSError:  # a folder or file that may not be read: `metadata` knows what to do with it
+        return True
+
+
+def _may_offer(folder: Path) -> bool:
+    """Raises: OSError."""
+    files = folder.glob("*-[Ii][Nn][Ff][Oo]/entry_points.txt")
+    return folder.is_file() or any(GROUP.encode() in file.read_bytes() for file in files)
 
 
 def _hash_of_package(module: str, file: str) -> str:

@@ -1,10 +1,12 @@
 """The code hash of a job changes with every plugin file that it needs, and with no other."""
 
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from qflowd.jobs.manifest import Module
+from qflowd.plugins import trial_process
 from qflowd.plugins.imports import imports_of
 from tests.plugins.conftest import poll_until
 
@@ -103,3 +105,13 @@ def test_a_package_that_lies_in_an_archive_is_found(folder, make_reloader, tmp_p
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "acme.zip")])
     errors = make_reloader(folder.path).start().errors
     assert "ModuleNotFoundError" in errors["entry point acme = acme_missing"]
+
+
+def test_a_folder_of_the_path_that_may_not_be_read_is_left_to_importlib(monkeypatch, tmp_path):
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))  # root may read whatever there is
+
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    assert not trial_process._may_be_offered()
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert trial_process._may_be_offered()
