@@ -32,10 +32,13 @@ class UnclaimedRows:
         lanes = [row.id for row in self._store.read(lambda tx: tx.run("list_unclaimed_lanes", pool=self._pool))]
         self._places = {lane: self._places.get(lane) or Place(START) for lane in lanes}
         found: list[list[Any]] = []
+        left = self._batch
         for lane in (lane for lane in lanes if lane > self._turn):
-            if sum(map(len, found)) >= self._batch:
+            if left <= 0:
                 return found, True
-            found += filter(None, [self._read(lane)])
+            rows = self._read(lane)
+            left -= len(rows)
+            found += filter(None, [[row for row in rows if row.may_begin]])
             self._turn = lane
         self._turn = FIRST
         has_more = not self._ended.issuperset(lanes)
@@ -52,7 +55,7 @@ class UnclaimedRows:
         rows = self._store.read(read)
         if not self._places[lane].move(rows, self._batch, lambda row: (row.priority, row.id)):
             self._ended.add(lane)
-        return [row for row in rows if row.may_begin]
+        return rows
 
 
 def claimed_of(rows: Iterable[Any]) -> list[Claimed]:
