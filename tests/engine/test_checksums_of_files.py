@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import threading
 from pathlib import Path
 
 import pytest
 
+from tests.support.daemon import until
 from tests.support.delivered import AT, begin, deliver, settle, watcher
 from tests.support.lab import Lab
 from tests.support.signals_sent import DAY, drive, error, wait_reason
@@ -38,7 +41,9 @@ def test_a_file_that_differs_is_waited_for_until_it_or_its_checksum_is_another(l
     deliver(box, BARS, "one"), deliver(box, f"{BARS}.sha256", digest("one"))
     deliver(box, two, "tw"), deliver(box, f"{two}.sha256", "")
     settle(lab, files), settle(lab, files)
-    assert wait_reason(lab, number, "come").endswith(f"; daemon a1: {two}.sha256 does not hold the sha256 of {two}")
+    assert wait_reason(lab, number, "come").endswith(
+        f"; daemon a1: {two}.sha256 does not hold the sha256 of {two}, by itself or before its name"
+    )
     deliver(box, f"{two}.sha256", digest("two"), AT + 1)
     settle(lab, files), settle(lab, files)
     assert wait_reason(lab, number, "come").endswith(f"; daemon a1: {two} is not what {two}.sha256 says")
@@ -65,6 +70,54 @@ def test_a_file_that_changes_while_it_is_compared_is_compared_anew(
     assert lab.state(number) == "RUNNING"
     settle(lab, files, 1), settle(lab, files, 1)
     assert wait_reason(lab, number, "come").endswith(f"; daemon a1: {BARS} is not what {BARS}.sha256 says")
+
+
+def test_a_file_that_cannot_be_read_is_told_and_read_when_it_can(
+    lab: Lab, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, files = begin(lab, box, stable="1s", checksum=".sha256"), watcher(lab, [box])
+    deliver(box, BARS, "one"), deliver(box, f"{BARS}.sha256", f"\ufeff{digest('one')}")
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")  # root may read whatever there is
+
+    with monkeypatch.context() as patched:
+        patched.setattr("qflowd.engine.waits.checksums.os.open", refuse)
+        settle(lab, files, 1), settle(lab, files, 1)
+    said = f"; daemon a1: {BARS} cannot be compared with its checksum: Permission denied"
+    assert wait_reason(lab, number, "come").endswith(said)
+    settle(lab, files, 1), settle(lab, files, 1)
+    assert lab.state(number) == "SUCCESS"
+
+
+def test_a_large_file_holds_up_no_other(lab: Lab, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    large, is_read = "positions_20261120_0.csv", threading.Event()
+    lab.define("large", {"come": {"wait_for": {"file": f"{box}/{large}", "stable": "1s", "checksum": ".md5"}}})
+    lab.define("small", {"come": {"wait_for": {"file": f"{box}/{BARS}", "stable": "1s", "checksum": ".md5"}}})
+    late, quick = lab.start("large"), lab.start("small")
+    drive(lab)
+    for name in (large, BARS):
+        deliver(box, name), deliver(box, f"{name}.md5", digest("x", "md5"))
+    real = hashlib.file_digest
+
+    def read(file, algorithm):
+        if os.path.samestat(os.fstat(file.fileno()), (box / large).stat()):
+            is_read.wait()
+        return real(file, algorithm)
+
+    monkeypatch.setattr(hashlib, "file_digest", read)
+    files = watcher(lab, [box], patience_s=0.05)
+
+    def has_ended(number: int) -> bool:
+        settle(lab, files)
+        return lab.state(number) == "SUCCESS"
+
+    try:
+        until(lambda: has_ended(quick), 60)
+        assert wait_reason(lab, late, "come").endswith(f"; daemon a1: {large} is being compared with its md5")
+    finally:
+        is_read.set()
+    until(lambda: has_ended(late), 60)
 
 
 def test_a_checksum_that_leads_out_of_the_listed_folders_is_not_read(lab: Lab, box: Path) -> None:

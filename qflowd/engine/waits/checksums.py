@@ -3,16 +3,17 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from io import BufferedReader
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from qflowd.define.file_patterns import CHECKSUMS
 from qflowd.engine.waits.folders import FileMark, is_inside, mark_of
 
 LONGEST: Final = 65_536  # bytes of a file that says digests
-_LINE: Final = re.compile(r"\\?([0-9a-fA-F]+)(?: [ *](.+))?")  # a digest, and the file it is of
+_LINE: Final = re.compile(r"\\?([0-9a-fA-F]+)(?:\s+\*?(.+))?")  # a digest, and the file it is of
+_FOLDERS: Final = re.compile(r".*[/\\]")  # of either kind of host
 _TAGGED: Final = re.compile(r"\\?[A-Za-z0-9-]+ ?\((.+)\) ?= ?([0-9a-fA-F]+)")  # as `md5sum --tag` and BSD have it
 
 
@@ -26,28 +27,34 @@ class Comparison(NamedTuple):
     said: FileMark
 
 
-def compare(comparisons: Iterable[Comparison], roots: Sequence[Path]) -> dict[Comparison, str]:
-    """What is wrong with each file; "" if it has its digest. Without those that have changed meanwhile.
+class Compared(NamedTuple):
+    """What is wrong with a file; "" if it has its digest. One that is not final may be another one at the next look."""
 
-    It takes as long as reading the files. `roots`: the listed folders, those of the files first.
+    fault: str
+    is_final: bool = True
+
+
+def compare(each: Comparison, roots: Sequence[Path]) -> Compared | None:
+    """It takes as long as reading the file. None: it has changed meanwhile, or gone.
+
+    `roots`: the listed folders, those of the file first.
     """
-    found: dict[Comparison, str] = {}
-    for each in comparisons:
-        try:
-            found[each] = _fault(each, roots)
-        except (OSError, ValueError):
-            continue  # the next look says what has become of it
-    return found
+    try:
+        return Compared(_fault(each, roots))
+    except (FileNotFoundError, ValueError):
+        return None
+    except OSError as error:
+        return Compared(f"{each.name} cannot be compared with its checksum: {error.strerror or error}", is_final=False)
 
 
 def _fault(each: Comparison, roots: Sequence[Path]) -> str:
     """Raises: OSError or ValueError if one of the two cannot be read any more, or is another one."""
     algorithm = CHECKSUMS[each.suffix]
     with _opened(each.folder, each.name + each.suffix, each.said, roots) as file:
-        text = file.read(LONGEST).decode("utf-8", "replace")
+        text = file.read(LONGEST).decode("utf-8-sig", "replace")
     digits = hashlib.new(algorithm, usedforsecurity=False).digest_size * 2
     if (wanted := digest_in(text, each.name, digits)) is None:
-        return f"{each.name}{each.suffix} does not hold the {algorithm} of {each.name}"
+        return f"{each.name}{each.suffix} does not hold the {algorithm} of {each.name}, by itself or before its name"
     with _opened(each.folder, each.name, each.mark, roots) as file:
         found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
         _check_same(file, each.mark)
@@ -83,6 +90,6 @@ def digest_in(text: str, name: str, digits: int) -> str | None:
             of, digest = found.groups()
         else:
             continue
-        if len(digest) == digits and (of is None or PurePosixPath(of).name == name):
+        if len(digest) == digits and (of is None or _FOLDERS.sub("", of) == name):
             return digest.lower()
     return None

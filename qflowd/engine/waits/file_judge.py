@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from qflowd.define.file_patterns import CHECKSUMS, MOST_FILES
-from qflowd.engine.waits.checksums import Comparison
+from qflowd.engine.waits.checksums import Compared, Comparison
 from qflowd.engine.waits.folders import FileMark, Listing, Sightings, names_of
 from qflowd.engine.waits.wanted_files import WantedFiles
 from qflowd.model import jsontext
@@ -23,10 +23,12 @@ class FileSight(NamedTuple):
     compare: tuple[Comparison, ...] = ()
 
 
-def judge(wanted: WantedFiles, listing: Listing, sightings: Sightings, verdicts: Mapping[Comparison, str]) -> FileSight:
+def judge(
+    wanted: WantedFiles, listing: Listing, sightings: Sightings, verdicts: Mapping[Comparison, Compared]
+) -> FileSight:
     """`listing`: of a look for these patterns among others. `sightings`: of this folder; the listing has been added.
 
-    `verdicts`: what was wrong with files that have been compared with their checksums; "" for nothing.
+    `verdicts`: of files that have been compared with their checksums.
     """
     if listing.fault:
         return FileSight(None, listing.fault)
@@ -53,7 +55,7 @@ def judge(wanted: WantedFiles, listing: Listing, sightings: Sightings, verdicts:
 
 
 def _compared(
-    wanted: WantedFiles, names: Iterable[str], listing: Listing, verdicts: Mapping[Comparison, str]
+    wanted: WantedFiles, names: Iterable[str], listing: Listing, verdicts: Mapping[Comparison, Compared]
 ) -> FileSight | None:
     """What is to be compared, or has been found to differ; None where all files have their digests."""
     compare = []
@@ -61,10 +63,11 @@ def _compared(
         if (said := listing.files.get(name + wanted.checksum)) is None:
             return FileSight(None, f"{name}{wanted.checksum} is not a file that can be read here")
         each = Comparison(wanted.folder, name, wanted.checksum, listing.files[name], said)
-        if verdicts.get(each):
-            return FileSight(None, verdicts[each])
-        if each not in verdicts:
+        verdict = verdicts.get(each)
+        if verdict is None:
             compare.append(each)
+        elif verdict.fault:
+            return FileSight(None, verdict.fault, () if verdict.is_final else (each,))
     if not compare:
         return None
     return FileSight(None, f"{compare[0].name} is being compared with its {CHECKSUMS[wanted.checksum]}", tuple(compare))

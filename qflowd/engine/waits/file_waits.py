@@ -13,7 +13,8 @@ from typing import ClassVar, Final
 
 from qflowd.engine.service import Topics
 from qflowd.engine.waits.aside import Aside
-from qflowd.engine.waits.checksums import Comparison, compare
+from qflowd.engine.waits.checksums import Comparison
+from qflowd.engine.waits.comparing import Comparing
 from qflowd.engine.waits.file_judge import FileSight, judge
 from qflowd.engine.waits.folders import SETTING, Listing, Sightings, look, root_of
 from qflowd.engine.waits.open_looks import OpenLooks, Seen, Sight
@@ -48,8 +49,7 @@ class FileWaits:
     ) -> None:
         self._seconds, self._patience_s = seconds, patience_s
         self._folders = [Path(os.path.normpath(folder)) for folder in folders]
-        self._comparing = {root: Aside[dict[Comparison, str]](f"qflowd-compare-{root}") for root in self._folders}
-        self._verdicts: dict[Comparison, str] = {}
+        self._comparing = {root: Comparing(self._roots(root)) for root in self._folders}
         self._asides = {root: Aside[dict[str, Listing]](f"qflowd-look-{root}") for root in self._folders}
         self._sightings: dict[str, Sightings] = {}
 
@@ -70,16 +70,17 @@ class FileWaits:
                 by_root[root].add(files)
         sights: dict[WantedFiles, FileSight] = {}
         for root, under in by_root.items():
-            listings = self._listings(root, under)
+            listings, comparing = self._listings(root, under), self._comparing[root]
             for files in under:
                 if (listing := listings.get(files.folder)) and listing.patterns.issuperset(files.patterns):
-                    sights[files] = judge(files, listing, self._sightings[files.folder], self._verdicts)
+                    sights[files] = judge(files, listing, self._sightings[files.folder], comparing.verdicts)
                 elif self._asides[root].late_s > HANGS_S:
                     sights[files] = FileSight(None, f"folder {files.folder} does not answer")
-            self._compare(root, {each for files in under & sights.keys() for each in sights[files].compare})
+            comparing.ask({each for files in under & sights.keys() for each in sights[files].compare}, self._patience_s)
         folders = {files.folder for files in wanted.values()}
         self._sightings = {folder: seen for folder, seen in self._sightings.items() if folder in folders}
-        self._verdicts = {each: said for each, said in self._verdicts.items() if self._is_as_compared(each)}
+        for comparing in self._comparing.values():
+            comparing.keep([each for each in comparing.verdicts if self._is_as_compared(each)])
         unable = {
             key: f"folder {wanted[key].folder} is not in {SETTING}"
             for key in self._open.unheard
@@ -102,13 +103,6 @@ class FileWaits:
         for folder, listing in listings.items():
             self._sightings.setdefault(folder, Sightings()).see(listing)
         return listings
-
-    def _compare(self, root: Path, wanted: Collection[Comparison]) -> None:
-        """Have files under a listed folder compared with their checksums; the next look judges by what has come of it."""
-        if wanted:
-            roots, files = self._roots(root), sorted(wanted)
-            compared = self._comparing[root].ask(lambda: compare(files, roots), self._patience_s)
-            self._verdicts.update(compared or {})
 
     def _is_as_compared(self, each: Comparison) -> bool:
         seen = self._sightings.get(each.folder)
