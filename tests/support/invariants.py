@@ -6,8 +6,8 @@ check(store, drained=True)   moreover: all that was accepted has ended, nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from qflowd.engine.caches import Plans
 from qflowd.engine.plans.plan import Plan
@@ -18,6 +18,28 @@ from qflowd.store.tx import Store
 from tests.support.silence import silent
 
 HELD = (TaskState.RESERVED, TaskState.RUNNING)
+PAIRS = {"instance_edge": "parent, child", "paused_node": "instance_id, node", "task_sweep": "instance_id, node"}
+OF_TASKS = (
+    "timer",
+    "deferral",
+    "large_value",
+    "checkpoint",
+    "task_progress",
+    "task_input",
+    "waiter",
+    "file_wait",
+    "spawned",
+    "spawner",
+    "fan_out",
+)
+ROWS_OF_TASKS = (
+    "SELECT 'attempt', a.task_id, a.fence, t.fence FROM qflow.attempt a JOIN qflow.task_instance t ON t.id = a.task_id "
+    "WHERE a.fence >= t.fence"
+) + "".join(
+    f" UNION ALL SELECT '{table}', x.task_id, 0, 0 FROM qflow.{table} x WHERE NOT EXISTS "
+    "(SELECT 1 FROM qflow.task_instance t WHERE t.id = x.task_id)"
+    for table in OF_TASKS
+)
 
 
 class Task(NamedTuple):
@@ -63,6 +85,7 @@ class Instance(NamedTuple):
     finished: bool
     counts: tuple[int, ...]
     saga_state: SagaState
+    meter: int | None
 
 
 def check(store: Store, *, drained: bool = False) -> None:
@@ -75,17 +98,17 @@ def violations(store: Store, *, drained: bool = False) -> Iterator[str]:
     """Everything that is wrong, a sentence each."""
     plans = Plans()
     tasks: dict[int, dict[int, Task]] = {}
-    for task in _tasks(store):
+    found, edges = _tasks(store)
+    for task in found:
         tasks.setdefault(task.id // ORDINALS, {})[task.id % ORDINALS] = task
     instances = {instance.id: instance for instance in _instances(store)}
     yield from _submissions(store, instances)
-    yield from _attempts(store)
-    yield from _leftovers(store)
-    yield from _meters(store)
+    yield from _rows_of_tasks(store)
+    yield from _meters(instances.values())
     yield from silent(store)
     yield from (f"rows of instance {number}, which does not exist" for number in tasks.keys() - instances.keys())
     parents: dict[int, list[int]] = {}
-    for parent, child in store.connection().script("SELECT parent, child FROM qflow.instance_edge"):
+    for parent, child in edges:
         parents.setdefault(child, []).append(parent)
     for instance in instances.values():
         plan = None if instance.version_id is None else _plan(store, plans, instance.version_id)
@@ -113,46 +136,20 @@ def _submissions(store: Store, instances: dict[int, Instance]) -> Iterator[str]:
             yield f"I1: submission {number}: is_open {is_open}, answered_at {answered_at}"
 
 
-def _attempts(store: Store) -> Iterator[str]:
-    """I6: an attempt is of a fence that is over, and a row is accepted once."""
-    sql = (
-        "SELECT a.task_id, a.fence, t.fence FROM qflow.attempt a JOIN qflow.task_instance t ON t.id = a.task_id "
-        "WHERE a.fence >= t.fence"
-    )
-    for task, fence, now in store.connection().script(sql):
-        yield f"I6: task {task} has an attempt of fence {fence}, its own is {now}"
+def _rows_of_tasks(store: Store) -> Iterator[str]:
+    """I6: an attempt is of a fence that is over. What belongs to a task goes with its row."""
+    for table, task, fence, now in store.connection().script(ROWS_OF_TASKS):
+        if table == "attempt":
+            yield f"I6: task {task} has an attempt of fence {fence}, its own is {now}"
+        else:
+            yield f"{table} has a row of task {task}, which does not exist"
 
 
-def _leftovers(store: Store) -> Iterator[str]:
-    """What belongs to a task goes with its row."""
-    tables = [
-        "timer",
-        "deferral",
-        "large_value",
-        "checkpoint",
-        "task_progress",
-        "task_input",
-        "waiter",
-        "file_wait",
-        "spawned",
-        "spawner",
-        "fan_out",
-    ]
-    sql = " UNION ALL ".join(
-        f"SELECT '{table}', x.task_id FROM qflow.{table} x WHERE NOT EXISTS "
-        f"(SELECT 1 FROM qflow.task_instance t WHERE t.id = x.task_id)"
-        for table in tables
-    )
-    for table, task in store.connection().script(sql):
-        yield f"{table} has a row of task {task}, which does not exist"
-
-
-def _meters(store: Store) -> Iterator[str]:
+def _meters(instances: Iterable[Instance]) -> Iterator[str]:
     """What is counted as open is open, and what is to be added to the usage has ended."""
-    sql = "SELECT id, state, meter FROM qflow.workflow_instance WHERE meter IS NOT NULL"
-    for number, state, meter in store.connection().script(sql):
-        if meter != (2 if InstanceState(state).is_final else 1):
-            yield f"instance {number} ({InstanceState(state).name}) has meter {meter}"
+    for one in instances:
+        if one.meter is not None and one.meter != (2 if one.state.is_final else 1):
+            yield f"instance {one.id} ({one.state.name}) has meter {one.meter}"
 
 
 def _row(task: Task, instance: Instance) -> Iterator[str]:
@@ -364,7 +361,17 @@ def _head(task: Task, items: list[TaskState]) -> Iterator[str]:
         yield f"I3: head {task.id} waits, and none of its items is open"
 
 
-def _tasks(store: Store) -> list[Task]:
+def _pairs(store: Store) -> dict[str, list[tuple[int, int]]]:
+    """Rows of each table of pairs."""
+    query = " UNION ALL ".join(f"SELECT '{table}', {columns} FROM qflow.{table}" for table, columns in PAIRS.items())
+    found: dict[str, list[tuple[int, int]]] = {table: [] for table in PAIRS}
+    for table, one, other in store.connection().script(query):
+        found[table].append((one, other))
+    return found
+
+
+def _tasks(store: Store) -> tuple[list[Task], list[tuple[int, int]]]:
+    """All tasks, and the edges among those that are not of a plan."""
     sql = (
         "SELECT t.id, t.node, t.state, t.fence, t.done_fence, t.owner, t.open_parents, t.need, t.bad_parents, t.crashes, "
         "CASE WHEN t.finished_at IS NULL THEN 0 ELSE 1 END, COALESCE(c.fence, y.fence, m.fence), f.items, f.opened, t.kind, t.reason, "
@@ -377,9 +384,9 @@ def _tasks(store: Store) -> list[Task]:
         "LEFT JOIN qflow.waiter y ON y.task_id = t.id AND y.state < 4 AND y.fence = t.fence "
         "LEFT JOIN qflow.fan_out f ON f.task_id = t.id LEFT JOIN qflow.spawner s ON s.task_id = t.id ORDER BY t.id"
     )
-    rows: list[Any] = store.connection().script(sql)
-    paused = set(map(tuple, store.connection().script("SELECT instance_id, node FROM qflow.paused_node")))
-    paused |= set(map(tuple, store.connection().script("SELECT instance_id, node FROM qflow.task_sweep")))
+    rows = store.connection().script(sql)
+    pairs = _pairs(store)
+    paused = {*pairs["paused_node"], *pairs["task_sweep"]}
     tasks = []
     for row in rows:
         is_paused = (row[0] // ORDINALS, row[1]) in paused
@@ -387,20 +394,17 @@ def _tasks(store: Store) -> list[Task]:
         tasks.append(
             Task(*row[:2], TaskState(row[2]), *row[3:10], bool(row[10]), *row[11:14], kind, *row[15:], is_paused)
         )
-    return tasks
+    return tasks, pairs["instance_edge"]
 
 
 def _instances(store: Store) -> list[Instance]:
     sql = (
         "SELECT id, version_id, state, intent, open_closers, CASE WHEN finished_at IS NULL THEN 0 ELSE 1 END, "
-        "succeeded, failed, skipped, saga_state FROM qflow.workflow_instance ORDER BY id"
+        "succeeded, failed, skipped, saga_state, meter FROM qflow.workflow_instance ORDER BY id"
     )
-    rows: list[Any] = store.connection().script(sql)
     return [
-        Instance(
-            row[0], row[1], InstanceState(row[2]), row[3], row[4], bool(row[5]), tuple(row[6:9]), SagaState(row[9])
-        )
-        for row in rows
+        Instance(*row[:2], InstanceState(row[2]), *row[3:5], bool(row[5]), row[6:9], SagaState(row[9]), row[10])
+        for row in store.connection().script(sql)
     ]
 
 
