@@ -219,14 +219,17 @@ SELECT u.* FROM qflow.dataset_uses u
 WHERE u.tenant = :tenant AND (:name = '' OR u.name = :name OR u.series = :name) AND u.id < :before
 ORDER BY u.id DESC LIMIT {literal: batch}
 
+-- shared: stale_of_dataset
+FROM {only: mysql (SELECT {wait.MET} AS state UNION ALL SELECT {wait.ENDED}) s STRAIGHT_JOIN} qflow.waiter w {only: mysql FORCE INDEX (waiter_dataset)}
+WHERE w.tenant = b.tenant AND w.name = b.name AND w.kind = {fact.DATASET} AND w.dataset_version < b.version {only: mysql AND w.state = s.state}
+
 -- name: count_stale_uses
--- Of each of these datasets that has any. MySQL has no partial index: it looks at each state in which a task has been given one.
-SELECT b.name, COUNT(*) AS uses FROM {rows: name text} r
+-- Of each of these datasets, one more than `most` for all above it: those are not counted, for each new version makes them more.
+-- MySQL has no partial index: it looks at each state in which a task has been given one.
+SELECT b.name, CASE WHEN (SELECT 1 {stale_of_dataset} LIMIT 1 OFFSET :most) = 1 THEN :most + 1
+    ELSE (SELECT COUNT(*) {stale_of_dataset}) END AS uses
+FROM {rows: name text} r
 {only: sqlite CROSS} JOIN qflow.dataset b ON b.tenant = :tenant AND b.name = r.name
-{only: mysql JOIN (SELECT {wait.MET} AS state UNION ALL SELECT {wait.ENDED}) s ON 1 = 1}
-{only: sqlite CROSS} JOIN qflow.waiter w {only: mysql FORCE INDEX (waiter_dataset)}
-    ON w.tenant = b.tenant AND w.name = b.name AND w.kind = {fact.DATASET} AND w.dataset_version < b.version {only: mysql AND w.state = s.state}
-GROUP BY b.name
 
 -- name: show_clock
 SELECT {clock} AS server_at

@@ -1,7 +1,7 @@
 """Datasets: what tasks have produced, by `produces`."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
@@ -11,11 +11,13 @@ from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import ABOVE_ALL_IDS
 from qflowd.model.roles import Role
 
+MOST_STALE: Final = 500
+
 
 class DatasetItem(Item):
     """A version, from 1, of a dataset. `series`: its name before the `@`; `metadata`: what the task that produced it returned.
 
-    `stale_uses`: how many tasks were given a version of this dataset that is not its latest.
+    `stale_uses`: how many tasks were given a version of this dataset that is not its latest; 501 for all above 500.
     """
 
     id: int
@@ -49,7 +51,8 @@ def list_datasets(call: Call, query: DatasetQuery) -> ListPage[DatasetItem]:
     statement = "find_datasets_of" if of_name else "find_datasets"
     rows = call.read(statement, is_all=int(query.versions), before=before, batch=query.limit + 1, **of_name)
     names = sorted({row.name for row in rows})
-    stale = {each.name: each.uses for each in call.read("count_stale_uses", rows=[(name,) for name in names])}
+    counts = call.read("count_stale_uses", rows=[(name,) for name in names], most=MOST_STALE)
+    stale = {each.name: each.uses for each in counts}
     return page_of(query, rows, "id", make=lambda row: _item(row, stale.get(row.name, 0)))
 
 

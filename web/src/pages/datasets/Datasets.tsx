@@ -11,7 +11,7 @@ import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { Typed } from '../../ui/Typed'
 import { useCommon, useWords } from '../../words'
-import type { DatasetItem } from './datasets'
+import { type DatasetItem, staleUses } from './datasets'
 import { Detail } from './Detail'
 import { words } from './words'
 import './datasets.css'
@@ -49,7 +49,7 @@ function Listed({ datasets, chosen, open }: { datasets: DatasetItem[]; chosen: s
         { head: w.date, width: '8rem', wide: true, cell: (one) => one.business_date ?? <span className="muted">–</span> },
         { head: w.recorded, width: '9rem', cell: (one) => <Time at={one.recorded_at} /> },
         { head: w.by, width: '18rem', wide: true, cell: (one) => <By of={one} /> },
-        { head: w.stale, width: '7rem', right: true, cell: (one) => (one.stale_uses > 0 ? <Tag tone="held" title={w.staleOf(one.stale_uses)}>{count(one.stale_uses)}</Tag> : <span className="muted">0</span>) },
+        { head: w.stale, width: '7rem', right: true, cell: (one) => (one.stale_uses > 0 ? <Tag tone="held" title={w.staleOf(one.stale_uses, staleUses(one))}>{staleUses(one)}</Tag> : <span className="muted">0</span>) },
       ]}
     />
   )

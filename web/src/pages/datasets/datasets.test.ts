@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { told } from './datasets'
+import { staleUses, told } from './datasets'
 
 it.each([
   [{ rows: 5412, market: 'CN', files: ['a'] }, 'rows 5,412 · market CN'],
@@ -10,4 +10,8 @@ it.each([
   [null, ''],
 ])('what %j tells', (metadata, expected) => {
   expect(told(metadata)).toBe(expected)
+})
+
+it.each([[0, '0'], [500, '500'], [501, '500+']])('%i stale uses are shown as %s', (uses, expected) => {
+  expect(staleUses({ stale_uses: uses })).toBe(expected)
 })

@@ -30,6 +30,10 @@ export interface DatasetUseItem {
 }
 
 const FACTS = 4
+const MOST_STALE = 500 // the server counts one more at most
+
+/** `500+`, where more uses are stale than are counted. */
+export const staleUses = ({ stale_uses: uses }: Pick<DatasetItem, 'stale_uses'>) => (uses > MOST_STALE ? `${count(MOST_STALE)}+` : count(uses))
 
 /** `rows 5,412 · market CN`: the facts of an object, without those that hold others; of anything else, its JSON. */
 export function told(metadata: unknown): string {
