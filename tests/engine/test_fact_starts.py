@@ -12,7 +12,7 @@ import pytest
 from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions import fact_starts
 from qflowd.engine.definitions.fact_starts import IDLE_S, FactStarts
-from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.errors import InvalidWorkflow, StoreUnavailable
 from tests.support.lab import FAILED, Lab
 from tests.support.signals_sent import DAY, drive, send
 
@@ -132,7 +132,7 @@ def test_what_two_daemons_have_read_is_started_by_the_first(desk: Lab) -> None:
 
 def test_a_start_that_is_killed_before_its_commit_leaves_nothing_and_is_done_by_the_next(desk: Lab) -> None:
     def killed() -> None:
-        raise RuntimeError("killed")
+        raise StoreUnavailable("killed")
 
     follow(desk, "signal")
     bring(desk, "signal")
@@ -140,7 +140,7 @@ def test_a_start_that_is_killed_before_its_commit_leaves_nothing_and_is_done_by_
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(desk.store, "transact", desk.store.transact)
         desk.just_before("start_on_facts", killed, statement="link_fires")
-        with pytest.raises(RuntimeError, match="killed"):
+        with pytest.raises(StoreUnavailable, match="killed"):
             starts(desk).tick()
     assert desk.sql("SELECT COUNT(*) FROM qflow.schedule_fire") == [(0,)]
     assert desk.sql("SELECT COUNT(*) FROM qflow.submissions") == [(0,)]
@@ -243,6 +243,25 @@ def test_workflows_that_start_each_other_are_refused_and_start_nothing_where_the
         ("a", reason.format("b")),
         ("b", reason.format("a")),
     ]
+
+
+def test_a_reset_that_would_close_a_circle_is_refused(desk: Lab) -> None:
+    desk.define("a", WORK, schedule={"start_on": {"workflow": "b"}})
+    assert desk.command("set_schedule", workflow="a", args='{"cron": "0 9 * * *"}')[0] == "DONE"
+    desk.define("b", WORK, schedule={"start_on": {"workflow": "a"}})
+    state, refusal = desk.command("reset_schedule", workflow="a")
+    assert (state, "a starts on b starts on a, so they would never end" in str(refusal)) == ("REJECTED", True)
+    assert desk.sql("SELECT start_on FROM qflow.schedules WHERE workflow = 'a'") == [(None,)]
+
+
+def test_to_enable_what_is_on_loses_no_fact(desk: Lab) -> None:
+    follow(desk, "workflow")
+    bring(desk, "workflow")
+    desk.clock.advance(1)
+    assert desk.command("enable", workflow="nav")[0] == "DONE"
+    starts(desk).tick()
+    drive(desk)
+    assert len(runs(desk)) == 1
 
 
 def test_facts_that_start_nothing_hide_none_behind_them(desk: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

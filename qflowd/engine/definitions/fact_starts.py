@@ -16,19 +16,19 @@ from qflowd.engine.definitions.start_cycles import circle_through
 from qflowd.engine.definitions.workflow_store import load_workflow
 from qflowd.engine.service import Place, Topics, UnreadableLog
 from qflowd.model import jsontext
-from qflowd.model.errors import InvalidWorkflow
+from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import FactKind
 from qflowd.model.workflow import Json
 from qflowd.store.clock import boottime
 from qflowd.store.inbox import SUBMISSION
-from qflowd.store.tx import DataRefused, Store, Tx
+from qflowd.store.tx import Store, Tx
 
 TRIGGER: Final = "fact"  # `trigger_type` of what it submits
 BATCH: Final = 200  # facts in a round
 LOOK_S: Final = 0.5  # between looks while a schedule starts on facts
 SHARE: Final = 20  # so many times as long as a look has taken, at least
 LONGEST_S: Final = 60.0  # and at most
-LONG_S: Final = 0.25  # a look that takes longer is not repeated before that time, whoever wakes it
+LONG_S: Final = LOOK_S / SHARE  # a look that takes longer is not repeated before that time, whoever wakes it
 IDLE_S: Final = 5.0  # versions with other schedules are published by programs that wake nobody
 LOOKS: Final = {
     FactKind.WORKFLOW: "list_workflow_facts",
@@ -79,7 +79,9 @@ class FactStarts:
             return
         try:
             started = self._store.transact(lambda tx: start_on_facts(tx, facts), name="start_on_facts")
-        except (DataRefused, InvalidWorkflow, ValueError) as error:
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one, the others start
             if len(facts) > 1:
                 for fact in facts:
                     self._start([fact])

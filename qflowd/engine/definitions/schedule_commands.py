@@ -27,11 +27,12 @@ from qflowd.engine.commands.control import (
     verb,
 )
 from qflowd.engine.definitions.firing import FiredWorkflow, submit_fires
+from qflowd.engine.definitions.start_cycles import refuse_cycle_of_starts
 from qflowd.engine.definitions.stored_schedules import calendars_of, of_file, put_schedule, reset_next_fire
 from qflowd.engine.definitions.versions import lock_workflow
 from qflowd.engine.definitions.workflow_store import load_workflow
 from qflowd.engine.refusal import Refused
-from qflowd.model.errors import NotFound, OutsideCalendar
+from qflowd.model.errors import InvalidWorkflow, NotFound, OutsideCalendar
 from qflowd.model.instants import parse_date
 from qflowd.model.near_names import did_you_mean
 from qflowd.model.refusals import Refusal
@@ -66,7 +67,7 @@ def _switch(tx: Tx, command: Command, workflow: Any, *, is_on: bool) -> Reply:
         calendars_of(tx, workflow.id, *map(times_in, rows))  # locked before schedules
     for row in rows:
         tx.run("switch_schedule", definition_id=workflow.id, name=row.name, enabled=int(is_on))
-        if is_on:
+        if is_on and not row.is_on:  # one that is on continues where it stands
             reset_next_fire(tx, workflow.id, tx.now, row.name)
     return Reply({"workflow": command.workflow, **command.args, "enabled": is_on}, ("schedule",))
 
@@ -121,7 +122,7 @@ def set_schedule(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
 def reset_schedule(tx: Tx, command: Command, definition: Any, _: Caches) -> Reply:
     """Let a schedule fire as its file says again, from now on; on or off, it stays as a command has switched it.
 
-    Raises: Refused if no command has set it.
+    Raises: Refused if no command has set it, or if workflows would start each other again.
     """
     row = _one(tx, command, definition)
     if row.file_schedule is None:
@@ -130,6 +131,10 @@ def reset_schedule(tx: Tx, command: Command, definition: Any, _: Caches) -> Repl
         )
     in_file = of_file(row)
     put_schedule(tx, definition.id, row.name, in_file, enabled_override=row.enabled_override)
+    try:
+        refuse_cycle_of_starts(tx, definition.id)
+    except InvalidWorkflow as error:
+        raise Refused(f"schedule {row.name!r}: {error.faults[0].message}") from None
     answer = {"workflow": command.workflow, "schedule": row.name, "times": timetable.in_words(in_file)}
     return Reply(answer, ("schedule",))
 
