@@ -15,7 +15,7 @@ from qflowd.config.records import DatabaseConfig
 from qflowd.engine.waits import sql_waits
 from qflowd.engine.waits.open_looks import IDLE_S, LOOK_S
 from qflowd.engine.waits.sql_waits import SqlWaits
-from qflowd.store import guest
+from qflowd.store.guests import guest
 from tests.support.daemon import until
 from tests.support.lab import Lab
 from tests.support.signals_sent import DAY, drive, error, send, wait_reason
@@ -158,7 +158,7 @@ def test_nothing_is_written(lab: Lab) -> None:
 
 
 def test_what_takes_too_long_is_stopped(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guest, "STATEMENT_S", 1)
+    monkeypatch.setattr(guest.Guest, "statement_s", 1)
     slow = {
         "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n",
         "postgres": "SELECT 1 FROM (SELECT pg_sleep(60)) x",

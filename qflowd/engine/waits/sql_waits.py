@@ -17,7 +17,7 @@ from qflowd.engine.waits.sql_judge import judge_value
 from qflowd.engine.waits.wanted_query import WantedQuery
 from qflowd.model.states import FactKind
 from qflowd.store.clock import boottime
-from qflowd.store.guest import Guest, GuestFailed, visit
+from qflowd.store.guests.guest import GuestFailed, Visit, visit
 from qflowd.store.tx import Store
 
 PATIENCE_S: Final = 0.2
@@ -114,7 +114,7 @@ class _Refused(Exception):
     """A query has failed, not the way to its database."""
 
 
-def _ask(guest: Guest, query: WantedQuery) -> Sight:
+def _ask(guest: Visit, query: WantedQuery) -> Sight:
     try:
         return judge_value(guest.first_value(query.sql, json.loads(query.params)))
     except GuestFailed as error:

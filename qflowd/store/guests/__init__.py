@@ -1,0 +1,1 @@
+"""Databases of others, which are asked and never written to."""

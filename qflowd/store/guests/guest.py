@@ -1,0 +1,129 @@
+"""Queries to databases of others: one at a time, read only, and each for ten seconds at most.
+
+Such a database has neither our schema nor our settings, and nothing is written there, so the door of `tx.py` is not for it.
+Its driver is imported when it is asked for the first time.
+"""
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Final
+from urllib.parse import quote, unquote, urlsplit
+
+from qflowd.config.database_url import without_password
+from qflowd.define.query_text import with_names
+from qflowd.model.workflow import Json
+
+CONNECT_S: Final = 10
+PEER_S: Final = 15  # for which a server may say nothing at all: longer than a statement takes
+
+
+class GuestFailed(Exception):
+    """A database that cannot be reached, or that has refused a query or not answered it in time; without a password."""
+
+
+class Guest(ABC):
+    """A session in a database of others, for one thread.
+
+    `errors`: those of its driver; `stopped`: that of a statement that took longer than `statement_s`.
+    """
+
+    statement_s: ClassVar[int] = 10
+    errors: ClassVar[type[Exception]]
+    stopped: ClassVar[type[Exception] | tuple[()]]
+
+    @abstractmethod
+    def __init__(self, url: str, name: str) -> None: ...
+
+    @abstractmethod
+    def first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
+        """The first column of the first row, as a tuple of one; None where there is no row.
+
+        Args:
+            sql: as `fault_in_query` lets it pass.
+        """
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+
+class Visit:
+    """A guest whose errors are GuestFailed."""
+
+    def __init__(self, guest: Guest, url: str) -> None:
+        self._guest, self._url = guest, url
+
+    def first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
+        """As of a `Guest`. Raises: GuestFailed."""
+        with _told(type(self._guest), self._url):
+            return self._guest.first_value(sql, params)
+
+
+@contextmanager
+def visit(url: str, name: str) -> Iterator[Visit]:
+    """A session at `url`, closed at the end. `name`: what a server's lists of sessions show, where they do.
+
+    Raises: GuestFailed.
+    """
+    kind = _kind_of(url)
+    with _told(kind, url):
+        guest = kind(url, name)
+    try:
+        yield Visit(guest, url)
+    finally:
+        with contextlib.suppress(Exception):  # it may be broken already
+            guest.close()
+
+
+def _kind_of(url: str) -> type[Guest]:
+    scheme = urlsplit(url).scheme.partition("+")[0]
+    if scheme == "sqlite":
+        from qflowd.store.guests.sqlite_guest import SqliteGuest
+
+        return SqliteGuest
+    if "postgres" in scheme:
+        from qflowd.store.guests.postgres_guest import PostgresGuest
+
+        return PostgresGuest
+    from qflowd.store.guests.mysql_guest import MysqlGuest
+
+    return MysqlGuest
+
+
+def as_drivers_do(sql: str) -> str:
+    """A query with its named values as `%(name)s`."""
+    return with_names(sql, lambda name: f"%({name})s", lambda text: text.replace("%", "%%"))
+
+
+@contextmanager
+def _told(kind: type[Guest], url: str) -> Iterator[None]:
+    """Turn the errors of drivers into GuestFailed."""
+    try:
+        yield
+    except kind.stopped as error:
+        raise GuestFailed(f"the query was stopped after {kind.statement_s} s") from error
+    except (kind.errors, OSError, ValueError, TypeError, OverflowError) as error:
+        raise GuestFailed(_without_password(url, _message(error))) from error
+
+
+def _message(error: Exception) -> str:
+    """In one line; the text of PyMySQL's own errors is a tuple."""
+    text = (
+        f"{error.args[1]} (error {error.args[0]})"
+        if len(error.args) == 2 and not isinstance(error, OSError)
+        else str(error)
+    )
+    return "; ".join(line.strip() for line in text.splitlines() if line.strip(" ^")) or type(error).__name__
+
+
+def _without_password(url: str, text: str) -> str:
+    """Drivers repeat what they cannot read of a URL."""
+    parts = urlsplit(url)
+    text = text.replace(url, without_password(url))
+    for word in {parts.password, unquote(parts.password or ""), quote(unquote(parts.password or ""), safe="")} - {
+        None,
+        "",
+    }:
+        text = text.replace(str(word), "…")
+    return text
