@@ -19,7 +19,7 @@ from qflowd.client.requests import whole
 from qflowd.client.transport import Transport, rows_at_once
 from qflowd.model.errors import InvalidRequest, NotFound
 from qflowd.model.ids import ABOVE_ALL_IDS, LARGEST_INSTANCE
-from qflowd.model.names import fault_in_key
+from qflowd.model.names import fault_in_key, series_and_name
 from qflowd.model.states import InstanceState
 
 T = TypeVar("T")
@@ -115,8 +115,7 @@ class Views:
         """
         statement, where = "find_datasets", dict[str, Any](is_all=int(versions))
         if name is not None:
-            series, at, _ = name.partition("@")
-            statement, where = "find_datasets_of", where | {"series": series, "name": name if at else ""}
+            statement, where = "find_datasets_of", where | series_and_name(name)
         return self._newest(DatasetInfo, statement, limit, where)
 
     def stale_uses(self, name: str | None = None, *, limit: int | None = None) -> Iterator[DatasetUseInfo]:
@@ -126,7 +125,7 @@ class Views:
             name: of this dataset, or of all of this series.
             limit: how many at most, from 1; None for all.
         """
-        return self._newest(DatasetUseInfo, "find_stale_uses", limit, {"name": name or ""})
+        return self._uses("find_stale_uses", name, limit)
 
     def dataset_uses(self, name: str | None = None, *, limit: int | None = None) -> Iterator[DatasetUseInfo]:
         """Tasks that waited for a dataset, with the version that each was given, those of the newest instances first.
@@ -135,7 +134,7 @@ class Views:
             name: of this dataset, or of all of this series.
             limit: how many at most, from 1; None for all.
         """
-        return self._newest(DatasetUseInfo, "find_dataset_uses", limit, {"name": name or ""})
+        return self._uses("find_dataset_uses", name, limit)
 
     def approvals(self) -> list[ApprovalInfo]:
         """The tasks that wait for a person to approve or reject, those of the oldest instances first."""
@@ -307,6 +306,11 @@ class Views:
     def read_one(self, statement: str, *, wait_s: float = 0.0, **params: Any) -> Any:
         """The first row of a statement, or None; as `read_all`. `wait_s`: as of `Transport.read`."""
         return next(iter(self.transport.read(statement, params, wait_s)), None)
+
+    def _uses(self, statement: str, name: str | None, limit: int | None) -> Iterator[DatasetUseInfo]:
+        if not name:
+            return self._newest(DatasetUseInfo, statement, limit, {})
+        return self._newest(DatasetUseInfo, f"{statement}_of", limit, series_and_name(name))
 
     def _newest(self, kind: type[T], statement: str, limit: int | None, where: Mapping[str, Any]) -> Iterator[T]:
         """Rows of a statement that gives those before an id, newest first, as records; a page at a time."""

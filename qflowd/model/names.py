@@ -90,3 +90,9 @@ def _may_stand_in_key(character: str) -> bool:
     """Letters and the marks that belong to them in many scripts, decimal digits, and four signs."""
     category = unicodedata.category(character)
     return category[0] in "LM" or category == "Nd" or character in _PUNCTUATION
+
+
+def series_and_name(name: str) -> dict[str, str]:
+    """What a statement about one dataset or a series takes: of `bars@2026-11-20` both, of `bars` the series, and '' as a name."""
+    series, at, _ = name.partition("@")
+    return {"series": series, "name": name if at else ""}

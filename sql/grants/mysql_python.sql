@@ -7,4 +7,5 @@ GRANT SELECT ON qflow.large_value TO qflow_client;
 GRANT SELECT ON qflow.plugin TO qflow_client;
 GRANT SELECT ON qflow.daemon TO qflow_client;
 GRANT SELECT ON qflow.waiter TO qflow_client;
+GRANT SELECT ON qflow.dataset TO qflow_client;
 GRANT SELECT ON qflow.session_workflow TO qflow_client;

@@ -201,6 +201,18 @@ def test_of_uses_of_datasets_those_of_a_tenant_alone_are_read(filled: Store) -> 
     assert not whole_reads(filled, text, "w", ("waiter",)), plan
 
 
+@pytest.mark.parametrize("name", ["find_stale_uses_of", "find_dataset_uses_of"])
+def test_uses_of_a_dataset_are_found_without_those_of_others(filled: Store, name: str) -> None:
+    text = filled.catalog[name].text({"batch": 100})
+    for param, value in (VALUES | {"name": "''", "series": "'bars'", "before": "9000000000"}).items():
+        text = re.sub(rf"%\({param}\)s|:{param}\b", value, text)
+    explained = "QUERY PLAN " if filled.dialect.name == "sqlite" else ""
+    plan = "\n".join(str(tuple(row)) for row in filled.connection().script(f"EXPLAIN {explained}{text}"))
+    index = {"sqlite": "waiter_used_name (tenant=? AND name=?", "mysql": "waiter_dataset", "postgres": "waiter_used"}
+    assert index[filled.dialect.name] in plan, plan
+    assert not whole_reads(filled, text, "wb", ("waiter", "dataset")), plan
+
+
 def test_stale_uses_of_a_dataset_are_counted_without_those_of_others_and_up_to_a_bound(filled: Store) -> None:
     for most, uses in ((500, 501), (999, 1000), (1000, 1000)):
         asked = {"tenant": "other", "most": most}

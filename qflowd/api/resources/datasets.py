@@ -9,6 +9,7 @@ from qflowd.api.paging import Id, ListPage, PageQuery, page_of, read_cursor
 from qflowd.api.routing import route
 from qflowd.api.row_fields import fields_of
 from qflowd.model.ids import ABOVE_ALL_IDS
+from qflowd.model.names import series_and_name
 from qflowd.model.roles import Role
 
 MOST_STALE: Final = 500
@@ -46,8 +47,7 @@ class DatasetQuery(PageQuery):
 def list_datasets(call: Call, query: DatasetQuery) -> ListPage[DatasetItem]:
     """What tasks have produced, the newest first."""
     (before,) = read_cursor(query, tuple[Id]) or (ABOVE_ALL_IDS,)
-    series, at, _ = query.name.partition("@")
-    of_name = {"series": series, "name": query.name if at else ""} if query.name else {}
+    of_name = series_and_name(query.name) if query.name else {}
     statement = "find_datasets_of" if of_name else "find_datasets"
     rows = call.read(statement, is_all=int(query.versions), before=before, batch=query.limit + 1, **of_name)
     names = sorted({row.name for row in rows})
@@ -109,7 +109,8 @@ def list_dataset_uses(call: Call, query: UseQuery) -> ListPage[DatasetUseItem]:
 
 def _uses(call: Call, statement: str, query: UseQuery) -> list[Any]:
     (before,) = read_cursor(query, tuple[Id]) or (ABOVE_ALL_IDS,)
-    return call.read(statement, name=query.name, before=before, batch=query.limit + 1)
+    of_name = series_and_name(query.name) if query.name else {}
+    return call.read(f"{statement}_of" if of_name else statement, before=before, batch=query.limit + 1, **of_name)
 
 
 def _use(row: Any, kind: type[Item]) -> dict[str, Any]:
