@@ -160,9 +160,10 @@ LEFT JOIN qflow.workflow_definition d ON d.id = i.definition_id
 ORDER BY CASE WHEN i.id = :id THEN 0 ELSE 1 END, i.id DESC LIMIT {literal: batch}
 
 -- name: search_datasets
--- Of a series the last in the order of names, so the latest dates.
-SELECT d.name, d.version FROM qflow.dataset d WHERE d.tenant = :tenant AND LOWER(d.name) LIKE LOWER(:prefix) ESCAPE '!'
-ORDER BY d.name DESC LIMIT {literal: batch}
+-- As they are written, by a range of the index: there is a row a series and date. The last in the order of names, so the latest dates.
+SELECT d.name, d.version FROM qflow.dataset d
+WHERE d.tenant = :tenant AND d.name {only: postgres COLLATE "C"} >= :prefix AND d.name {only: postgres COLLATE "C"} < :prefix_end
+ORDER BY d.name {only: postgres COLLATE "C"} DESC LIMIT {literal: batch}
 
 -- name: search_jobs
 SELECT j.name AS job, j.title, j.doc FROM qflow.job j WHERE LOWER(j.name) LIKE LOWER(:prefix) ESCAPE '!' ORDER BY j.name LIMIT {literal: batch}

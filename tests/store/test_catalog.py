@@ -61,7 +61,7 @@ TEXTS = {
         "boot_id",
         "lock_file",
     ),
-    *("run_key", "content_hash", "prefix", "first_key", "last_key", "after_workflow"),
+    *("run_key", "content_hash", "prefix", "prefix_end", "first_key", "last_key", "after_workflow"),
     *("token", "secret_hash", "note", "workflows", "jobs", "networks", "created_by", "kind", "principal", "address"),
     *("after_name", "after_token", "password", "lang", "zone", "theme", "density", "agent", "code_hash"),
     *("request_id", "object_type", "object", "changed_from", "changed_to", "outcome"),

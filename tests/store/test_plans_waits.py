@@ -201,6 +201,20 @@ def test_of_uses_of_datasets_those_of_a_tenant_alone_are_read(filled: Store) -> 
     assert not whole_reads(filled, text, "w", ("waiter",)), plan
 
 
+def test_datasets_are_searched_by_a_range_of_an_index(filled: Store) -> None:
+    asked = {"tenant": "default", "prefix": "data@77", "prefix_end": "data@77\U0010ffff"}
+    found = filled.read(lambda tx: tx.run("search_datasets", batch=3, **asked))
+    assert [row.name for row in found] == ["data@7799", "data@7798", "data@7797"]
+    text = filled.catalog["search_datasets"].text({"batch": 8})
+    for param, value in asked.items():
+        text = re.sub(rf"%\({param}\)s|:{param}\b", f"'{value}'", text)
+    explained = "QUERY PLAN " if filled.dialect.name == "sqlite" else ""
+    plan = "\n".join(str(tuple(row)) for row in filled.connection().script(f"EXPLAIN {explained}{text}"))
+    index = {"sqlite": "(tenant=? AND name>? AND name<?)", "mysql": "dataset_key", "postgres": "dataset_name"}
+    assert index[filled.dialect.name] in plan, plan
+    assert not whole_reads(filled, text, "d", ("dataset",)), plan
+
+
 @pytest.mark.parametrize("name", ["find_stale_uses_of", "find_dataset_uses_of"])
 def test_uses_of_a_dataset_are_found_without_those_of_others(filled: Store, name: str) -> None:
     text = filled.catalog[name].text({"batch": 100})

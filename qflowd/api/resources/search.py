@@ -17,6 +17,7 @@ from qflowd.model.roles import Role
 
 MOST: Final = 8
 LATEST: Final = 2000  # instances whose names are looked at
+LAST_CHARACTER: Final = "\U0010ffff"  # that a name may not hold: what begins alike stands before it
 JOBS: Final = 100  # from which those that the caller may run are chosen
 
 
@@ -73,7 +74,7 @@ class Found(Item):
 
 
 class SearchQuery(Query):
-    """`q`: the words, in any case of letters that the database knows."""
+    """`q`: the words, in any case of letters that the database knows; of datasets as they are written."""
 
     q: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -92,5 +93,7 @@ def search(call: Call, query: SearchQuery) -> Found:
             FoundInstance,
         ),
         jobs=items_of([row for row in jobs if call.may_run(job=row.job)][:MOST], FoundJob),
-        datasets=items_of(call.read("search_datasets", batch=MOST, **like), FoundDataset),
+        datasets=items_of(
+            call.read("search_datasets", prefix=text, prefix_end=text + LAST_CHARACTER, batch=MOST), FoundDataset
+        ),
     )
