@@ -152,11 +152,11 @@ def _check_schedules(store: Store) -> Iterator[Finding]:
 def _check_calendars(store: Store) -> Iterator[Finding]:
     """Calendars that schedules and workflows go by are known for long enough."""
     now = store.clock.now()
-    known = list(store.read(calendars_in_use).values())
+    known = {(calendar.name, calendar.last): calendar for calendar in store.read(calendars_in_use).values()}
     ending: dict[date, list[str]] = {}
-    for calendar in known:
+    for (name, last), calendar in sorted(known.items()):
         if ends_soon(calendar, now):
-            ending.setdefault(calendar.last, []).append(calendar.name)
+            ending.setdefault(last, []).append(name)
     for last, names in sorted(ending.items()):
         message = f"nothing is known after {last} of {', '.join(names)}, which schedules or workflows go by"
         yield warning("calendars", message, "update qflowd before then; import own calendars anew")

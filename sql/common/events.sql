@@ -1,4 +1,4 @@
--- Events: rows that are written in the transaction of what they tell. The view events is made of them.
+-- Events: what daemons have noticed. The view events is made of these rows.
 
 -- name: insert_late_events
 -- Of dates that this transaction has noted; those that stood there before were told then.

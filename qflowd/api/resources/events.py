@@ -1,4 +1,4 @@
-"""Events: what has happened, told in the transaction in which it did."""
+"""Events: what has happened, as daemons have noticed it."""
 
 from datetime import date, datetime
 from typing import Any

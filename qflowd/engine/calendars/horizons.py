@@ -52,7 +52,7 @@ class Horizons:
 
 
 def calendars_in_use(tx: Tx) -> Used:
-    """Those that schedules and workflows go by which are switched on."""
+    """Those that enabled schedules and workflows go by."""
     named = {(row.tenant, row.calendar) for row in tx.run("list_calendars_of_schedules")}
     for row in tx.run("list_documents_with_calendar"):
         with suppress(Unreadable):  # another release has stored it

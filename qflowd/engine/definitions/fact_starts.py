@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from qflowd.define.fact_starts import FACT_PARAM
 from qflowd.engine.definitions.firing import key_of
-from qflowd.engine.definitions.start_cycles import circle_through
+from qflowd.engine.definitions.start_cycles import cycle_through, starts_of
 from qflowd.engine.definitions.workflow_store import load_workflow
 from qflowd.engine.service import Place, Topics, UnreadableLog
 from qflowd.model import jsontext
@@ -102,12 +102,12 @@ def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
     """
     wanted = sorted({(*key_of(fact), fact.fact_kind, fact.fact_name) for fact in facts})
     locked = {key_of(row): row for row in tx.run("lock_fact_schedules", rows=wanted)}
-    starts = tx.run("list_workflow_starts")
+    starts = starts_of(tx.run("list_workflow_starts"))
     instants = {key: max(tx.now, (row.last_fire_at or tx.now) + _MOMENT) for key, row in locked.items()}
     fires: list[tuple[Any, datetime]] = []
     for fact in facts:
         key = key_of(fact)
-        if key in locked and not circle_through(starts, fact.tenant, fact.workflow):
+        if key in locked and not cycle_through(starts, fact.tenant, fact.workflow):
             fires.append((fact, instants[key]))
             instants[key] += _MOMENT
     if not fires:
@@ -130,9 +130,9 @@ def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
 def is_any_to_start(tx: Tx) -> bool:
     """Whether there is a fact now on which a schedule is still to start its workflow."""
     kinds = _kinds(tx)
-    starts = tx.run("list_workflow_starts") if kinds else ()
+    starts = starts_of(tx.run("list_workflow_starts")) if kinds else {}
     facts = (fact for kind in kinds for fact in _all_facts(tx, kind))
-    return any(not circle_through(starts, fact.tenant, fact.workflow) for fact in facts)
+    return any(not cycle_through(starts, fact.tenant, fact.workflow) for fact in facts)
 
 
 def _kinds(tx: Tx) -> list[FactKind]:

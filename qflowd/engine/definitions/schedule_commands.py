@@ -134,7 +134,7 @@ def reset_schedule(tx: Tx, command: Command, definition: Any, _: Caches) -> Repl
     try:
         refuse_cycle_of_starts(tx, definition.id)
     except InvalidWorkflow as error:
-        raise Refused(f"schedule {row.name!r}: {error.faults[0].message}") from None
+        raise Refused(f"schedule {row.name!r}: {error.faults[0].message}", Refusal.CYCLE) from None
     answer = {"workflow": command.workflow, "schedule": row.name, "times": timetable.in_words(in_file)}
     return Reply(answer, ("schedule",))
 

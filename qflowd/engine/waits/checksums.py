@@ -24,7 +24,7 @@ class Comparison(NamedTuple):
     name: str
     suffix: str
     mark: FileMark
-    said: FileMark
+    checksum_mark: FileMark
 
 
 class Compared(NamedTuple):
@@ -50,7 +50,7 @@ def compare(each: Comparison, roots: Sequence[Path]) -> Compared | None:
 def _fault(each: Comparison, roots: Sequence[Path]) -> str:
     """Raises: OSError or ValueError if one of the two cannot be read any more, or is another one."""
     algorithm = CHECKSUMS[each.suffix]
-    with _opened(each.folder, each.name + each.suffix, each.said, roots) as file:
+    with _opened(each.folder, each.name + each.suffix, each.checksum_mark, roots) as file:
         text = file.read(LONGEST).decode("utf-8-sig", "replace")
     digits = hashlib.new(algorithm, usedforsecurity=False).digest_size * 2
     if (wanted := digest_in(text, each.name, digits)) is None:

@@ -106,7 +106,9 @@ class FileWaits:
 
     def _is_as_compared(self, each: Comparison) -> bool:
         seen = self._sightings.get(each.folder)
-        return bool(seen and seen.shows(each.name, each.mark) and seen.shows(each.name + each.suffix, each.said))
+        return bool(
+            seen and seen.shows(each.name, each.mark) and seen.shows(each.name + each.suffix, each.checksum_mark)
+        )
 
     def _roots(self, root: Path) -> list[Path]:
         return [root, *(each for each in self._folders if each != root)]

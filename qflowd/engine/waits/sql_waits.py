@@ -17,7 +17,7 @@ from qflowd.engine.waits.sql_judge import judge_value
 from qflowd.engine.waits.wanted_query import WantedQuery
 from qflowd.model.states import FactKind
 from qflowd.store.clock import boottime
-from qflowd.store.guests.guest import GuestFailed, Visit, visit
+from qflowd.store.guests.guest import Guest, GuestFailed, visit
 from qflowd.store.tx import Store
 
 PATIENCE_S: Final = 0.2
@@ -27,7 +27,7 @@ Answers = Mapping[WantedQuery, Sight]
 
 
 class SqlWaits:
-    """The service that asks other databases. What several tasks ask in the same words is asked once.
+    """The service that asks other databases. What several tasks ask in the same words, as often, is asked once.
 
     `seconds`: a clock that nobody sets; of the time between two looks. `patience_s`: with a visit; the answers of one that
     takes longer are fetched at a later round.
@@ -84,7 +84,7 @@ class SqlWaits:
         if not due and not aside.late_s:
             return {}
         url = self._connections[name].url
-        answers = aside.ask(lambda: _visit(url, f"qflowd {self._daemon}", due), self._patience_s)
+        answers = aside.ask(lambda: _ask_all(url, f"qflowd {self._daemon}", due), self._patience_s)
         if answers is None:
             does_not = Sight(None, f"connection {name} does not answer")
             return dict.fromkeys(wanted, does_not) if aside.late_s > HANGS_S else {}
@@ -92,7 +92,7 @@ class SqlWaits:
         return answers
 
 
-def _visit(url: str, name: str, queries: Sequence[WantedQuery]) -> Answers:
+def _ask_all(url: str, name: str, queries: Sequence[WantedQuery]) -> Answers:
     """Ask one query after the other, as long as there is time. A session in which one has failed is not used again."""
     answers: dict[WantedQuery, Sight] = {}
     ends_s = monotonic() + VISIT_S
@@ -114,7 +114,7 @@ class _Refused(Exception):
     """A query has failed, not the way to its database."""
 
 
-def _ask(guest: Visit, query: WantedQuery) -> Sight:
+def _ask(guest: Guest, query: WantedQuery) -> Sight:
     try:
         return judge_value(guest.first_value(query.sql, json.loads(query.params)))
     except GuestFailed as error:

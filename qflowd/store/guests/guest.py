@@ -33,44 +33,42 @@ class Guest(ABC):
     errors: ClassVar[type[Exception]]
     stopped: ClassVar[type[Exception] | tuple[()]]
 
-    @abstractmethod
-    def __init__(self, url: str, name: str) -> None: ...
+    def __init__(self, url: str) -> None:
+        self._url = url
 
-    @abstractmethod
     def first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
         """The first column of the first row, as a tuple of one; None where there is no row.
 
         Args:
             sql: as `fault_in_query` lets it pass.
+
+        Raises: GuestFailed.
         """
+        with _translated(type(self), self._url):
+            return self._first_value(sql, params)
+
+    @abstractmethod
+    def open(self, name: str) -> None:
+        """Begin it. `name`: what a server's lists of sessions show, where they do."""
+
+    @abstractmethod
+    def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None: ...
 
     @abstractmethod
     def close(self) -> None: ...
 
 
-class Visit:
-    """A guest whose errors are GuestFailed."""
-
-    def __init__(self, guest: Guest, url: str) -> None:
-        self._guest, self._url = guest, url
-
-    def first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
-        """As of a `Guest`. Raises: GuestFailed."""
-        with _told(type(self._guest), self._url):
-            return self._guest.first_value(sql, params)
-
-
 @contextmanager
-def visit(url: str, name: str) -> Iterator[Visit]:
-    """A session at `url`, closed at the end. `name`: what a server's lists of sessions show, where they do.
+def visit(url: str, name: str) -> Iterator[Guest]:
+    """A session at `url`, closed at the end. `name`: as of `Guest.open`.
 
     Raises: GuestFailed.
     """
-    kind = _kind_of(url)
-    with _told(kind, url):
-        guest = kind(url, name)
+    guest = _kind_of(url)(url)
+    with _translated(type(guest), url):
+        guest.open(name)
     try:
-        yield Visit(guest, url)
+        yield guest
     finally:
         with contextlib.suppress(Exception):  # it may be broken already
             guest.close()
@@ -91,13 +89,13 @@ def _kind_of(url: str) -> type[Guest]:
     return MysqlGuest
 
 
-def as_drivers_do(sql: str) -> str:
+def with_pyformat(sql: str) -> str:
     """A query with its named values as `%(name)s`."""
     return with_names(sql, lambda name: f"%({name})s", lambda text: text.replace("%", "%%"))
 
 
 @contextmanager
-def _told(kind: type[Guest], url: str) -> Iterator[None]:
+def _translated(kind: type[Guest], url: str) -> Iterator[None]:
     """Turn the errors of drivers into GuestFailed."""
     try:
         yield
@@ -121,9 +119,7 @@ def _without_password(url: str, text: str) -> str:
     """Drivers repeat what they cannot read of a URL."""
     parts = urlsplit(url)
     text = text.replace(url, without_password(url))
-    for word in {parts.password, unquote(parts.password or ""), quote(unquote(parts.password or ""), safe="")} - {
-        None,
-        "",
-    }:
-        text = text.replace(str(word), "…")
+    written = parts.password or ""
+    for word in filter(None, {written, unquote(written), quote(unquote(written), safe="")}):
+        text = text.replace(word, "…")
     return text

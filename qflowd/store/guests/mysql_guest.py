@@ -8,7 +8,7 @@ import pymysql
 
 from qflowd.model.workflow import Json
 from qflowd.store.dialects.mysql_connection import MysqlSession, arguments
-from qflowd.store.guests.guest import CONNECT_S, PEER_S, Guest, as_drivers_do
+from qflowd.store.guests.guest import CONNECT_S, PEER_S, Guest, with_pyformat
 
 
 class MysqlGuest(Guest):
@@ -17,10 +17,10 @@ class MysqlGuest(Guest):
     errors = pymysql.Error
     stopped = ()
 
-    def __init__(self, url: str, name: str) -> None:
+    def open(self, name: str) -> None:
         self._driver: pymysql.connections.Connection[Any] = MysqlSession(
-            **arguments(url),
-            database=unquote(urlsplit(url).path[1:]) or None,
+            **arguments(self._url),
+            database=unquote(urlsplit(self._url).path[1:]) or None,
             autocommit=True,
             charset="utf8mb4",
             connect_timeout=CONNECT_S,
@@ -34,18 +34,18 @@ class MysqlGuest(Guest):
             else f"max_execution_time = {self.statement_s * 1000}"
         )
         # One row is enough of an answer.
-        self._tell(f"SET SESSION {limit}, sql_select_limit = 1, lock_wait_timeout = {self.statement_s}")
+        self._run(f"SET SESSION {limit}, sql_select_limit = 1, lock_wait_timeout = {self.statement_s}")
 
-    def first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
-        text = as_drivers_do(sql)
-        self._tell("START TRANSACTION READ ONLY")
+    def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
+        text = with_pyformat(sql)
+        self._run("START TRANSACTION READ ONLY")
         with self._driver.cursor() as cursor:
             cursor.execute(text, dict(params))
             row: tuple[Any, ...] | None = cursor.fetchone()
-        self._tell("ROLLBACK")
+        self._run("ROLLBACK")
         return row and row[:1]
 
-    def _tell(self, sql: str) -> None:
+    def _run(self, sql: str) -> None:
         with self._driver.cursor() as cursor:
             cursor.execute(sql)
 

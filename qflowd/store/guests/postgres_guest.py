@@ -7,7 +7,7 @@ import psycopg
 
 from qflowd.model.workflow import Json
 from qflowd.store.dialects.postgres_connection import KEEPALIVE, SESSION, libpq_url
-from qflowd.store.guests.guest import CONNECT_S, Guest, as_drivers_do
+from qflowd.store.guests.guest import CONNECT_S, Guest, with_pyformat
 
 
 class PostgresGuest(Guest):
@@ -16,12 +16,12 @@ class PostgresGuest(Guest):
     errors = psycopg.Error
     stopped = psycopg.errors.QueryCanceled
 
-    def __init__(self, url: str, name: str) -> None:
+    def open(self, name: str) -> None:
         options = SESSION | KEEPALIVE | {"connect_timeout": CONNECT_S, "application_name": name}
-        self._driver = psycopg.connect(libpq_url(url), **cast("Any", options))
+        self._driver = psycopg.connect(libpq_url(self._url), **cast("Any", options))
 
-    def first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
-        text = as_drivers_do(sql)
+    def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
+        text = with_pyformat(sql)
         self._driver.execute(
             f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{self.statement_s}s'; SET LOCAL lock_timeout = '{self.statement_s}s'"
         )

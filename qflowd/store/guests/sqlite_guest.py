@@ -19,12 +19,12 @@ class SqliteGuest(Guest):
     errors = apsw.Error
     stopped = apsw.InterruptError
 
-    def __init__(self, url: str, name: str) -> None:
-        file = Path(unquote(urlsplit(url).path[1:]))
+    def open(self, name: str) -> None:
+        file = Path(unquote(urlsplit(self._url).path[1:]))
         self._db = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
         self._db.set_busy_timeout(self.statement_s * 1000)
 
-    def first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
+    def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
         ends_at = time.monotonic() + self.statement_s
         self._db.set_progress_handler(lambda: time.monotonic() > ends_at, LOOK_EVERY)
         cursor = self._db.execute(sql, cast("Any", params))
