@@ -152,11 +152,16 @@ def _limits(top: Fields) -> dict[str, LimitConfig]:
 
 
 def _connections(top: Fields, folder: Path, environ: Mapping[str, str]) -> dict[str, DatabaseConfig]:
-    connections = {}
+    connections, named = {}, dict[str, str]()
     for name, fields in top.section("connections").sections():
         if fault := fault_in_key(name, "name of a connection"):
             fields.fault(fault)
         variable = CONNECTION_VARIABLE.format(re.sub("[^A-Za-z0-9]", "_", name).upper())
+        if variable in named:
+            fields.fault(
+                f"has the variable {variable} in common with connection {named[variable]!r}; rename one of them"
+            )
+        named[variable] = name
         if not fields.data and not environ.get(variable):
             fields.fault(f"names no database: give url, or kind with its parts, or set {variable}")
         connections[name] = _database(top, fields, folder, (variable, environ.get(variable)))

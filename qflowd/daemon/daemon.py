@@ -15,6 +15,7 @@ from qflowd.daemon.plugins import Plugins, reloader_for
 from qflowd.engine.access.usage import Usage
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.calendars.horizons import Horizons
 from qflowd.engine.calendars.session_rows import SessionRows
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
 from qflowd.engine.late.late_dates import LateDates
@@ -180,6 +181,7 @@ class Daemon:
             Recovery(store, instances, identity, topics, self.lease),
             LimitRepair(store, topics),
             SessionRows(store),
+            Horizons(store),
             LateDates(store, topics),
             Usage(store, topics, timedelta(seconds=self._config.retention.audit)),
             self._logs,

@@ -56,6 +56,15 @@ def test_the_horizon_of_a_calendar_is_told_once_by_two_daemons_that_look_at_once
     assert row["data"] == {"last": LAST.isoformat()}
 
 
+def test_a_workflow_that_another_release_has_stored_hides_no_horizon(lab, client):
+    lab.workflow("bars", ONE, calendar="XSHG")
+    lab.workflow("odd", ONE, calendar="XSHG")
+    lab.sql('UPDATE qflow.workflow_version SET document = \'{"calendar": "XSHG", "of_later": 1}\' WHERE id = 2')
+    lab.clock.time = lab.clock.time.replace(year=LAST.year)
+    Horizons(lab.store).tick()
+    assert [row["calendar"] for row in client.events()] == ["XSHG"]
+
+
 def test_a_calendar_that_only_an_archived_workflow_goes_by_is_not_told(lab, client):
     lab.workflow("bars", ONE, schedule={"cron": "0 16 * * *", "calendar": "XSHG"})
     lab.command("archive", workflow="bars")

@@ -14,6 +14,7 @@ import pytest
 from qflowd.config.records import DatabaseConfig
 from qflowd.engine.waits import sql_waits
 from qflowd.engine.waits.open_looks import IDLE_S, LOOK_S
+from qflowd.engine.waits.sql_judge import LONGEST_VALUE, judge_value
 from qflowd.engine.waits.sql_waits import SqlWaits
 from qflowd.store.guests import guest
 from tests.support.daemon import until
@@ -204,15 +205,87 @@ def test_a_database_that_hangs_holds_nobody_up_and_its_answer_is_taken_later(
 
 
 def _held(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Hold every visit up until this is called."""
-    may_answer, visit = threading.Event(), sql_waits._visit
+    """Hold every answer back until this is called."""
+    may_answer, ask_all = threading.Event(), sql_waits._ask_all
 
-    def wait_and_visit(*args: Any) -> Any:
+    def ask_and_wait(*args: Any) -> Any:
+        answers = ask_all(*args)
         may_answer.wait(60)
-        return visit(*args)
+        return answers
 
-    monkeypatch.setattr(sql_waits, "_visit", wait_and_visit)
+    monkeypatch.setattr(sql_waits, "_ask_all", ask_and_wait)
     return may_answer.set
+
+
+def test_an_answer_that_comes_late_is_for_no_later_wait(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    number, service = begin(lab, timeout="1h"), asker(lab, patience_s=0)
+    deliver(lab)
+    answers = _held(monkeypatch)
+    look(lab, service)
+    threads = [each for each in threading.enumerate() if each.name == "qflowd-ask-vendor"]
+    look(lab, service, 3600)
+    assert lab.state(number) == "FAILED"
+    look(lab, service)
+    lab.sql(f"DELETE FROM {signals(lab) if lab.store.dialect.name != 'sqlite' else 'qflow.signals'}")
+    assert lab.command("retry", number)[0] == "DONE"
+    drive(lab)
+    answers()
+    for each in threads:
+        each.join(60)
+    asked = service._asides["vendor"]
+    look(lab, service)
+    until(lambda: not look(lab, service) and not asked.late_s, 60)
+    assert lab.state(number) == "RUNNING"
+    deliver(lab)
+
+    def has_ended() -> bool:
+        look(lab, service)
+        return lab.state(number) == "SUCCESS"
+
+    until(has_ended, 60)
+
+
+@pytest.mark.parametrize("value", [b"\0", b"", b"0", "0  ", " ", memoryview(b"\0\0")])
+def test_a_bit_that_is_not_set_and_blanks_do_not_hold(value: Any) -> None:
+    assert judge_value((value,)).found is None
+
+
+def test_of_a_long_value_only_the_beginning_is_kept() -> None:
+    for value in ("x" * 5000, b"x" * 5000):
+        assert judge_value((value,)).found == json.dumps("x" * LONGEST_VALUE)
+
+
+def test_whatever_a_driver_meets_is_told_and_stops_no_other_connection(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Odd(guest.Guest):
+        stopped = ()
+
+        def open(self, name: str) -> None:
+            raise RuntimeError("a package is missing")
+
+        def _first_value(self, sql: str, params: Any) -> None: ...
+
+        def close(self) -> None: ...
+
+    kind_of = guest._kind_of
+    monkeypatch.setattr(guest, "_kind_of", lambda url: Odd if url == "odd://" else kind_of(url))
+    asks = {key: {"wait_for": {"sql": "SELECT 1", "connection": key}} for key in ("aaa", "odd", "vendor")}
+    lab.define("all", asks)
+    number = lab.start("all")
+    drive(lab)
+    look(lab, asker(lab, aaa=lab.url, odd="odd://", vendor=lab.url))
+    assert lab.states(number) == {"aaa": "SUCCESS", "odd": "PENDING", "vendor": "SUCCESS"}
+    assert wait_reason(lab, number, "odd").endswith("; daemon a1: cannot connect: a package is missing")
+
+
+def test_a_server_that_says_nothing_is_left(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    if lab.store.dialect.name != "postgres":
+        pytest.skip("its driver has a limit of its own, or it has no peer")
+    monkeypatch.setattr("qflowd.store.guests.postgres_guest.PEER_S", 0.2)
+    with guest.visit(lab.url, "test") as session, pytest.raises(guest.GuestFailed) as told:
+        session.first_value("SELECT 1 FROM (SELECT pg_sleep(60)) x", {})
+    assert "stopped after" not in str(told.value)
 
 
 def test_a_query_that_fails_leaves_the_others_their_answers(lab: Lab) -> None:
@@ -237,6 +310,14 @@ def test_a_query_that_fails_leaves_the_others_their_answers(lab: Lab) -> None:
 def test_what_cannot_be_asked_fails_its_task(lab: Lab, wait: dict[str, Any], fault: str) -> None:
     number = begin(lab, "SELECT 1" if "every" in wait else "SELECT :d", **wait)
     assert (lab.state(number), fault in error(lab, number, "come")) == ("FAILED", True)
+
+
+def test_a_value_that_is_too_long_fails_its_task(lab: Lab) -> None:
+    wait = {"sql": "SELECT :d", "connection": "vendor", "params": {"d": "{{ params.long }}"}}
+    lab.define("bars", {"come": {"wait_for": wait}}, params={"long": {"default": "x" * 1001}})
+    number = lab.start("bars")
+    drive(lab)
+    assert error(lab, number, "come") == "wait_for.params.d: has 1,001 characters; at most 1,000 are allowed"
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -148,6 +148,11 @@ def test_a_connection_names_a_database():
     assert "QFLOWD_CONNECTION_VENDOR_URL" in load_faults("[connections.vendor]\n", environ)
 
 
+def test_two_connections_have_no_variable_in_common(folder):
+    told = load_faults('[connections.a-b]\nurl = "sqlite:///a.db"\n[connections.a_b]\nurl = "sqlite:///b.db"\n', {})
+    assert "has the variable QFLOWD_CONNECTION_A_B_URL in common with connection 'a-b'; rename one of them" in told
+
+
 def load_faults(text, environ):
     Path("qflowd.toml").write_text(text)
     with pytest.raises(InvalidConfig) as caught:

@@ -20,7 +20,6 @@ from qflowd.calendars.session_days import parse_session_days
 from qflowd.calendars.timetable import Fire
 from qflowd.define import stored
 from qflowd.engine.calendars.calendar_books import CalendarBooks
-from qflowd.engine.calendars.horizons import Horizons
 from qflowd.model.errors import OutsideCalendar, QflowdError, StoreUnavailable, Unreadable
 from qflowd.model.workflow import Schedule
 from qflowd.model.zones import zone
@@ -64,7 +63,6 @@ class SessionRows:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._books = CalendarBooks()
-        self._horizons = Horizons(store)
         self._written: Written = {}
 
     def tick(self) -> float:
@@ -74,7 +72,6 @@ class SessionRows:
             written.clear()
             return self._keep(tx, written)
 
-        self._horizons.tick()
         # Without calendars nobody's write has to wait for this.
         if not self._store.read(lambda tx: tx.run("list_session_workflows")):
             return IDLE_S

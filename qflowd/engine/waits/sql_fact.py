@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from qflowd.define.waits import every_s
 from qflowd.engine.waits.fact import Fact, WaitEnd, WaitTerms, deadline, timed_out
+from qflowd.engine.waits.sql_judge import LONGEST_VALUE
 from qflowd.engine.waits.wanted_query import WantedQuery
 from qflowd.model import jsontext
 from qflowd.model.errors import ExpressionFailed
@@ -22,6 +23,10 @@ def begin(document: Mapping[str, Json], now: datetime) -> WaitTerms:
     for name, value in params.items():
         if isinstance(value, list | dict):
             raise ExpressionFailed(f"wait_for.params.{name}: must be one value, not a list or a mapping")
+        if isinstance(value, str) and len(value) > LONGEST_VALUE:
+            raise ExpressionFailed(
+                f"wait_for.params.{name}: has {len(value):,} characters; at most {LONGEST_VALUE:,} are allowed"
+            )
     try:
         seconds = every_s(document.get("every", USUAL_EVERY))
     except ValueError as error:

@@ -11,14 +11,16 @@ LONGEST_VALUE = 1000  # characters
 
 
 def judge_value(row: tuple[Any, ...] | None) -> Sight:
-    """It holds where the value is neither false, NULL, a zero, "" nor "0". `row`: of one value; None: no row has come."""
+    """It holds where the value is neither false, NULL, a zero, "" nor "0", blanks and NULs aside. `row`: of one value; None: no row has come."""
     if row is None:
         return Sight(None, "the query gives no row")
     [value] = row
     if isinstance(value, bytes | bytearray | memoryview):
-        value = bytes(value).decode("utf-8", "replace")
-    if isinstance(value, str) and value in ("", "0"):
-        return Sight(None, f"the query gives the string {value!r}")
+        value = (
+            bytes(value[:LONGEST_VALUE]).strip(b"\0").decode("utf-8", "replace")
+        )  # a BIT of MySQL that is 0 is a NUL
+    if isinstance(value, str) and value[:LONGEST_VALUE].strip() in ("", "0"):
+        return Sight(None, f"the query gives the string {value[:20]!r}")
     if value is None or not value:
         return Sight(None, f"the query gives {'NULL' if value is None else str(value).lower()}")
     return Sight(jsontext.dump(_shown(value)), "")
@@ -32,4 +34,4 @@ def _shown(value: Any) -> Any:
         return value
     if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) < 2**53:
         return int(value)
-    return jsontext.clean_text(value.isoformat() if isinstance(value, date) else str(value))[:LONGEST_VALUE]
+    return jsontext.clean_text(value.isoformat() if isinstance(value, date) else str(value)[:LONGEST_VALUE])

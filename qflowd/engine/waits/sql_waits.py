@@ -49,6 +49,8 @@ class SqlWaits:
         self._seconds, self._patience_s = seconds, patience_s
         self._asides = {name: Aside[Answers](f"qflowd-ask-{name}") for name in connections}
         self._asked_s: dict[WantedQuery, float] = {}
+        # What was wanted when the visit began that is under way, and has been ever since: its answers are for no later wait.
+        self._under_way: dict[str, set[WantedQuery]] = {name: set() for name in connections}
         self._open = OpenLooks(store, topics, FactKind.SQL, _read, lambda _: True, daemon, seconds)
 
     def tick(self) -> float:
@@ -60,6 +62,8 @@ class SqlWaits:
         by_connection: dict[str, set[WantedQuery]] = defaultdict(set)
         for query in wanted.values():
             by_connection[query.connection].add(query)
+        for name, under_way in self._under_way.items():
+            under_way.intersection_update(by_connection[name])
         sights: dict[WantedQuery, Sight] = {}
         for name in sorted(by_connection.keys() & self._connections.keys()):
             sights |= self._answers(name, by_connection[name])
@@ -83,11 +87,15 @@ class SqlWaits:
         aside = self._asides[name]
         if not due and not aside.late_s:
             return {}
-        url = self._connections[name].url
+        url, under_way = self._connections[name].url, self._under_way[name]
+        if not aside.late_s:
+            under_way.update(due)
         answers = aside.ask(lambda: _ask_all(url, f"qflowd {self._daemon}", due), self._patience_s)
         if answers is None:
             does_not = Sight(None, f"connection {name} does not answer")
             return dict.fromkeys(wanted, does_not) if aside.late_s > HANGS_S else {}
+        answers = {query: sight for query, sight in answers.items() if query in under_way}
+        under_way.clear()
         self._asked_s.update(dict.fromkeys(answers, self._seconds()))
         return answers
 

@@ -15,6 +15,7 @@ from qflowd.config.database_url import without_password
 from qflowd.define.query_text import with_names
 from qflowd.model.workflow import Json
 
+LONGEST_ROW: Final = 1 << 20  # bytes, where that can be said
 CONNECT_S: Final = 10
 PEER_S: Final = 15  # for which a server may say nothing at all: longer than a statement takes
 
@@ -26,11 +27,10 @@ class GuestFailed(Exception):
 class Guest(ABC):
     """A session in a database of others, for one thread.
 
-    `errors`: those of its driver; `stopped`: that of a statement that took longer than `statement_s`.
+    `stopped`: the error of a statement that took longer than `statement_s`, where it has one of its own.
     """
 
     statement_s: ClassVar[int] = 10
-    errors: ClassVar[type[Exception]]
     stopped: ClassVar[type[Exception] | tuple[()]]
 
     def __init__(self, url: str) -> None:
@@ -101,7 +101,7 @@ def _translated(kind: type[Guest], url: str) -> Iterator[None]:
         yield
     except kind.stopped as error:
         raise GuestFailed(f"the query was stopped after {kind.statement_s} s") from error
-    except (kind.errors, OSError, ValueError, TypeError, OverflowError) as error:
+    except Exception as error:  # whatever a driver meets in a stranger's database, it is not ours
         raise GuestFailed(_without_password(url, _message(error))) from error
 
 
@@ -119,7 +119,8 @@ def _without_password(url: str, text: str) -> str:
     """Drivers repeat what they cannot read of a URL."""
     parts = urlsplit(url)
     text = text.replace(url, without_password(url))
-    written = parts.password or ""
-    for word in filter(None, {written, unquote(written), quote(unquote(written), safe="")}):
-        text = text.replace(word, "…")
+    options = [option.partition("=")[2] for option in parts.query.split("&") if "password" in option.partition("=")[0]]
+    for written in filter(None, [parts.password, *options]):
+        for word in (written, unquote(written), quote(unquote(written), safe="")):
+            text = text.replace(word, "…")
     return text

@@ -14,7 +14,6 @@ from qflowd.store.guests.guest import CONNECT_S, PEER_S, Guest, with_pyformat
 class MysqlGuest(Guest):
     """Its errors say themselves which statement was stopped; the name is shown nowhere."""
 
-    errors = pymysql.Error
     stopped = ()
 
     def open(self, name: str) -> None:

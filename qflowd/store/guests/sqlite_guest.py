@@ -10,19 +10,19 @@ import apsw
 
 from qflowd.model.workflow import Json
 from qflowd.store.dialects.sqlite_connection import LOOK_EVERY
-from qflowd.store.guests.guest import Guest
+from qflowd.store.guests.guest import LONGEST_ROW, Guest
 
 
 class SqliteGuest(Guest):
     """Its file is opened to be read; the name is shown nowhere."""
 
-    errors = apsw.Error
     stopped = apsw.InterruptError
 
     def open(self, name: str) -> None:
         file = Path(unquote(urlsplit(self._url).path[1:]))
         self._db = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
         self._db.set_busy_timeout(self.statement_s * 1000)
+        self._db.limit(apsw.SQLITE_LIMIT_LENGTH, LONGEST_ROW)
 
     def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
         ends_at = time.monotonic() + self.statement_s
