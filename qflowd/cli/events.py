@@ -21,9 +21,8 @@ COLUMNS: Final = (
 )
 SHOWN: Final = ("workflow", "business_date", "instance_id", "calendar")
 PAUSE_S: Final = 0.5
-OVERLAP_S: Final = (
-    30.0  # an event's id is given before its transaction commits; so long, smaller ids are still looked for
-)
+# An event's id is given before its transaction commits; so long, smaller ids are still looked for.
+OVERLAP: Final = timedelta(seconds=30)
 BATCH: Final = 1000
 
 
@@ -78,10 +77,13 @@ def follow(client: Client, workflow: str | None, since: datetime | None) -> None
         while rows := client.events(BATCH, workflow=workflow, after=top):
             top = rows[-1]["id"]
             for row in rows:
+                if since is not None and row["at"] < since - OVERLAP:
+                    after = row["id"]  # nothing below it can be as late as `since`
+                    continue
                 if row["id"] not in seen_at and (since is None or row["at"] >= since):
                     echo(_line(row))
                 seen_at.setdefault(row["id"], now)
-        after = max((id for id, at in seen_at.items() if now - at > OVERLAP_S), default=after)
+        after = max((id for id, at in seen_at.items() if now - at > OVERLAP.total_seconds()), default=after)
         seen_at = {id: at for id, at in seen_at.items() if id > after}
 
     poll(patient(look), None, PAUSE_S)

@@ -253,7 +253,7 @@ class Views:
         Args:
             limit: how many at most, from 1.
             workflow: only those of this one.
-            since: only those that are as late as this instant.
+            since: of these, only those at or after this instant.
             after: instead the earliest whose id is above this one, in the order of their ids.
         """
         batch = whole(limit, "limit", most=rows_at_once("find_events"))
