@@ -2,15 +2,15 @@
 import { useRef, useState } from 'react'
 import { useLocation } from 'wouter'
 import { change, type ApiProblem } from '../../api/call'
-import { useAction, useOne } from '../../api/queries'
+import { useAction } from '../../api/queries'
 import { count } from '../../format'
 import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
-import { Loaded, Problem } from '../../ui/Problem'
+import { Problem } from '../../ui/Problem'
 import type { Json, Schema } from '../../ui/schemaFields'
 import { useCommon, useWords } from '../../words'
-import { Pick } from '../start/Pick'
-import { useParams, type Active } from '../start/useParams'
+import { ForWorkflow } from '../start/ForWorkflow'
+import { useParams } from '../start/useParams'
 import { words } from './beginWords'
 import { Entries, firstEntries, type EntriesOf } from './Entries'
 import { refusedAt, type BackfillField } from './refused'
@@ -31,11 +31,11 @@ interface CommandAnswer {
 
 export function BeginDialog({ workflow, onClose, ...dates }: Props) {
   const w = useWords(words)
-  const [picked, setPicked] = useState(workflow)
-  const active = useOne<Active>(picked === null ? null : `/workflows/${encodeURIComponent(picked)}/versions/active`, {}, { every: false })
-  if (picked === null) return <Pick title={w.pick} pick={setPicked} onClose={onClose} />
-  if (!active.data) return <Dialog title={w.title(picked)} onClose={onClose}><Loaded of={active}>{() => null}</Loaded></Dialog>
-  return <Form key={picked} workflow={picked} schemas={active.data.document.params ?? null} onClose={onClose} {...dates} />
+  return (
+    <ForWorkflow workflow={workflow} pick={w.pick} title={w.title} onClose={onClose}>
+      {(picked, schemas) => <Form key={picked} workflow={picked} schemas={schemas} onClose={onClose} {...dates} />}
+    </ForWorkflow>
+  )
 }
 
 type FormProps = Omit<Props, 'workflow'> & { workflow: string; schemas: Record<string, Schema> | null }

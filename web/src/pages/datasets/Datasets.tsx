@@ -1,5 +1,4 @@
 // Datasets: the latest version of each, by which run, and how many uses are stale; one is opened beside the list.
-import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
 import { useList } from '../../api/queries'
 import { count } from '../../format'
@@ -11,6 +10,7 @@ import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { Typed } from '../../ui/Typed'
 import { useCommon, useWords } from '../../words'
+import { By } from './By'
 import { type DatasetItem, staleUses } from './datasets'
 import { Detail } from './Detail'
 import { words } from './words'
@@ -54,8 +54,3 @@ function Listed({ datasets, chosen, open }: { datasets: DatasetItem[]; chosen: s
     />
   )
 }
-
-/** The run that has produced a version, and the task in it. */
-export const By = ({ of: one }: { of: DatasetItem }) => (
-  <span className="dataset-name"><Link href={`/instances/${one.instance_id}`}>#{one.instance_id}</Link> <span className="muted">{one.workflow} › {one.task}</span></span>
-)

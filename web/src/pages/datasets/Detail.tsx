@@ -9,7 +9,7 @@ import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
 import { useCommon, useWords } from '../../words'
 import { told, type DatasetItem, type DatasetUseItem } from './datasets'
-import { By } from './Datasets'
+import { By } from './By'
 import { words } from './words'
 
 export function Detail({ name, onClose }: { name: string; onClose: () => void }) {

@@ -1,14 +1,14 @@
 // Starts a workflow: its params as a form (or as JSON), a business date, a name; then the new run is opened.
 import { useState } from 'react'
 import { useLocation } from 'wouter'
-import { useAction, useOne } from '../../api/queries'
+import { useAction } from '../../api/queries'
 import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
-import { Loaded, Problem } from '../../ui/Problem'
+import { Problem } from '../../ui/Problem'
 import { faultsOf, type Json, type Schema } from '../../ui/schemaFields'
 import { useCommon, useWords } from '../../words'
-import { Pick } from './Pick'
-import { useParams, type Active } from './useParams'
+import { ForWorkflow } from './ForWorkflow'
+import { useParams } from './useParams'
 import { words } from './words'
 
 interface Props {
@@ -24,11 +24,11 @@ interface Props {
 
 export function StartDialog({ workflow, onClose, ...rest }: Props) {
   const w = useWords(words)
-  const [picked, setPicked] = useState(workflow)
-  const active = useOne<Active>(picked === null ? null : `/workflows/${encodeURIComponent(picked)}/versions/active`, {}, { every: false })
-  if (picked === null) return <Pick title={w.pick} pick={setPicked} onClose={onClose} />
-  if (!active.data) return <Dialog title={w.title(picked)} onClose={onClose}><Loaded of={active}>{() => null}</Loaded></Dialog>
-  return <Form key={picked} workflow={picked} schemas={active.data.document.params ?? null} onClose={onClose} {...rest} />
+  return (
+    <ForWorkflow workflow={workflow} pick={w.pick} title={w.title} onClose={onClose}>
+      {(picked, schemas) => <Form key={picked} workflow={picked} schemas={schemas} onClose={onClose} {...rest} />}
+    </ForWorkflow>
+  )
 }
 
 type FormProps = Omit<Props, 'workflow'> & { workflow: string; schemas: Record<string, Schema> | null }
