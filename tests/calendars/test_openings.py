@@ -9,6 +9,7 @@ import pytest
 
 from qflowd.calendars.hours import parse_hours
 from qflowd.calendars.openings import is_open, next_opening
+from tests.support.clock import CLOCK_CHANGES
 
 STEP = timedelta(minutes=5)  # of which the ends of all windows are multiples
 
@@ -19,10 +20,7 @@ STEP = timedelta(minutes=5)  # of which the ends of all windows are multiples
 @pytest.mark.parametrize(
     ("zone", "day"),
     [
-        ("America/New_York", "2026-03-07"),
-        ("America/New_York", "2026-10-31"),
-        ("Europe/London", "2026-03-28"),
-        ("Europe/London", "2026-10-24"),
+        *CLOCK_CHANGES,
         ("Australia/Lord_Howe", "2026-04-04"),  # by half an hour
         ("America/Santiago", "2026-04-04"),  # at midnight
         ("Asia/Shanghai", "2026-11-20"),

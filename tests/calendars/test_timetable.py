@@ -13,6 +13,7 @@ from qflowd.calendars import timetable
 from qflowd.calendars.session_days import parse_session_days
 from qflowd.model import cron
 from qflowd.model.workflow import Schedule
+from tests.support.clock import CLOCK_CHANGES
 
 SEPTEMBER = datetime(2026, 9, 20, tzinfo=UTC)
 
@@ -60,15 +61,7 @@ def test_a_clock_of_every_second_comes_to_the_last_session_of_a_year_without_cou
     assert len(asked) < 10
 
 
-@pytest.mark.parametrize(
-    ("zone", "day"),
-    [
-        ("America/New_York", "2026-03-07"),
-        ("America/New_York", "2026-10-31"),
-        ("Europe/London", "2026-03-28"),
-        ("Europe/London", "2026-10-24"),
-    ],
-)
+@pytest.mark.parametrize(("zone", "day"), CLOCK_CHANGES)
 @pytest.mark.parametrize(
     "window", ["09:30-11:30 13:00-15:00", "20:50-02:35", "01:30-01:45", "02:30-03:15", "00:30-01:15"]
 )

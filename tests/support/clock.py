@@ -7,6 +7,13 @@ from zoneinfo import ZoneInfo
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 BEIJING = ZoneInfo("Asia/Shanghai")
+# Zones, and the days before those on which their clocks go forward and back.
+CLOCK_CHANGES = (
+    ("America/New_York", "2026-03-07"),
+    ("America/New_York", "2026-10-31"),
+    ("Europe/London", "2026-03-28"),
+    ("Europe/London", "2026-10-24"),
+)
 
 
 def beijing(text: str) -> datetime:
