@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.daemon import Daemon
-from tests.support.forked import Forked
+from tests.support.forked import MODULES, Forked
 from tests.support.servers import Server, client
 
 
@@ -113,10 +114,16 @@ def test_a_forked_daemon_ends_as_any_other_and_strange_environments_get_one_of_t
     assert not daemon.is_running
     daemon.start().kill()
     assert daemon.process.returncode == -9
-    daemon.env["PYTHONHASHSEED"] = "1"
+    daemon.env["PYTHONPROFILEIMPORTTIME"] = "1"
     daemon.start()
     assert not isinstance(daemon.process, Forked)
     assert daemon.stop() == 0
+    # Each start of a forked daemon would read again what its starter has not read.
+    imported = set(re.findall(r"^import time:.*\| +(qflowd\S*)$", daemon.log(), re.MULTILINE))
+    code = f"import sys, {', '.join(MODULES)}; print(*sys.modules)"
+    read = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "qflowd.engine.running.executor" in imported
+    assert imported <= set(read)
 
 
 def test_psql_reaches_the_store(postgres_url: str) -> None:

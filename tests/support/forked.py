@@ -33,6 +33,7 @@ PER_DAEMON = (
 )  # what a daemon may be told differently from its starter
 MODULES = (
     "qflowd.cli.run",
+    "qflowd.daemon.daemon",
     "qflowd.daemon.main",
     "qflowd.daemon.notify",
     "qflowd.define.text_reader",
@@ -42,6 +43,8 @@ MODULES = (
     "qflowd.store.dialects.sqlite",
     "tomli",
     "apsw",
+    "encodings.idna",
+    "jsonschema_rs",
     "psycopg",
     "pymysql",
 )
