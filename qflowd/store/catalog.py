@@ -86,16 +86,7 @@ class Catalog(dict[str, Statement]):
     @classmethod
     def load(cls, renderer: Renderer) -> "Catalog":
         """Raises: ValueError for two statements of one name."""
-        sources: dict[str, tuple[Path, str]] = {}
-        for folder in ("common", renderer.dialect):
-            for file in sorted((resources.folder("sql") / folder).glob("*.sql")):
-                for name, text in split(file):
-                    if name in sources:
-                        first = sources[name][0]
-                        there = f"{first.parent.name}/{first.name}"
-                        raise ValueError(f"{folder}/{file.name}: there is a statement {name} in {there}; rename one")
-                    sources[name] = file, text
-        return cls(renderer, sources)
+        return cls(renderer, _sources(resources.folder("sql"), renderer.dialect))
 
     @property
     def names(self) -> Collection[str]:
@@ -108,6 +99,21 @@ class Catalog(dict[str, Statement]):
         except ValueError as error:
             raise ValueError(f"{file.parent.name}/{file.name}, statement {name}: {error}") from error
         return self.setdefault(name, statement)  # another thread may have been faster
+
+
+@functools.cache
+def _sources(place: Path, dialect: str) -> Mapping[str, tuple[Path, str]]:
+    """File and text of each statement of a dialect, read once for all stores of a process."""
+    sources: dict[str, tuple[Path, str]] = {}
+    for folder in ("common", dialect):
+        for file in sorted((place / folder).glob("*.sql")):
+            for name, text in split(file):
+                if name in sources:
+                    first = sources[name][0]
+                    there = f"{first.parent.name}/{first.name}"
+                    raise ValueError(f"{folder}/{file.name}: there is a statement {name} in {there}; rename one")
+                sources[name] = file, text
+    return sources
 
 
 def split(file: Path) -> Iterable[tuple[str, str]]:

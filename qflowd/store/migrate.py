@@ -1,7 +1,7 @@
 """Numbered migrations under a lock, step by step in a ledger: safe when daemons start together or are killed."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from qflowd import resources
 from qflowd.model.errors import SchemaMissing, SchemaOutdated, SchemaTooNew, StoreUnavailable
@@ -16,6 +16,9 @@ CREATE TABLE IF NOT EXISTS qflow.migration (
     PRIMARY KEY (number, step)
 ) {table}
 """
+
+
+_found: Final[dict[str, frozenset[tuple[int, int]]]] = {}  # by dialect
 
 
 class Step(NamedTuple):
@@ -145,4 +148,14 @@ def _missing(connection: Connection, dialect: Dialect) -> list[Step]:
     applied = {(number, position) for number, position in connection.script("SELECT number, step FROM qflow.migration")}
     if (there := max(applied, default=(0, 0))[0]) > newest():
         raise SchemaTooNew(f"the schema has version {there}, this qflowd knows {newest()}: upgrade qflowd on this host")
+    if applied >= _ids_of_steps(dialect):
+        return []
     return [step for step in steps(dialect) if (step.number, step.position) not in applied]
+
+
+def _ids_of_steps(dialect: Dialect) -> frozenset[tuple[int, int]]:
+    """Number and position of every step. Its file is read for the first store of a process, not for each."""
+    name = dialect.renderer.dialect
+    if name not in _found:
+        _found[name] = frozenset((step.number, step.position) for step in steps(dialect))
+    return _found[name]

@@ -33,9 +33,9 @@ class ApiConnection:
         if not token.isascii() or not token.isprintable() or " " in token:
             raise InvalidRequest("the token is not one: it has blanks, or characters other than ASCII")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "User-Agent": "qflowd"}
-        self._pool = urllib3.PoolManager(
-            8, headers=headers, ssl_context=ssl.create_default_context(), retries=False, maxsize=8
-        )
+        # To read the certificates that a machine trusts takes longer than most requests.
+        trusted = ssl.create_default_context() if urlsplit(self.url).scheme == "https" else None
+        self._pool = urllib3.PoolManager(8, headers=headers, ssl_context=trusted, retries=False, maxsize=8)
 
     def __repr__(self) -> str:
         return f"<qflowd API at {self.url}>"
