@@ -17,20 +17,18 @@ USES = (
 @click.argument("name", required=False)
 @click.option("--versions", is_flag=True, help="All versions, not the latest of each alone.")
 @click.option("--uses", is_flag=True, help="Instead, tasks that waited for one, with the version that each was given.")
-@click.option("--stale", is_flag=True, help="Instead, tasks that were given a version of which a later one has come.")
+@click.option("--stale", is_flag=True, help="As --uses, those of which a later version has come.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True)
 @json_option
 def datasets(*, name: str | None, versions: bool, uses: bool, stale: bool, limit: int, as_json: bool) -> None:
     """See `help` above."""
-    asked = [f"--{each}" for each, is_set in (("versions", versions), ("uses", uses), ("stale", stale)) if is_set]
-    if len(asked) > 1:
-        raise click.UsageError(f"{' and '.join(asked)} do not go together")
+    if versions and (uses or stale):
+        raise click.UsageError(f"--versions and {'--stale' if stale else '--uses'} do not go together")
     with open_client() as client:
-        if stale:
-            print_first(client.stale_uses(name, limit=limit + 1), limit, USES, "nothing is stale", as_json=as_json)
-        elif uses:
-            empty = f"nothing has waited for {'a dataset' if name is None else name}"
-            print_first(client.dataset_uses(name, limit=limit + 1), limit, USES, empty, as_json=as_json)
+        if uses or stale:
+            empty = "nothing is stale" if stale else f"nothing has waited for {'a dataset' if name is None else name}"
+            found = client.dataset_uses(name, stale=stale, limit=limit + 1)
+            print_first(found, limit, USES, empty, as_json=as_json)
         else:
             rows = client.datasets(name, versions=versions, limit=limit + 1)
             empty = "no datasets" if name is None else f"no dataset {name}"

@@ -113,28 +113,19 @@ class Views:
             versions: all versions instead.
             limit: how many at most, from 1; None for all.
         """
-        statement, where = "find_datasets", dict[str, Any](is_all=int(versions))
-        if name is not None:
-            statement, where = "find_datasets_of", where | series_and_name(name)
-        return self._newest(DatasetInfo, statement, limit, where)
+        return self._of_datasets(DatasetInfo, "find_datasets", name, limit, is_all=versions)
 
-    def stale_uses(self, name: str | None = None, *, limit: int | None = None) -> Iterator[DatasetUseInfo]:
-        """Tasks that waited for a dataset of which a later version has come since, those of the newest instances first.
-
-        Args:
-            name: of this dataset, or of all of this series.
-            limit: how many at most, from 1; None for all.
-        """
-        return self._uses("find_stale_uses", name, limit)
-
-    def dataset_uses(self, name: str | None = None, *, limit: int | None = None) -> Iterator[DatasetUseInfo]:
+    def dataset_uses(
+        self, name: str | None = None, *, stale: bool = False, limit: int | None = None
+    ) -> Iterator[DatasetUseInfo]:
         """Tasks that waited for a dataset, with the version that each was given, those of the newest instances first.
 
         Args:
             name: of this dataset, or of all of this series.
+            stale: only those of which a later version has come since.
             limit: how many at most, from 1; None for all.
         """
-        return self._uses("find_dataset_uses", name, limit)
+        return self._of_datasets(DatasetUseInfo, "find_dataset_uses", name, limit, is_all=not stale)
 
     def approvals(self) -> list[ApprovalInfo]:
         """The tasks that wait for a person to approve or reject, those of the oldest instances first."""
@@ -307,10 +298,14 @@ class Views:
         """The first row of a statement, or None; as `read_all`. `wait_s`: as of `Transport.read`."""
         return next(iter(self.transport.read(statement, params, wait_s)), None)
 
-    def _uses(self, statement: str, name: str | None, limit: int | None) -> Iterator[DatasetUseInfo]:
+    def _of_datasets(
+        self, kind: type[T], statement: str, name: str | None, limit: int | None, *, is_all: bool
+    ) -> Iterator[T]:
+        """Rows about all datasets; where a name is given, about that one or the series that is called so."""
+        where: dict[str, Any] = {"is_all": int(is_all)}
         if not name:
-            return self._newest(DatasetUseInfo, statement, limit, {})
-        return self._newest(DatasetUseInfo, f"{statement}_of", limit, series_and_name(name))
+            return self._newest(kind, statement, limit, where)
+        return self._newest(kind, f"{statement}_of", limit, where | series_and_name(name))
 
     def _newest(self, kind: type[T], statement: str, limit: int | None, where: Mapping[str, Any]) -> Iterator[T]:
         """Rows of a statement that gives those before an id, newest first, as records; a page at a time."""

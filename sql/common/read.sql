@@ -207,30 +207,20 @@ SELECT d.* FROM qflow.datasets d
 WHERE d.tenant = :tenant AND d.series = :series AND (:name = '' OR d.name = :name) AND d.id < :before AND (:is_all = 1 OR d.is_latest = 1)
 ORDER BY d.id DESC LIMIT {literal: batch}
 
--- name: find_stale_uses
--- Uses of versions that are not the latest, those of the newest instances first.
-SELECT u.* FROM qflow.dataset_uses u WHERE u.tenant = :tenant AND u.is_stale = 1 AND u.id < :before ORDER BY u.id DESC LIMIT {literal: batch}
-
 -- name: find_dataset_uses
--- Uses of all versions, those of the newest instances first.
-SELECT u.* FROM qflow.dataset_uses u WHERE u.tenant = :tenant AND u.id < :before ORDER BY u.id DESC LIMIT {literal: batch}
-
--- shared: uses_of_series
-FROM qflow.dataset b
-{only: mysql JOIN (SELECT {wait.MET} AS state UNION ALL SELECT {wait.ENDED}) s ON 1 = 1}
-{only: sqlite CROSS} JOIN qflow.waiter w {only: mysql FORCE INDEX (waiter_dataset)}
-    ON w.tenant = b.tenant AND w.name = b.name AND w.kind = {fact.DATASET} AND w.dataset_version IS NOT NULL AND w.task_id < :before
-    {only: mysql AND w.state = s.state}
-WHERE b.tenant = :tenant AND b.series = :series AND (:name = '' OR b.name = :name)
-
--- name: find_stale_uses_of
--- Of a series; '' as a name: of all that are in it. Ids first: of a dataset without a date there may be a million.
-SELECT u.* FROM (SELECT w.task_id {uses_of_series} AND w.dataset_version < b.version ORDER BY w.task_id DESC LIMIT {literal: batch}) f
-{only: sqlite CROSS} JOIN qflow.dataset_uses u ON u.tenant = :tenant AND u.id = f.task_id ORDER BY u.id DESC
+-- Uses of versions, those of the newest instances first: all, or those of versions that are not the latest.
+SELECT u.* FROM qflow.dataset_uses u WHERE u.tenant = :tenant AND u.id < :before AND (:is_all = 1 OR u.is_stale = 1)
+ORDER BY u.id DESC LIMIT {literal: batch}
 
 -- name: find_dataset_uses_of
--- As find_stale_uses_of, of all versions.
-SELECT u.* FROM (SELECT w.task_id {uses_of_series} ORDER BY w.task_id DESC LIMIT {literal: batch}) f
+-- Of a series; '' as a name: of all that are in it. Ids first: of a dataset without a date there may be a million.
+SELECT u.* FROM (SELECT w.task_id FROM qflow.dataset b
+    {only: mysql JOIN (SELECT {wait.MET} AS state UNION ALL SELECT {wait.ENDED}) s ON 1 = 1}
+    {only: sqlite CROSS} JOIN qflow.waiter w {only: mysql FORCE INDEX (waiter_dataset)}
+        ON w.tenant = b.tenant AND w.name = b.name AND w.kind = {fact.DATASET} AND w.dataset_version IS NOT NULL AND w.task_id < :before
+        {only: mysql AND w.state = s.state}
+    WHERE b.tenant = :tenant AND b.series = :series AND (:name = '' OR b.name = :name) AND (:is_all = 1 OR w.dataset_version < b.version)
+    ORDER BY w.task_id DESC LIMIT {literal: batch}) f
 {only: sqlite CROSS} JOIN qflow.dataset_uses u ON u.tenant = :tenant AND u.id = f.task_id ORDER BY u.id DESC
 
 -- shared: stale_of_dataset

@@ -57,12 +57,13 @@ def test_versions_are_listed_and_what_was_given_an_earlier_one(
     assert item["stale_uses"] == 1
     assert (item["series"], item["business_date"], item["workflow"]) == ("greeting", "2026-11-20", "produces")
     assert item["metadata"] == house.api.get(f"/tasks/{item['task_id']}").data["output"]
-    [stale] = house.api.get("/datasets/stale?name=greeting").data["items"]
+    [stale] = house.api.get("/datasets/uses?stale=true&name=greeting").data["items"]
     about = {"workflow": "follows", "task": "wait", "name": friday, "version": 1, "latest_version": 2}
     assert {name: stale[name] for name in about} == about
-    assert (stale["instance_id"], house.api.get("/datasets/stale?name=other").data["items"]) == (follower, [])
+    assert (stale["instance_id"], house.api.get("/datasets/uses?stale=true&name=other").data["items"]) == (follower, [])
     [use] = house.api.get(f"/datasets/uses?name={friday}").data["items"]
-    assert use == stale | {"is_stale": True}
+    assert use == stale
+    assert use["is_stale"] is True
     monkeypatch.setenv("QFLOWD_URL", f"http://127.0.0.1:{house.api.port}")
     monkeypatch.setenv("QFLOWD_TOKEN", house.api.token)
 

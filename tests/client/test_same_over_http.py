@@ -179,8 +179,9 @@ LOOKS: Mapping[str, Look] = {
     "Backfill.dates": lambda c, t: c.backfill(t.backfill).dates(),
     "Client.signals": lambda c, t: [list(c.signals()), list(c.signals("bars.ready", limit=1))],
     "Client.datasets": lambda c, t: [list(c.datasets(*a, versions=v)) for a in ((), ("bars",)) for v in (False, True)],
-    "Client.stale_uses": lambda c, t: [list(c.stale_uses()), list(c.stale_uses("bars")), list(c.stale_uses("no"))],
-    "Client.dataset_uses": lambda c, t: [list(c.dataset_uses()), list(c.dataset_uses("bars")), list(c.dataset_uses("no"))],
+    "Client.dataset_uses": lambda c, t: [
+        list(c.dataset_uses(name, stale=stale)) for name in (None, "bars", "no") for stale in (False, True)
+    ],
     "Client.approvals": lambda c, t: c.approvals(),
     "Client.limits": lambda c, t: c.limits(),
     "Client.workflow": lambda c, t: repr(c.workflow("daily")),

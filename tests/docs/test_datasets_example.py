@@ -27,11 +27,11 @@ def test_each_success_is_a_version_of_what_a_task_produces() -> None:
         harness.finish(instance)
         harness.finish(harness.client.submit("cn_bars", business_date="2026-11-23"))
         assert (given.state, given.outputs["sum"]) == ("SUCCESS", {"rows": 5412})
-        [stale] = harness.client.stale_uses("cn_daily")
+        [stale] = harness.client.dataset_uses("cn_daily", stale=True)
         assert (stale.instance_id, stale.task, stale.version, stale.latest_version) == (factors.id, "bars", 1, 2)
         factors.rerun("bars", timeout=0)
         harness.finish(factors)
-        assert list(harness.client.stale_uses()) == []
+        assert list(harness.client.dataset_uses(stale=True)) == []
         latest, all_of_one = (
             harness.client.datasets("cn_daily"),
             harness.client.datasets("cn_daily@2026-11-20", versions=True),

@@ -190,9 +190,10 @@ def test_waits_for_datasets_have_an_index(filled: Store, name: str) -> None:
     assert not whole_reads(filled, text, "x", ("waiter",)), plan
 
 
-def test_of_uses_of_datasets_those_of_a_tenant_alone_are_read(filled: Store) -> None:
-    text = filled.catalog["find_stale_uses"].text({"batch": 100})
-    for param, value in (VALUES | {"name": "''", "before": "9000000000"}).items():
+@pytest.mark.parametrize("is_all", ["0", "1"])
+def test_of_uses_of_datasets_those_of_a_tenant_alone_are_read(filled: Store, is_all: str) -> None:
+    text = filled.catalog["find_dataset_uses"].text({"batch": 100})
+    for param, value in (VALUES | {"is_all": is_all, "before": "9000000000"}).items():
         text = text.replace(f"%({param})s", value).replace(f":{param}", value)
     explained = "QUERY PLAN " if filled.dialect.name == "sqlite" else ""
     plan = "\n".join(str(tuple(row)) for row in filled.connection().script(f"EXPLAIN {explained}{text}"))
@@ -215,10 +216,11 @@ def test_datasets_are_searched_by_a_range_of_an_index(filled: Store) -> None:
     assert not whole_reads(filled, text, "d", ("dataset",)), plan
 
 
-@pytest.mark.parametrize("name", ["find_stale_uses_of", "find_dataset_uses_of"])
-def test_uses_of_a_dataset_are_found_without_those_of_others(filled: Store, name: str) -> None:
-    text = filled.catalog[name].text({"batch": 100})
-    for param, value in (VALUES | {"name": "''", "series": "'bars'", "before": "9000000000"}).items():
+@pytest.mark.parametrize("is_all", ["0", "1"])
+def test_uses_of_a_dataset_are_found_without_those_of_others(filled: Store, is_all: str) -> None:
+    text = filled.catalog["find_dataset_uses_of"].text({"batch": 100})
+    about = {"name": "''", "series": "'bars'", "is_all": is_all, "before": "9000000000"}
+    for param, value in (VALUES | about).items():
         text = re.sub(rf"%\({param}\)s|:{param}\b", value, text)
     explained = "QUERY PLAN " if filled.dialect.name == "sqlite" else ""
     plan = "\n".join(str(tuple(row)) for row in filled.connection().script(f"EXPLAIN {explained}{text}"))

@@ -46,10 +46,7 @@ class DatasetQuery(PageQuery):
 @route("GET", "/datasets", Role.READ)
 def list_datasets(call: Call, query: DatasetQuery) -> ListPage[DatasetItem]:
     """What tasks have produced, the newest first."""
-    (before,) = read_cursor(query, tuple[Id]) or (ABOVE_ALL_IDS,)
-    of_name = series_and_name(query.name) if query.name else {}
-    statement = "find_datasets_of" if of_name else "find_datasets"
-    rows = call.read(statement, is_all=int(query.versions), before=before, batch=query.limit + 1, **of_name)
+    rows = _read(call, "find_datasets", query, query.name, is_all=query.versions)
     names = sorted({row.name for row in rows})
     counts = call.read("count_stale_uses", rows=[(name,) for name in names], most=MOST_STALE)
     stale = {each.name: each.uses for each in counts}
@@ -61,8 +58,8 @@ def _item(row: Any, stale_uses: int) -> DatasetItem:
     return DatasetItem(**fields_of(row, DatasetItem) | own)
 
 
-class StaleUseItem(Item):
-    """A task that waited for a dataset and was given `version`, of which `latest_version` has come since."""
+class DatasetUseItem(Item):
+    """A task that waited for a dataset and was given `version`. `is_stale`: `latest_version` has come since."""
 
     task_id: str
     instance_id: int
@@ -72,46 +69,32 @@ class StaleUseItem(Item):
     name: str
     version: int
     latest_version: int
+    is_stale: bool
     used_at: datetime
 
 
-class DatasetUseItem(StaleUseItem):
-    """A task that waited for a dataset and was given `version`. `is_stale`: `latest_version` has come since."""
-
-    is_stale: bool
-
-
-class UseQuery(PageQuery):
-    """`name`: of this dataset, or of all of this series."""
+class DatasetUseQuery(PageQuery):
+    """`name`: of this dataset, or of all of this series; `stale`: only those of which a later version has come since."""
 
     name: str = ""
-
-
-@route("GET", "/datasets/stale", Role.READ)
-def list_stale_uses(call: Call, query: UseQuery) -> ListPage[StaleUseItem]:
-    """What depends on a version that is not the latest, that of the newest instances first."""
-    return page_of(
-        query, _uses(call, "find_stale_uses", query), "id", make=lambda row: StaleUseItem(**_use(row, StaleUseItem))
-    )
+    stale: bool = False
 
 
 @route("GET", "/datasets/uses", Role.READ)
-def list_dataset_uses(call: Call, query: UseQuery) -> ListPage[DatasetUseItem]:
+def list_dataset_uses(call: Call, query: DatasetUseQuery) -> ListPage[DatasetUseItem]:
     """Tasks that waited for a dataset, with the version that each was given, those of the newest instances first."""
-    rows = _uses(call, "find_dataset_uses", query)
-    return page_of(
-        query,
-        rows,
-        "id",
-        make=lambda row: DatasetUseItem(**_use(row, DatasetUseItem) | {"is_stale": bool(row.is_stale)}),
-    )
+    rows = _read(call, "find_dataset_uses", query, query.name, is_all=not query.stale)
+    return page_of(query, rows, "id", make=_use)
 
 
-def _uses(call: Call, statement: str, query: UseQuery) -> list[Any]:
+def _use(row: Any) -> DatasetUseItem:
+    own = {"task_id": str(row.id), "is_stale": bool(row.is_stale)}
+    return DatasetUseItem(**fields_of(row, DatasetUseItem) | own)
+
+
+def _read(call: Call, statement: str, query: PageQuery, name: str, *, is_all: bool) -> list[Any]:
+    """Rows about all datasets; where a name is given, about that one or the series that is called so."""
     (before,) = read_cursor(query, tuple[Id]) or (ABOVE_ALL_IDS,)
-    of_name = series_and_name(query.name) if query.name else {}
-    return call.read(f"{statement}_of" if of_name else statement, before=before, batch=query.limit + 1, **of_name)
-
-
-def _use(row: Any, kind: type[Item]) -> dict[str, Any]:
-    return fields_of(row, kind) | {"task_id": str(row.id)}
+    of_name = series_and_name(name) if name else {}
+    statement = f"{statement}_of" if name else statement
+    return call.read(statement, is_all=int(is_all), before=before, batch=query.limit + 1, **of_name)
