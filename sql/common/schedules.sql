@@ -3,7 +3,7 @@
 -- name: list_schedules_of
 SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, enabled_override,
     COALESCE(enabled_override, enabled) AS is_on, next_fire_at, held_at, calendar, session_time, session_days, day_window, params,
-    file_schedule, file_says, set_by, set_at, set_reason, fact_kind, fact_name
+    file_schedule, file_says, set_by, set_at, set_reason, fact_kind, fact_name, facts_since_at
 FROM qflow.schedule WHERE definition_id = :definition_id ORDER BY name
 
 -- name: list_schedules_by_calendar
@@ -18,17 +18,17 @@ SELECT DISTINCT timezone FROM qflow.schedule ORDER BY timezone
 -- name: save_schedule
 INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled, enabled_override, next_fire_at,
     held_at, calendar, session_time, session_days, day_window, params, file_schedule, file_says, set_by, set_at, set_reason,
-    fact_kind, fact_name)
+    fact_kind, fact_name, facts_since_at)
 VALUES (:definition_id, :name, :cron, :timezone, :catchup, :catchup_limit, :enabled, :enabled_override, :next_fire_at,
     :held_at, :calendar, :session_time, :session_days, :day_window, :params, :file_schedule, :file_says, :set_by, :set_at,
-    :set_reason, :fact_kind, :fact_name)
+    :set_reason, :fact_kind, :fact_name, :facts_since_at)
 {upsert: definition_id, name} cron = {excluded: cron}, timezone = {excluded: timezone}, catchup = {excluded: catchup},
     catchup_limit = {excluded: catchup_limit}, enabled = {excluded: enabled}, enabled_override = {excluded: enabled_override},
     next_fire_at = {excluded: next_fire_at}, held_at = {excluded: held_at}, calendar = {excluded: calendar},
     session_time = {excluded: session_time}, session_days = {excluded: session_days}, day_window = {excluded: day_window},
     params = {excluded: params}, file_schedule = {excluded: file_schedule}, file_says = {excluded: file_says},
     set_by = {excluded: set_by}, set_at = {excluded: set_at}, set_reason = {excluded: set_reason},
-    fact_kind = {excluded: fact_kind}, fact_name = {excluded: fact_name}
+    fact_kind = {excluded: fact_kind}, fact_name = {excluded: fact_name}, facts_since_at = {excluded: facts_since_at}
 
 -- name: delete_schedule
 DELETE FROM qflow.schedule WHERE definition_id = :definition_id AND name = :name
@@ -40,7 +40,8 @@ DELETE FROM qflow.schedule WHERE definition_id = :definition_id
 UPDATE qflow.schedule SET enabled_override = :enabled WHERE definition_id = :definition_id AND name = :name
 
 -- name: set_next_fire
-UPDATE qflow.schedule SET next_fire_at = :next_fire_at, held_at = :held_at WHERE definition_id = :definition_id AND name = :name
+UPDATE qflow.schedule SET next_fire_at = :next_fire_at, held_at = :held_at, facts_since_at = :facts_since_at
+WHERE definition_id = :definition_id AND name = :name
 
 -- name: replan_schedule
 -- Neither what is due, nor what has other times than those that were read, or was planned anew since.
@@ -119,7 +120,7 @@ FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 JOIN qflow.workflow_definition o ON o.tenant = d.tenant AND o.workflow = s.fact_name
 JOIN qflow.workflow_instance x {only: mysql FORCE INDEX (workflow_instance_definition)} ON x.definition_id = o.id
-WHERE s.fact_kind = {fact.WORKFLOW} AND {may_start} AND x.state = {instance.SUCCESS} AND x.finished_at >= s.held_at
+WHERE s.fact_kind = {fact.WORKFLOW} AND {may_start} AND x.state = {instance.SUCCESS} AND x.finished_at >= s.facts_since_at
     AND x.id >= :after_id AND (x.id > :after_id OR {schedule_behind})
     AND NOT EXISTS (SELECT 1 FROM qflow.schedule_fire f WHERE f.definition_id = s.definition_id AND f.name = s.name
         AND f.fact_kind = {fact.WORKFLOW} AND f.fact_id = x.id)
@@ -133,7 +134,7 @@ FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 JOIN qflow.dataset x ON x.tenant = d.tenant AND x.series = s.fact_name
 JOIN qflow.dataset_version v ON v.dataset_id = x.id AND v.version = 1
-WHERE s.fact_kind = {fact.DATASET} AND {may_start} AND v.recorded_at >= s.held_at
+WHERE s.fact_kind = {fact.DATASET} AND {may_start} AND v.recorded_at >= s.facts_since_at
     AND v.id >= :after_id AND (v.id > :after_id OR {schedule_behind})
     AND NOT EXISTS (SELECT 1 FROM qflow.schedule_fire f WHERE f.definition_id = s.definition_id AND f.name = s.name
         AND f.fact_kind = {fact.DATASET} AND f.fact_id = v.id)
@@ -147,7 +148,7 @@ SELECT s.definition_id, s.name, d.tenant, d.workflow, d.active_version, s.fact_k
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
 {only: sqlite CROSS JOIN}{only: postgres,mysql JOIN} qflow.signals x ON x.tenant = d.tenant AND x.name = s.fact_name AND LENGTH(x.tenant) <= 200 AND LENGTH(x.name) <= 200
-WHERE s.fact_kind = {fact.SIGNAL} AND {may_start} AND x.is_open = 0 AND x.state = 'ACCEPTED' AND x.answered_at >= {instant: s.held_at}
+WHERE s.fact_kind = {fact.SIGNAL} AND {may_start} AND x.is_open = 0 AND x.state = 'ACCEPTED' AND x.answered_at >= {instant: s.facts_since_at}
     AND (x.lapses_at IS NULL OR x.lapses_at > :now)
     AND x.id >= :after_id AND (x.id > :after_id OR {schedule_behind})
     AND NOT EXISTS (SELECT 1 FROM qflow.schedule_fire f WHERE f.definition_id = s.definition_id AND f.name = s.name

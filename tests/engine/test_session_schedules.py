@@ -258,9 +258,8 @@ def test_a_schedule_in_words_that_this_release_does_not_know_delays_no_other(des
 
 def store_next_fire(desk, at):
     [[number]] = desk.sql("SELECT definition_id FROM qflow.schedule")
-    desk.store.transact(
-        lambda tx: tx.run("set_next_fire", definition_id=number, name="cron", held_at=None, next_fire_at=at)
-    )
+    plan = {"next_fire_at": at, "held_at": None, "facts_since_at": None}
+    desk.store.transact(lambda tx: tx.run("set_next_fire", definition_id=number, name="cron", **plan))
 
 
 def test_the_view_says_when_in_words(desk):

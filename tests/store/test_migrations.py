@@ -137,6 +137,24 @@ def test_runs_before_dates_were_held_hold_theirs_and_what_was_open_is_let_in(emp
     ]
 
 
+def test_facts_count_for_schedules_since_then_as_before_that_had_a_column_of_its_own(empty):
+    migrate.migrate(empty)
+    [_, copies] = [step for step in migrate.steps(empty.dialect) if "facts_since_at" in step.text]
+    run = empty.connection().script
+    run(f"DELETE FROM qflow.migration WHERE number = {copies.number} AND step = {copies.position}")
+    at = "7" if empty.dialect.name == "sqlite" else "CURRENT_TIMESTAMP"
+    columns = "definition_id, name, cron, timezone, catchup, catchup_limit, enabled, held_at, fact_kind"
+    run(
+        f"INSERT INTO qflow.schedule ({columns}) VALUES (1, 'fact', '', 'UTC', 'none', 0, 1, {at}, 3), "
+        f"(1, 'held', '0 0 * * *', 'UTC', 'none', 0, 1, {at}, NULL)"
+    )
+    migrate.migrate(empty)
+    rows = run("SELECT name, held_at, facts_since_at FROM qflow.schedule ORDER BY name")
+    [(_, since_at, facts_since_at), (_, held_at, none)] = [tuple(row) for row in rows]
+    assert (facts_since_at, none) == (since_at, None)
+    assert held_at is not None
+
+
 def test_a_newer_schema_is_refused_and_left_alone(empty):
     migrate.migrate(empty)
     number = newest() + 1

@@ -94,7 +94,7 @@ def _add_facts(store: Store, number: str, now: str) -> None:
     )
     answered_at = "'2026-11-20T00:00:00Z'" if store.dialect.name == "sqlite" else now
     script(
-        "INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled, held_at, fact_kind, fact_name) "
+        "INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled, facts_since_at, fact_kind, fact_name) "
         f"VALUES (1, 'run', '', 'UTC', 'none', 0, 1, {now}, 3, 'bars'), (1, 'data', '', 'UTC', 'none', 0, 1, {now}, 5, 'series7'), "
         f"(1, 'signal', '', 'UTC', 'none', 0, 1, {now}, 0, 'vendor/7')"
     )

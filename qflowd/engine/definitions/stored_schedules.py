@@ -19,6 +19,7 @@ from qflowd.model.workflow import Schedule
 from qflowd.store.tx import Tx
 
 NOT_SET: dict[str, Any] = dict.fromkeys(("file_schedule", "file_says", "set_by", "set_at", "set_reason"))
+NEVER: dict[str, Any] = dict.fromkeys(("next_fire_at", "held_at", "facts_since_at"))
 
 
 def save_schedules(
@@ -50,9 +51,10 @@ def put_schedule(
 ) -> None:
     """Store one schedule. `continues`: its row, which fires where it stood; without, from now on. `override`: of the file's."""
     if continues is not None and continues.next_fire_at is not None:
-        plan: dict[str, Any] = {"next_fire_at": continues.next_fire_at, "held_at": None}
+        plan = NEVER | {"next_fire_at": continues.next_fire_at}
     else:
-        plan = _planned(tx, definition_id, schedule, tx.now if continues is None else continues.held_at or tx.now)
+        stood_at = continues and (continues.held_at or continues.facts_since_at)
+        plan = _planned(tx, definition_id, schedule, stood_at or tx.now)
     columns: dict[str, Any] = {
         "cron": schedule.cron,
         "timezone": schedule.timezone,
@@ -75,7 +77,7 @@ def reset_next_fire(tx: Tx, definition_id: int, now: datetime, name: str | None 
     rows = [row for row in tx.run("list_schedules_of", definition_id=definition_id) if name in (None, row.name)]
     calendars_of(tx, definition_id, *map(times_in, rows))  # locked before schedules
     for row in rows:
-        plan = _planned(tx, definition_id, times_in(row), now)
+        plan = _planned(tx, definition_id, _times_in(row), now)
         tx.run("set_next_fire", definition_id=definition_id, name=row.name, **plan)
 
 
@@ -115,12 +117,17 @@ def calendars_of(tx: Tx, definition_id: int, *schedules: Schedule) -> Calendars:
 
 
 def _planned(tx: Tx, definition_id: int, times: Schedule, now: datetime) -> dict[str, Any]:
-    """When a schedule fires next after an instant; where its calendar does not know, it is held from then on."""
+    """When a schedule fires next after an instant; where its calendar does not know, it is held from then on.
+
+    Of one that starts on a fact: since when facts count.
+    """
+    if times.start_on:
+        return NEVER | {"facts_since_at": now}
     try:
         next_at = timetable.next_fire(times, now, calendars_of(tx, definition_id, times))
     except NotFound:  # a calendar that only another release has
         next_at = None
-    return {"next_fire_at": next_at, "held_at": now if next_at is None else None}
+    return NEVER | {"next_fire_at": next_at, "held_at": now if next_at is None else None}
 
 
 def _times_in(row: Any) -> Schedule:
