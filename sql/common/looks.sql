@@ -1,4 +1,5 @@
 -- What daemons look for outside of the database, files and conditions in other databases: who sees it first ends the wait.
+-- A row of `file_wait` is a look of either kind. Files were the first; a table keeps its name, as older daemons may still run.
 
 -- name: save_looks
 INSERT INTO qflow.file_wait (task_id, fence, pool, wanted)
