@@ -31,7 +31,7 @@ from tests.docs.pages import ROOT
 
 GUIDE = (ROOT / "docs" / "guide.md").read_text("utf-8")
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
-EVENTS = (ROOT / "docs" / "events.md").read_text("utf-8")
+LISTENERS = (ROOT / "docs" / "listeners.md").read_text("utf-8")
 STATES = (ROOT / "docs" / "states.md").read_text("utf-8")
 
 
@@ -115,8 +115,8 @@ def test_the_words_of_saga_and_answers_are_there() -> None:
         assert f"`{state.name}`" in STATES
 
 
-def test_the_page_of_events_names_all_there_are_with_all_their_figures() -> None:
-    rows = [line.split("|") for line in EVENTS.splitlines() if line.startswith("| `")]
+def test_the_page_of_listeners_names_all_events_that_there_are_with_all_their_figures() -> None:
+    rows = [line.split("|") for line in LISTENERS.splitlines() if line.startswith("| `")]
     events = {kind.__name__: kind for kind in instruments.Event.__subclasses__()}
     assert {row[1].strip(" `") for row in rows} == events.keys()
     for row in rows:
