@@ -8,10 +8,11 @@ import functools
 import re
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from qflowd import resources
 from qflowd.store.render import Renderer, RowSet
@@ -79,9 +80,19 @@ def _row_type(name: str, columns: tuple[str, ...]) -> Any:
 class Catalog(dict[str, Statement]):
     """The statements of one dialect by name. Each is rendered when it is first asked for; `names` has all there are."""
 
+    _shared: ClassVar[dict[tuple[Any, ...], "Catalog"]] = {}
+
     def __init__(self, renderer: Renderer, sources: Mapping[str, tuple[Path, str]]) -> None:
         super().__init__()
         self._renderer, self._sources = renderer, sources
+
+    @classmethod
+    def shared(cls, renderer: Renderer) -> "Catalog":
+        """The catalog of all stores of this process whose databases want the same words: files are read once, and rendered once."""
+        words = type(renderer), *sorted(vars(renderer).items())
+        if (found := cls._shared.get(words)) is None:
+            found = cls._shared.setdefault(words, cls.load(copy(renderer)))
+        return found
 
     @classmethod
     def load(cls, renderer: Renderer) -> "Catalog":

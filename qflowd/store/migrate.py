@@ -29,16 +29,23 @@ class Step(NamedTuple):
     text: str
 
 
+_cut: dict[str, list[Step]] = {}  # by dialect; what they say is rendered later, for the server that is there
+
+
 def steps(dialect: Dialect) -> list[Step]:
     """Every step there is, in order. Files are `NNNN_name.sql`; the newest number ends with all of `views.sql`.
 
     A view that changes needs a new number, with whatever else changes; older ones never made views of their own.
     """
-    files = _files()
-    split = dialect.renderer.split_ddl
-    parts = {_number(file): split(file.read_text("utf-8")) for file in files}
-    parts[_number(files[-1])] += split((files[-1].parent / "views.sql").read_text("utf-8"))
-    return [Step(number, position, text) for number, texts in parts.items() for position, text in enumerate(texts, 1)]
+    renderer = dialect.renderer
+    if renderer.dialect not in _cut:
+        files, split = _files(), renderer.split_ddl
+        parts = {_number(file): split(file.read_text("utf-8")) for file in files}
+        parts[_number(files[-1])] += split((files[-1].parent / "views.sql").read_text("utf-8"))
+        _cut[renderer.dialect] = [
+            Step(number, position, text) for number, texts in parts.items() for position, text in enumerate(texts, 1)
+        ]
+    return _cut[renderer.dialect]
 
 
 def newest() -> int:

@@ -124,7 +124,7 @@ class Store:
     @property
     def catalog(self) -> Catalog:
         if self._catalog is None:
-            self._catalog = Catalog.load(self.dialect.renderer)
+            self._catalog = Catalog.shared(self.dialect.renderer)
         return self._catalog
 
     def transact(self, work: Callable[[Tx], T], *, name: str = "", single: bool = False) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from copy import copy
 
 import pytest
 
@@ -18,7 +19,8 @@ Opener = Callable[[str], Store]
 def add_statement(store: Store, name: str, text: str) -> None:
     """Let `tx.run(name)` know a text of the test's own; macros are rendered as in sql/."""
     sql, rows = store.dialect.renderer.statement(text)
-    store.catalog[name] = Statement(name, sql, rows)
+    store._catalog = copy(store.catalog)  # that of all stores of the kind stays as it is
+    store._catalog[name] = Statement(name, sql, rows)
 
 
 @contextlib.contextmanager

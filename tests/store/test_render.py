@@ -10,6 +10,7 @@ import pytest
 from qflowd.model.states import TaskState
 from qflowd.store.catalog import Catalog, split
 from qflowd.store.dialects import dialect_for
+from qflowd.store.dialects.mysql_renderer import MARIADB_COLLATION
 from qflowd.store.dialects.postgres_renderer import single
 from qflowd.store.render import Renderer, RowSet, top_level_parts
 
@@ -87,6 +88,14 @@ def test_a_literal_is_a_whole_number_in_the_text(sqlite_store):
     assert statement.text({"batch": 25}).rstrip().endswith("LIMIT 25")
     with pytest.raises(ValueError, match="invalid literal"):
         statement.text({"batch": "1; DROP TABLE x"})
+
+
+def test_stores_share_the_statements_of_databases_that_want_the_same_words():
+    one, other, mysql, mariadb = (renderer(dialect) for dialect in ("postgres", "postgres", "mysql", "mysql"))
+    mariadb.collation = MARIADB_COLLATION
+    assert Catalog.shared(one)["take_submissions"] is Catalog.shared(other)["take_submissions"]
+    texts = [Catalog.shared(each)["finish_tasks"].sql for each in (one, mysql, mariadb)]
+    assert len(set(texts)) == 3
 
 
 def test_a_list_is_split_outside_brackets_and_quotes():

@@ -9,6 +9,7 @@ import pytest
 
 from qflowd.model.errors import StoreUnavailable
 from qflowd.store.dialects.base import Disconnected
+from qflowd.store.dialects.mysql import SESSIONS
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store, Tx
 from tests.store.conftest import add_statement, opened
@@ -193,6 +194,22 @@ def test_the_sessions_of_a_daemon_end_by_its_name_and_no_others_do(get_server, k
         other.connection().rollback()
         for daemon in (mine, other):
             daemon.close()
+
+
+def test_each_session_of_a_daemon_gets_a_name_that_is_free_mostly_at_once(mariadb_store):
+    dialect = Store(mariadb_store.dialect.url).dialect
+    sessions = [dialect.connect("qflowd-abc-1") for _ in range(SESSIONS - 1)]
+    asked = "SELECT " + ", ".join(f"IS_USED_LOCK('qflowd-abc-1.{number}')" for number in range(SESSIONS))
+    assert [number for number in sessions[0].script(asked)[0] if number is not None] == [
+        session.script("SELECT CONNECTION_ID()")[0][0] for session in sessions
+    ]
+    sessions.append(dialect.connect("qflowd-abc-1"))
+    freed = sessions.pop(5).script("SELECT CONNECTION_ID(), RELEASE_LOCK('qflowd-abc-1.5')")[0][0]
+    late = dialect.connect("qflowd-abc-1")  # the place that comes next is taken, and so are some behind it
+    assert sessions[0].script("SELECT IS_USED_LOCK('qflowd-abc-1.5')") == late.script("SELECT CONNECTION_ID()")
+    assert late.script("SELECT CONNECTION_ID()") != [(freed,)]
+    for session in (*sessions, late):
+        session.close()
 
 
 def test_a_session_of_an_old_name_is_replaced_but_not_in_a_transaction(shared):

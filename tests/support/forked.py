@@ -176,10 +176,28 @@ def _reap(running: dict[int, socket.socket]) -> None:
             os.waitpid(found.si_pid, 0)
 
 
+def _read_statements() -> None:
+    """Read and render the statements and migrations for each database."""
+    from qflowd.store.catalog import Catalog
+    from qflowd.store.dialects import dialect_for
+    from qflowd.store.dialects.mysql_renderer import MARIADB_COLLATION
+    from qflowd.store.migrate import steps
+
+    for url in ("sqlite:///x", "postgresql://x/x", "mysql://x/x"):
+        dialect = dialect_for(url)
+        if url.startswith("mysql"):
+            dialect.renderer.collation = MARIADB_COLLATION
+        catalog = Catalog.shared(dialect.renderer)
+        for name in catalog.names:
+            catalog[name]
+        steps(dialect)
+
+
 def main(number: int) -> None:
     """Be the starter, and then whatever was started."""
     for module in MODULES:
         __import__(module)
+    _read_statements()
     gc.collect()
     gc.freeze()  # pages of what is here stay shared
     told = _serve(socket.socket(fileno=number))

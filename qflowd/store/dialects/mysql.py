@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,7 @@ class Mysql(Dialect):
         self.url = url
         self.renderer = MysqlRenderer()
         self._checked = False
+        self._named = count()  # sessions that were given a name, by any thread
 
     def connect(self, name: str = "") -> MysqlConnection:
         connection = MysqlConnection(self.url, self.limits)
@@ -55,8 +57,9 @@ class Mysql(Dialect):
 
     def _give_name(self, connection: Connection, name: str) -> None:
         """The server shows no name of a session, but tells who holds a named lock: the first that is free becomes ours."""
-        for number in range(SESSIONS):
-            if connection.script(f"SELECT GET_LOCK('{name}.{number}', 0)")[0][0] == 1:
+        likely = next(self._named)  # from 0 on, the last of a start would ask for all those before it
+        for number in range(likely, likely + SESSIONS):
+            if connection.script(f"SELECT GET_LOCK('{name}.{number % SESSIONS}', 0)")[0][0] == 1:
                 return
 
     def end_sessions(self, connection: Connection, name: str) -> None:
