@@ -2,75 +2,64 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 from qflowd.define.file_patterns import CHECKSUMS, MOST_FILES
 from qflowd.engine.waits.checksums import Compared, Comparison
 from qflowd.engine.waits.folders import FileMark, Listing, Sightings, names_of
+from qflowd.engine.waits.open_looks import Sight
 from qflowd.engine.waits.wanted_files import WantedFiles
 from qflowd.model import jsontext
 from qflowd.model.instants import format_instant
 
 
-class FileSight(NamedTuple):
-    """`found`: the files as JSON, where all have come; else `remark` says what is still missing.
-
-    `compare`: what has to be compared before that can be said.
-    """
-
-    found: str | None
-    remark: str
-    compare: tuple[Comparison, ...] = ()
-
-
 def judge(
     wanted: WantedFiles, listing: Listing, sightings: Sightings, verdicts: Mapping[Comparison, Compared]
-) -> FileSight:
+) -> Sight:
     """`listing`: of a look for these patterns among others. `sightings`: of this folder; the listing has been added.
 
     `verdicts`: of files that have been compared with their checksums.
     """
     if listing.fault:
-        return FileSight(None, listing.fault)
+        return Sight(None, listing.fault)
     names = names_of(wanted.pattern, listing.in_order)
     if beside := tuple(filter(None, (wanted.ok, wanted.checksum))):
         names = [name for name in names if not name.endswith(beside)]
     if len(names) > MOST_FILES:
-        return FileSight(None, f"more than {MOST_FILES:,} files match; a narrower pattern is needed")
+        return Sight(None, f"more than {MOST_FILES:,} files match; a narrower pattern is needed")
     if len(names) < wanted.at_least:
-        return FileSight(None, "no file matches" if not names else f"{len(names)} of {wanted.at_least} files are there")
+        return Sight(None, "no file matches" if not names else f"{len(names)} of {wanted.at_least} files are there")
     for name in names:
         if missing := next((suffix for suffix in beside if name + suffix not in listing.names), None):
-            return FileSight(None, f"{name}{missing} is missing")
+            return Sight(None, f"{name}{missing} is missing")
         if sightings.stood_s(name, listing) < wanted.stable_s:
-            return FileSight(None, f"{name} has not stood still for {wanted.stable_s:g} s")
+            return Sight(None, f"{name} has not stood still for {wanted.stable_s:g} s")
     if wanted.checksum and (sight := _compared(wanted, names, listing, verdicts)):
         return sight
     found = jsontext.dump([_shown(wanted.folder, name, listing.files[name]) for name in names])
     if len(found) > jsontext.LARGEST_TEXT:
-        return FileSight(
+        return Sight(
             None, f"the list of {len(names):,} files is too long to be an output; a narrower pattern is needed"
         )
-    return FileSight(found, "")
+    return Sight(found, "")
 
 
 def _compared(
     wanted: WantedFiles, names: Iterable[str], listing: Listing, verdicts: Mapping[Comparison, Compared]
-) -> FileSight | None:
+) -> Sight | None:
     """What is to be compared, or has been found to differ; None where all files have their digests."""
     compare = []
     for name in names:
         if (said := listing.files.get(name + wanted.checksum)) is None:
-            return FileSight(None, f"{name}{wanted.checksum} is not a file that can be read here")
+            return Sight(None, f"{name}{wanted.checksum} is not a file that can be read here")
         each = Comparison(wanted.folder, name, wanted.checksum, listing.files[name], said)
         verdict = verdicts.get(each)
         if verdict is None:
             compare.append(each)
         elif verdict.fault:
-            return FileSight(None, verdict.fault, () if verdict.is_final else (each,))
+            return Sight(None, verdict.fault, () if verdict.is_final else (each,))
     if not compare:
         return None
-    return FileSight(None, f"{compare[0].name} is being compared with its {CHECKSUMS[wanted.checksum]}", tuple(compare))
+    return Sight(None, f"{compare[0].name} is being compared with its {CHECKSUMS[wanted.checksum]}", tuple(compare))
 
 
 def _shown(folder: str, name: str, mark: FileMark) -> dict[str, str | int | None]:

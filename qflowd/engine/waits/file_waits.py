@@ -15,7 +15,7 @@ from qflowd.engine.service import Topics
 from qflowd.engine.waits.aside import Aside
 from qflowd.engine.waits.checksums import Comparison
 from qflowd.engine.waits.comparing import Comparing
-from qflowd.engine.waits.file_judge import FileSight, judge
+from qflowd.engine.waits.file_judge import judge
 from qflowd.engine.waits.folders import SETTING, Listing, Sightings, look, root_of
 from qflowd.engine.waits.open_looks import OpenLooks, Seen, Sight
 from qflowd.engine.waits.wanted_files import WantedFiles
@@ -52,42 +52,34 @@ class FileWaits:
         self._comparing = {root: Comparing(self._roots(root)) for root in self._folders}
         self._asides = {root: Aside[dict[str, Listing]](f"qflowd-look-{root}") for root in self._folders}
         self._sightings: dict[str, Sightings] = {}
-
-        def may_look(pool: str) -> bool:
-            return not pool or pool in pools
-
-        self._open = OpenLooks(store, topics, FactKind.FILE, _read, may_look, daemon, seconds)
+        self._open = OpenLooks(store, topics, FactKind.FILE, _read, daemon, seconds, pools)
 
     def tick(self) -> float:
         return self._open.tick(self._look)
 
-    def _look(self) -> Seen:
+    def _look(self, wanted: set[WantedFiles]) -> Seen[WantedFiles]:
         """What has been seen of what is waited for; without what lies in folders that have not answered yet."""
-        wanted = self._open.wanted
         by_root: dict[Path, set[WantedFiles]] = defaultdict(set)
-        for files in wanted.values():
+        unable: dict[WantedFiles, str] = {}
+        for files in wanted:
             if root := root_of(files.folder, self._folders):
                 by_root[root].add(files)
-        sights: dict[WantedFiles, FileSight] = {}
+            else:
+                unable[files] = f"folder {files.folder} is not in {SETTING}"
+        sights: dict[WantedFiles, Sight] = {}
         for root, under in by_root.items():
             listings, comparing = self._listings(root, under), self._comparing[root]
             for files in under:
                 if (listing := listings.get(files.folder)) and listing.patterns.issuperset(files.patterns):
                     sights[files] = judge(files, listing, self._sightings[files.folder], comparing.verdicts)
                 elif self._asides[root].late_s > HANGS_S:
-                    sights[files] = FileSight(None, f"folder {files.folder} does not answer")
+                    sights[files] = Sight(None, f"folder {files.folder} does not answer")
             comparing.ask({each for files in under & sights.keys() for each in sights[files].compare}, self._patience_s)
-        folders = {files.folder for files in wanted.values()}
+        folders = {files.folder for files in wanted}
         self._sightings = {folder: seen for folder, seen in self._sightings.items() if folder in folders}
         for comparing in self._comparing.values():
             comparing.keep([each for each in comparing.verdicts if self._is_as_compared(each)])
-        unable = {
-            key: f"folder {wanted[key].folder} is not in {SETTING}"
-            for key in self._open.unheard
-            if root_of(wanted[key].folder, self._folders) is None
-        }
-        seen = {key: sights[files] for key, files in wanted.items() if files in sights}
-        return Seen({key: Sight(sight.found, sight.remark) for key, sight in seen.items()}, unable)
+        return Seen(sights, unable)
 
     def _listings(self, root: Path, wanted: Iterable[WantedFiles]) -> dict[str, Listing]:
         """What is in folders under a listed one; {} if they do not answer in time, and perhaps those of an earlier round."""

@@ -4,13 +4,14 @@ A round reads what is waited for, in batches, and has it looked for; then the wa
 others `wait_reason` says what is missing. Whoever sees it first ends the wait; the others change nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from qflowd.engine.refusal import LONGEST_ERROR
 from qflowd.engine.service import Place, Topics
+from qflowd.engine.waits.checksums import Comparison
 from qflowd.model import jsontext
 from qflowd.model.states import FactKind
 from qflowd.store.tx import Store, Tx
@@ -20,25 +21,29 @@ LOOK_S: Final = 1.0
 REST: Final = 10  # times as long as a round took: what takes long is looked at less often
 IDLE_S: Final = 5.0
 Key = tuple[int, int]  # of a task, and the fence that it waits with
-W = TypeVar("W")
+W = TypeVar("W", bound=Hashable)
 
 
 class Sight(NamedTuple):
-    """`found`: what has come as JSON, where all has; else `remark` says what is still missing."""
+    """`found`: what has come as JSON, where all has; else `remark` says what is still missing.
+
+    `compare`: files that are to be compared with their checksums before that can be said.
+    """
 
     found: str | None
     remark: str
+    compare: tuple[Comparison, ...] = ()
 
 
-class Seen(NamedTuple):
-    """Of a look. `unable`: what a daemon says of that for which it cannot look."""
+class Seen(NamedTuple, Generic[W]):
+    """Of a look, by what is wanted. `unable`: what a daemon says of that for which it cannot look, if none has said anything."""
 
-    sights: Mapping[Key, Sight]
-    unable: Mapping[Key, str]
+    sights: Mapping[W, Sight]
+    unable: Mapping[W, str]
 
 
 class OpenLooks(Generic[W]):
-    """The open waits of one kind. `read`: of what a row wants. `may_look`: in tasks of this pool, "" for those without.
+    """The open waits of one kind. `read`: of what a row wants. `pools`: of whose tasks, beside those that are for all daemons.
 
     `seconds`: a clock that nobody sets.
     """
@@ -49,55 +54,57 @@ class OpenLooks(Generic[W]):
         topics: Topics,
         kind: FactKind,
         read: Callable[[str], W],
-        may_look: Callable[[str], bool],
         daemon: str,
         seconds: Callable[[], float],
+        pools: Collection[str] = (),
     ) -> None:
         self._store, self._topics, self._kind = store, topics, kind
-        self._read_wanted, self._may_look, self._daemon, self._seconds = read, may_look, daemon, seconds
+        self._read_wanted, self._daemon, self._seconds, self._pools = read, daemon, seconds, pools
         self._place = Place(0)
         self._began_s = self._rests_until_s = 0.0
         self._noted: dict[Key, str] = {}  # what this daemon has said last
-        self.wanted: dict[Key, W] = {}
-        self.unheard: set[Key] = set()  # of which no daemon has said anything yet
+        self._wanted: dict[Key, W] = {}
+        self._unheard: set[Key] = set()  # of which no daemon has said anything yet
 
-    def tick(self, look: Callable[[], Seen]) -> float:
-        """A part of a round; `look` is called at its end. Returns: seconds until the next one."""
+    def tick(self, look: Callable[[set[W]], Seen[W]]) -> float:
+        """A part of a round; at its end `look` is called, with all that is wanted. Returns: seconds until the next one."""
         now_s = self._seconds()
         if now_s < self._rests_until_s:
             return self._rests_until_s - now_s
         if not self._place.after:
-            self._began_s, self.wanted, self.unheard = now_s, {}, set()
+            self._began_s, self._wanted, self._unheard = now_s, {}, set()
         if self._read():
             return 0
-        self._write(look())
-        self._noted = {key: said for key, said in self._noted.items() if key in self.wanted}
+        self._write(look(set(self._wanted.values())))
+        self._noted = {key: said for key, said in self._noted.items() if key in self._wanted}
         rest_s = min(IDLE_S, REST * (self._seconds() - self._began_s))
         self._rests_until_s = self._seconds() + rest_s
-        return max(LOOK_S, rest_s) if self.wanted else IDLE_S
+        return max(LOOK_S, rest_s) if self._wanted else IDLE_S
 
     def _read(self) -> bool:
         """Read some of what is waited for, and close what is over. Returns: may there be more?"""
         after, kind = self._place.after, int(self._kind)
         rows = self._store.read(lambda tx: tx.run("list_open_looks", batch=BATCH, after=after, kind=kind))
         for row in rows:
-            if row.is_current and self._may_look(row.pool):
-                self.wanted[row.task_id, row.fence] = self._read_wanted(row.wanted)
+            if row.is_current and (not row.pool or row.pool in self._pools):
+                self._wanted[row.task_id, row.fence] = self._read_wanted(row.wanted)
                 if row.remark is None:
-                    self.unheard.add((row.task_id, row.fence))
+                    self._unheard.add((row.task_id, row.fence))
         if over := [(row.task_id, row.fence) for row in rows if not row.is_current]:
             self._store.transact(lambda tx: tx.run("close_looks", rows=over), name="close_looks")
         return self._place.move(rows, BATCH, lambda row: int(row.task_id))
 
-    def _write(self, seen: Seen) -> None:
+    def _write(self, seen: Seen[W]) -> None:
         """End the waits for what has come, and say of the others what is still missing, where that is news."""
-        found = [(*key, sight.found) for key, sight in sorted(seen.sights.items()) if sight.found is not None]
+        sights = {key: seen.sights[wanted] for key, wanted in self._wanted.items() if wanted in seen.sights}
+        found = [(*key, sight.found) for key, sight in sorted(sights.items()) if sight.found is not None]
         for part in _parts(found):
             self._store.transact(partial(_meet, rows=part), name="meet_seen")
         if found:
             self._topics.publish("fact")
-        said = {key: (sight.remark, 1) for key, sight in seen.sights.items() if sight.found is None}
-        said |= {key: (remark, 0) for key, remark in seen.unable.items()}
+        said = {key: (sight.remark, 1) for key, sight in sights.items() if sight.found is None}
+        unable = {key: seen.unable.get(self._wanted[key]) for key in self._unheard}
+        said |= {key: (remark, 0) for key, remark in unable.items() if remark is not None}
         lines = {
             key: (f"daemon {self._daemon}: {jsontext.clean_text(remark)}"[:LONGEST_ERROR], can_look)
             for key, (remark, can_look) in sorted(said.items())

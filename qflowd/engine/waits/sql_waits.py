@@ -51,30 +51,28 @@ class SqlWaits:
         self._asked_s: dict[WantedQuery, float] = {}
         # What was wanted when the visit began that is under way, and has been ever since: its answers are for no later wait.
         self._under_way: dict[str, set[WantedQuery]] = {name: set() for name in connections}
-        self._open = OpenLooks(store, topics, FactKind.SQL, _read, lambda _: True, daemon, seconds)
+        self._open = OpenLooks(store, topics, FactKind.SQL, _read, daemon, seconds)
 
     def tick(self) -> float:
         return self._open.tick(self._look)
 
-    def _look(self) -> Seen:
+    def _look(self, wanted: set[WantedQuery]) -> Seen[WantedQuery]:
         """What has been answered of what is waited for."""
-        wanted = self._open.wanted
         by_connection: dict[str, set[WantedQuery]] = defaultdict(set)
-        for query in wanted.values():
+        for query in wanted:
             by_connection[query.connection].add(query)
         for name, under_way in self._under_way.items():
             under_way.intersection_update(by_connection[name])
         sights: dict[WantedQuery, Sight] = {}
         for name in sorted(by_connection.keys() & self._connections.keys()):
             sights |= self._answers(name, by_connection[name])
-        there = set(wanted.values())
-        self._asked_s = {query: at_s for query, at_s in self._asked_s.items() if query in there}
+        self._asked_s = {query: at_s for query, at_s in self._asked_s.items() if query in wanted}
         unable = {
-            key: f"connection {wanted[key].connection} is not under [connections] of its qflowd.toml"
-            for key in self._open.unheard
-            if wanted[key].connection not in self._connections
+            query: f"connection {query.connection} is not under [connections] of its qflowd.toml"
+            for query in wanted
+            if query.connection not in self._connections
         }
-        return Seen({key: sights[query] for key, query in wanted.items() if query in sights}, unable)
+        return Seen(sights, unable)
 
     def _answers(self, name: str, wanted: Iterable[WantedQuery]) -> Answers:
         """What a connection says of the queries whose time it is, perhaps of an earlier round; {} if it takes its time."""
