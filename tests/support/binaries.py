@@ -159,6 +159,7 @@ def _postgres_wheel(version: int) -> Programs:
     raise Unavailable(f"no PostgreSQL {version or ''} here; Debian: apt install postgresql")
 
 
+@functools.cache
 def postgres_version(folder: Path) -> int:
     """The major version of the programs in a folder."""
     return int(_run(folder / "postgres", "--version").split()[2].split(".")[0])
