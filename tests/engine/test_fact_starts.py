@@ -228,20 +228,36 @@ def test_another_tenant_starts_nothing(desk: Lab) -> None:
     assert runs(desk) == []
 
 
-def test_workflows_that_start_each_other_are_refused_and_start_nothing_where_they_are_stored(desk: Lab) -> None:
-    desk.define("b", WORK, schedule={"start_on": {"workflow": "a"}})
-    with pytest.raises(InvalidWorkflow, match="a starts on b starts on a, so they would never end"):
-        desk.define("a", WORK, schedule={"start_on": {"workflow": "b"}})
-    desk.define("a", WORK, schedule={"start_on": {"workflow": "c"}})
-    desk.sql("UPDATE qflow.schedule SET fact_name = 'b' WHERE fact_name = 'c'")  # as of two that were published at once
-    desk.start("a")
+TWO = "workflow {} starts on this one, so neither is started; take one start_on away"
+MORE = "workflow {} starts on others that start on this one, so none of them is started; take one start_on away"
+
+
+@pytest.mark.parametrize(("cycle", "reason"), [("ab", TWO), ("abc", MORE), ("abcde", MORE)])
+def test_a_cycle_of_workflows_is_refused_and_starts_nothing_where_it_is_stored(
+    desk: Lab, cycle: str, reason: str
+) -> None:
+    before = cycle[-1] + cycle[:-1]
+    for name, on in list(zip(cycle, before, strict=True))[1:]:
+        desk.define(name, WORK, schedule={"start_on": {"workflow": on}})
+    with pytest.raises(InvalidWorkflow, match=r"a starts on .*starts on a, so they would never end"):
+        desk.define("a", WORK, schedule={"start_on": {"workflow": before[0]}})
+    others = {"other": {"start_on": {"signal": "vendor_ready"}}}
+    desk.define("a", WORK, schedules={"cycle": {"start_on": {"workflow": "none"}}} | others, allow_duplicates=True)
+    # As of workflows that were published at once.
+    desk.sql(f"UPDATE qflow.schedule SET fact_name = '{before[0]}' WHERE fact_name = 'none'")
+    desk.define("outside", WORK, schedule={"start_on": {"workflow": "a"}})
+    send(desk, "vendor_ready")
     drive(desk)
-    starts(desk).tick()
-    assert runs(desk) == []
-    reason = "workflow {} starts on this one, so neither is started; take one start_on away"
-    assert desk.sql("SELECT workflow, wait_reason FROM qflow.schedules ORDER BY workflow") == [
-        ("a", reason.format("b")),
-        ("b", reason.format("a")),
+    for _ in range(2):
+        starts(desk).tick()
+        drive(desk)
+    # Neither what else starts one of them is kept from it, nor what its success starts besides.
+    assert [(on, schedule) for *_, schedule, on in runs(desk)] == [("signal", "other"), ("workflow", "cron")]
+    assert desk.sql("SELECT workflow, name, wait_reason FROM qflow.schedules ORDER BY workflow, name") == [
+        ("a", "cycle", reason.format(before[0])),
+        ("a", "other", None),
+        *((name, "cron", reason.format(on)) for name, on in list(zip(cycle, before, strict=True))[1:]),
+        ("outside", "cron", None),
     ]
 
 

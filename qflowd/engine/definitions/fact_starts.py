@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 
 from qflowd.define.fact_starts import FACT_PARAM
 from qflowd.engine.definitions.firing import key_of
-from qflowd.engine.definitions.start_cycles import cycle_through, starts_of
+from qflowd.engine.definitions.start_cycles import starts_of, would_never_end
 from qflowd.engine.definitions.workflow_store import load_workflow
 from qflowd.engine.service import Place, Topics, UnreadableLog
 from qflowd.model import jsontext
@@ -97,8 +97,8 @@ class FactStarts:
 def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
     """Submit what facts start, rows of the statements in `LOOKS`, unless that was done already. Returns how many.
 
-    The schedules are locked. What two of them would start each other by is left alone: publishing refuses that, except
-    where both are published at once.
+    The schedules are locked. What would start what has made it, also by way of others, is left alone: publishing refuses
+    that, except where several are published at once.
     """
     wanted = sorted({(*key_of(fact), fact.fact_kind, fact.fact_name) for fact in facts})
     locked = {key_of(row): row for row in tx.run("lock_fact_schedules", rows=wanted)}
@@ -107,7 +107,7 @@ def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
     fires: list[tuple[Any, datetime]] = []
     for fact in facts:
         key = key_of(fact)
-        if key in locked and not cycle_through(starts, fact.tenant, fact.workflow):
+        if key in locked and not would_never_end(starts, fact):
             fires.append((fact, instants[key]))
             instants[key] += _MOMENT
     if not fires:
@@ -132,7 +132,7 @@ def is_any_to_start(tx: Tx) -> bool:
     kinds = _kinds(tx)
     starts = starts_of(tx.run("list_workflow_starts")) if kinds else {}
     facts = (fact for kind in kinds for fact in _all_facts(tx, kind))
-    return any(not cycle_through(starts, fact.tenant, fact.workflow) for fact in facts)
+    return any(not would_never_end(starts, fact) for fact in facts)
 
 
 def _kinds(tx: Tx) -> list[FactKind]:

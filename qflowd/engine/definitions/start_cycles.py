@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qflowd.model.errors import CycleFault, InvalidWorkflow
+from qflowd.model.states import FactKind
 from qflowd.store.tx import Tx
 
 Starts = Mapping[tuple[str, str], Sequence[str]]  # by tenant and workflow: those on whose success it starts
@@ -21,24 +22,32 @@ def refuse_cycle_of_starts(tx: Tx, definition_id: int) -> None:
     """Raises: InvalidWorkflow if this workflow's success starts others that start it again."""
     rows = tx.run("list_workflow_starts")
     own = next((row for row in rows if row.definition_id == definition_id), None)
-    if own is not None and (cycle := cycle_through(starts_of(rows), own.tenant, own.workflow)):
+    if own is not None and (cycle := _way(starts_of(rows), own.tenant, own.workflow, own.workflow)):
         path = " starts on ".join(cycle)
         message = f"{path}, so they would never end; take one start_on away"
         raise InvalidWorkflow([CycleFault("", 0, "schedule", message)])
 
 
-def cycle_through(starts: Starts, tenant: str, workflow: str) -> list[str]:
-    """The cycle that leads from a workflow to itself, with it at both ends; empty where there is none.
+def would_never_end(starts: Starts, fact: Any) -> bool:
+    """Whether what starts on a fact, a row of a look, has started what made it, perhaps by way of others.
+
+    What else starts the same workflow, such as a signal, is not concerned. The view `schedules` says it of the same ones.
+    """
+    return fact.fact_kind == FactKind.WORKFLOW and bool(_way(starts, fact.tenant, fact.fact_name, fact.workflow))
+
+
+def _way(starts: Starts, tenant: str, workflow: str, other: str) -> list[str]:
+    """How a workflow starts on another one, or on itself: all of them on the way, with these two at the ends; or nothing.
 
     `model/dag.py` finds whichever cycle comes first, which may be one that this workflow only leads to.
     """
-    paths, seen = [[workflow]], set()
-    while paths:
-        path = paths.pop()
-        for name in starts.get((tenant, path[-1]), ()):
-            if name == workflow:
-                return [*path, name]
+    ways, seen = [[workflow]], set()
+    while ways:
+        way = ways.pop()
+        for name in starts.get((tenant, way[-1]), ()):
+            if name == other:
+                return [*way, name]
             if name not in seen:
                 seen.add(name)
-                paths.append([*path, name])
+                ways.append([*way, name])
     return []

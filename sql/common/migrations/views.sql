@@ -534,6 +534,8 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
                 ON y.definition_id = o.id AND y.fact_kind = {fact.WORKFLOW} AND y.fact_name = d.workflow
                 WHERE o.tenant = d.tenant AND o.workflow = s.fact_name)
             THEN {concat: 'workflow ', s.fact_name, ' starts on this one, so neither is started; take one start_on away'}
+        WHEN c.tenant IS NOT NULL
+            THEN {concat: 'workflow ', s.fact_name, ' starts on others that start on this one, so none of them is started; take one start_on away'}
             END AS wait_reason,
     s.calendar, s.session_time, s.session_days,
     {concat: CASE WHEN s.fact_kind IS NOT NULL THEN {concat: 'on ', LOWER({words: fact s.fact_kind}), ' ', s.fact_name}
@@ -544,6 +546,15 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
     CASE WHEN s.fact_kind IS NOT NULL THEN {concat: LOWER({words: fact s.fact_kind}), ' ', s.fact_name} END AS start_on
 FROM qflow.schedule s
 JOIN qflow.workflow_definition d ON d.id = s.definition_id
+-- Which workflow starts on which, directly or by way of others: worked out once, whatever is asked for.
+LEFT JOIN (WITH RECURSIVE way (tenant, workflow, starts_on) AS (
+        SELECT x.tenant, x.workflow, y.fact_name FROM qflow.schedule y JOIN qflow.workflow_definition x ON x.id = y.definition_id
+        WHERE y.fact_kind = {fact.WORKFLOW}
+        UNION SELECT w.tenant, w.workflow, y.fact_name FROM way w
+        JOIN qflow.workflow_definition x ON x.tenant = w.tenant AND x.workflow = w.starts_on
+        JOIN qflow.schedule y ON y.definition_id = x.id AND y.fact_kind = {fact.WORKFLOW})
+    SELECT tenant, workflow, starts_on FROM way) c
+    ON s.fact_kind = {fact.WORKFLOW} AND c.tenant = d.tenant AND c.workflow = s.fact_name AND c.starts_on = d.workflow
 ;
 {only: sqlite DROP VIEW IF EXISTS qflow.approvals}
 ;

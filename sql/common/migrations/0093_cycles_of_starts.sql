@@ -1,0 +1,1 @@
+-- The view schedules says of cycles of any length that they start nothing.
