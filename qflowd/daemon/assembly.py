@@ -53,16 +53,19 @@ def instance_services(
     topics: Topics,
     intake: Intake,
     daemon_id: Callable[[], int],
+    fact_starts: FactStarts,
     seconds: Callable[[], float] = boottime,
 ) -> list[Service]:
     """The services that carry instances from submission to end, but for the executor; with the caches of `intake`.
 
-    `seconds`: a clock that nobody sets.
+    Args:
+        fact_starts: one of them, which others ask too.
+        seconds: a clock that nobody sets.
     """
     plans, lanes, jobs = intake.plans, intake.lanes, intake.jobs
     return [
         Schedules(store, topics),
-        FactStarts(store, topics, seconds),
+        fact_starts,
         Backfills(store, topics),
         Commands(store, plans, lanes, jobs, topics),
         Timers(store, topics),

@@ -17,6 +17,7 @@ from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
 from qflowd.engine.calendars.horizons import Horizons
 from qflowd.engine.calendars.session_rows import SessionRows
+from qflowd.engine.definitions.fact_starts import FactStarts
 from qflowd.engine.definitions.workflow_files import WorkflowFiles
 from qflowd.engine.late.late_dates import LateDates
 from qflowd.engine.limits.limit_repair import LimitRepair
@@ -62,6 +63,7 @@ class Daemon:
     executor: Executor
     lease: Lease
     workflow_files: WorkflowFiles
+    fact_starts: FactStarts
     watch: Watch
     _backends: Backends
     _logs: Logs
@@ -121,6 +123,7 @@ class Daemon:
         self.lease = Lease(self._config.daemon.lease, self._live_until)
         self.executor = self._build_executor(Instances(self._intake.plans, self._jobs))
         self.watch = Watch(self.store, self.topics, lambda: self.identity.id)
+        self.fact_starts = FactStarts(self.store, self.topics)
         self.workflow_files = WorkflowFiles(self.store, self.topics, self._config.workflows.dirs, self._pool_of)
         self._has_executor = True
         # They run from the first moment on: plugins may take a minute.
@@ -175,7 +178,7 @@ class Daemon:
         instances = Instances(self._intake.plans, self._jobs)  # the executor's belong to the executor's thread
         return [
             self.executor,
-            *instance_services(store, topics, self._intake, lambda: identity.id),
+            *instance_services(store, topics, self._intake, lambda: identity.id, self.fact_starts),
             FileWaits(store, topics, self._config.waits.folders, self._config.pools, self._config.daemon.name),
             SqlWaits(store, topics, self._config.connections, self._config.daemon.name),
             Recovery(store, instances, identity, topics, self.lease),

@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from qflowd.engine.definitions.fact_starts import is_any_to_start
 from qflowd.model.errors import StoreUnavailable
 from qflowd.model.ids import instance_of
 from qflowd.model.names import shown_name
@@ -54,7 +53,7 @@ def is_nothing_left(daemon: "Daemon") -> bool:
         return False
     try:
         *open_work, ready_lanes = store.read(lambda tx: tx.one("count_open", now=store.clock.now()))
-        if any(open_work) or store.read(is_any_to_start):
+        if any(open_work) or store.read(daemon.fact_starts.is_any_left):
             return False
         lanes = store.read(lambda tx: tx.run("list_ready_lanes"))
         blocked = {row.lane for row in store.read(_blocking_limits)}

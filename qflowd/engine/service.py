@@ -145,13 +145,17 @@ class UnreadableLog:
     """Warns once of each row that this daemon cannot read, as a newer qflowd has stored it; another daemon takes it."""
 
     def __init__(self) -> None:
-        self._warned: set[int] = set()
+        self._warned: set[tuple[str, int]] = set()
 
     def warn_once(self, what: str, number: int, error: Exception) -> None:
         """`what`: of which kind it is, in words."""
-        if number not in self._warned:
-            self._warned.add(number)
+        if not self.has_warned(what, number):
+            self._warned.add((what, number))
             log.warning("%s %d waits for a daemon that can read it (upgrade qflowd here): %s", what, number, error)
+
+    def has_warned(self, what: str, number: int) -> bool:
+        """Is it one of those? Safe from any thread."""
+        return (what, number) in self._warned
 
 
 class Place(Generic[K]):

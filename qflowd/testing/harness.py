@@ -21,6 +21,7 @@ from qflowd.define import workflow_file
 from qflowd.define.builders import WorkflowBuilder
 from qflowd.engine.admission.intake import Intake
 from qflowd.engine.caches import LaneIds, Plans, RegisteredJobs
+from qflowd.engine.definitions.fact_starts import FactStarts
 from qflowd.engine.definitions.workflow_store import pool_of_task
 from qflowd.engine.plans.instances import Instances
 from qflowd.engine.running.executor import Executor
@@ -118,7 +119,9 @@ class Harness:
         self._executor.start(dict(by_name), b"")
         files = FileWaits(store, topics, [Path("/")], has_pools, "test", self._seconds, patience_s=LOOK_S)
         others = SqlWaits(store, topics, self._connections, "test", self._seconds, patience_s=LOOK_S)
-        self._services = [*instance_services(store, topics, intake, lambda: DAEMON_ID, self._seconds), files, others]
+        starts = FactStarts(store, topics, self._seconds)
+        carrying = instance_services(store, topics, intake, lambda: DAEMON_ID, starts, self._seconds)
+        self._services = [*carrying, files, others]
 
     def _seconds(self) -> float:
         """The set clock: nothing takes long here."""

@@ -458,6 +458,18 @@ def test_run_until_idle_ends_where_only_a_person_can_let_a_task_begin(database_u
         assert run.state() == "SUCCESS"
 
 
+def test_run_until_idle_ends_where_a_fact_cannot_be_read_and_says_so(database_url, make_engine, caplog):
+    nav = WorkflowBuilder("nav").with_task(TaskBuilder("double", "double").with_params(text="ab"))
+    engine = make_engine(database_url).with_job(program_jobs.double)
+    engine.with_workflow(nav.with_schedule("after", start_on={"signal": "ready"}))
+    with engine:
+        engine._daemon.store.connection().script("UPDATE qflow.schedule SET params = 'not JSON'")
+        number = engine.client.signal("ready")
+        assert engine.run_until_idle(PATIENCE_S) is True
+        said = f"start of nav by schedule after on signal ready {number} waits for a daemon that can read it"
+        assert len([message for message in caplog.messages if message.startswith(said)]) == 1
+
+
 def test_work_for_a_daemon_whose_lease_has_lapsed_is_work(database_url, make_engine):
     engine = make_engine(database_url).with_job(program_jobs.double).start()
     daemon = engine._daemon

@@ -151,11 +151,11 @@ def test_a_start_that_is_killed_before_its_commit_leaves_nothing_and_is_done_by_
 
 def test_until_idle_does_not_end_before_a_fact_has_started_its_run(desk: Lab) -> None:
     follow(desk, "workflow")
-    assert not desk.store.read(fact_starts.is_any_to_start)
+    assert not desk.store.read(starts(desk).is_any_left)
     bring(desk, "workflow")
-    assert desk.store.read(fact_starts.is_any_to_start)
+    assert desk.store.read(starts(desk).is_any_left)
     starts(desk).tick()
-    assert not desk.store.read(fact_starts.is_any_to_start)
+    assert not desk.store.read(starts(desk).is_any_left)
 
 
 def test_a_success_that_is_committed_after_a_later_one_is_not_lost(desk: Lab) -> None:
@@ -289,9 +289,9 @@ def test_facts_that_start_nothing_hide_none_behind_them(desk: Lab, monkeypatch: 
     for _ in range(5):
         desk.start("a")
     drive(desk)
-    assert not desk.store.read(fact_starts.is_any_to_start)
+    assert not desk.store.read(starts(desk).is_any_left)
     bring(desk, "workflow")
-    assert desk.store.read(fact_starts.is_any_to_start)
+    assert desk.store.read(starts(desk).is_any_left)
     service = starts(desk)
     for expected in (0, 0, 0, fact_starts.LOOK_S):  # three rounds are full, and all are a look
         assert service.tick() == expected
@@ -304,9 +304,14 @@ def test_a_signal_that_cannot_be_read_delays_no_other(desk: Lab) -> None:
     bring(desk, "signal", "2026-11-18")
     desk.sql("UPDATE qflow.signals SET payload = 'no JSON'")  # after it was taken
     bring(desk, "signal", "2026-11-19")
-    starts(desk).tick()
+    service = starts(desk)
+    service.tick()
     drive(desk)
     assert [str(row[1])[:10] for row in runs(desk)] == ["2026-11-19"]
+    assert desk.store.read(starts(desk).is_any_left)  # of a daemon that has not looked yet
+    assert not desk.store.read(service.is_any_left)  # so `--until-idle` ends
+    bring(desk, "signal", "2026-11-20")
+    assert desk.store.read(service.is_any_left)
 
 
 def test_a_time_that_a_command_sets_is_in_place_of_the_fact(desk: Lab) -> None:

@@ -86,12 +86,20 @@ class FactStarts:
                 for fact in facts:
                     self._start([fact])
             else:
-                self._unreadable.warn_once(
-                    f"start of {facts[0].workflow} on {facts[0].subject}", facts[0].fact_id, error
-                )
+                self._unreadable.warn_once(_start_on(facts[0]), facts[0].fact_id, error)
             return
         if started:
             self._topics.publish("submission")
+
+    def is_any_left(self, tx: Tx) -> bool:
+        """Whether there is a fact now on which a schedule is still to start its workflow; safe from any thread.
+
+        One that this daemon cannot read is for another one, so nobody waits here until it has started something.
+        """
+        kinds = _kinds(tx)
+        starts = starts_of(tx.run("list_workflow_starts")) if kinds else {}
+        facts = (fact for kind in kinds for fact in _all_facts(tx, kind) if not would_never_end(starts, fact))
+        return any(not self._unreadable.has_warned(_start_on(fact), fact.fact_id) for fact in facts)
 
 
 def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
@@ -127,14 +135,6 @@ def start_on_facts(tx: Tx, facts: Sequence[Any]) -> int:
     return len(links)
 
 
-def is_any_to_start(tx: Tx) -> bool:
-    """Whether there is a fact now on which a schedule is still to start its workflow."""
-    kinds = _kinds(tx)
-    starts = starts_of(tx.run("list_workflow_starts")) if kinds else {}
-    facts = (fact for kind in kinds for fact in _all_facts(tx, kind))
-    return any(not would_never_end(starts, fact) for fact in facts)
-
-
 def _kinds(tx: Tx) -> list[FactKind]:
     """On which kinds of facts schedules start; others are for a newer qflowd."""
     return [FactKind(row.fact_kind) for row in tx.run("find_fact_starts") if row.fact_kind in LOOKS]
@@ -157,6 +157,11 @@ def _all_facts(tx: Tx, kind: FactKind) -> Iterator[Any]:
 
 def _after(fact: Any) -> _After:
     return fact.fact_id, *key_of(fact)
+
+
+def _start_on(fact: Any) -> str:
+    """What is to be started, in words."""
+    return f"start of {fact.workflow} by schedule {fact.name} on {FactKind(fact.fact_kind).name.lower()} {fact.subject}"
 
 
 def _submit(tx: Tx, fact: Any, params: str | None) -> int:
