@@ -6,7 +6,7 @@ import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import REFUSED, CommandOptions, carry_out, command_options
-from qflowd.cli.printing import coloured, duration, echo, first_line, instant, print_json, print_list
+from qflowd.cli.printing import coloured, duration, echo, first_line, in_zone, instant, print_json, print_list
 from qflowd.cli.session import json_option, open_client
 
 COLUMNS: Final = (
@@ -60,7 +60,7 @@ def show(*, number: int, dates: bool, as_json: bool) -> None:
         f"at most {row['max_active']} at once, priority {row['priority']}{window}; asked for at {instant(row['created_at'])}"
     )
     if row["wait_reason"]:
-        echo(coloured("PAUSED", row["wait_reason"]))
+        echo(coloured("PAUSED", in_zone(row["wait_reason"])))
     print_list([each | {"error": first_line(each["error"])} for each in listed], DATES)
 
 

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import click
 
 from qflowd.cli.exits import ERASE, say
-from qflowd.cli.printing import cut, duration, is_terminal
+from qflowd.cli.printing import cut, duration, in_zone, is_terminal
 from qflowd.client import Instance, InstanceInfo
 from qflowd.client.polling import poll
 from qflowd.model.errors import StoreUnavailable
@@ -70,7 +70,7 @@ def follow(instance: Instance, what: str) -> End:
         info = None if state in ("NEW", "REJECTED") else instance.info()
         if state in ENDED or state == "REJECTED":
             return End(instance.id, state, info.duration_s if info else None, error)
-        note = info.wait_reason if info else instance.wait_reason()
+        note = in_zone(info.wait_reason if info else instance.wait_reason())
         waited_s = time.monotonic() - start
         if is_live:
             # Ends where it began, so that whatever is written next takes its place.

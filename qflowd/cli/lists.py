@@ -9,7 +9,7 @@ import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import command_of
-from qflowd.cli.printing import coloured, first_line, print_list
+from qflowd.cli.printing import coloured, first_line, in_zone, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.client import Client, InstanceInfo
@@ -83,7 +83,7 @@ def _with_note(info: InstanceInfo) -> dict[str, Any]:
     """Whether it was undone, or is `tolerated`; then what went wrong, or what it waits for."""
     saga = info.saga_state if info.saga_state != "NONE" else None
     reason = info.reason if info.state == "SUCCESS" else None  # of others the error says it
-    what = coloured("FAILED", first_line(info.error)) if info.error else info.wait_reason
+    what = coloured("FAILED", first_line(info.error)) if info.error else in_zone(info.wait_reason)
     return asdict(info) | {"note": ": ".join(filter(None, (saga, reason, what)))}
 
 

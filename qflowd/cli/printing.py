@@ -25,6 +25,7 @@ COLOURS: Final = {word: colour for colour, words in _COLOURS.items() for word in
 
 NARROWEST: Final = 8  # columns of the terminal that a column of a table keeps
 CONTROL: Final = re.compile("[\x00-\x1a\x1c-\x1f\x7f]")
+_IN_REASON: Final = re.compile(r"\b(since|until) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 # Colours; then what else a terminal obeys: strings such as titles and links, the rest of CSI, short sequences, controls.
 _OBEYED: Final = re.compile(
     "(\x1b\\[[0-9;:]*m)|(?:\x1b[]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
@@ -115,7 +116,7 @@ def _cell(row: Any, field: str) -> Any:
     value = row[first] if isinstance(row, dict) else getattr(row, first)
     if second:
         colour = "PAUSED" if first == "wait_reason" else "FAILED"
-        return coloured(colour, first_line(value)) if value else _cell(row, second)
+        return coloured(colour, first_line(SHOWN.get(first, str)(value))) if value else _cell(row, second)
     return SHOWN[first](value) if first in SHOWN else value
 
 
@@ -177,6 +178,11 @@ def instant(value: datetime | None) -> str:
     return "" if value is None else value.astimezone(zone()).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def in_zone(reason: str | None) -> str:
+    """Why something waits, with its instants as `instant` shows them, and the zone: the views say them in UTC."""
+    return _IN_REASON.sub(lambda at: f"{at[1]} {instant(datetime.fromisoformat(at[2]))} {zone().key}", reason or "")
+
+
 def duration(seconds: float | None) -> str:
     """Short: 4ms, 0.35s, 12.3s, 3m12s, 1h05m, 2d03h."""
     if seconds is None:
@@ -219,6 +225,7 @@ SHOWN: Final[Mapping[str, Callable[[Any], Any]]] = {
     "progress": lambda share: f"{share:.0%}",
     "share": lambda share: f"{share * 100:.4g}%" if share else "",
     "error": first_line,
+    "wait_reason": in_zone,
     "doc": first_line,
     "params_schema": _param_names,
     "params": lambda params: compact(params) if params else "",

@@ -6,7 +6,7 @@ import click
 
 from qflowd.cli.commands import COMMANDS
 from qflowd.cli.control import REFUSED, CommandOptions, carry_out, command_options
-from qflowd.cli.printing import echo, instant, print_list
+from qflowd.cli.printing import echo, in_zone, instant, print_list
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_workflow
 from qflowd.client import Client
@@ -46,7 +46,7 @@ def _note(row: dict[str, Any]) -> str:
     """Why it does not fire, and who has set it to other times than its file says."""
     why = f" ({row['set_reason']})" if row["set_reason"] else ""
     was_set = f"set by {row['set_by']} on {instant(row['set_at'])}{why}; file says {row['file_says']}"
-    return "; ".join(filter(None, (row["wait_reason"], was_set if row["set_by"] else None)))
+    return "; ".join(filter(None, (in_zone(row["wait_reason"]), was_set if row["set_by"] else None)))
 
 
 @schedules.command()
@@ -83,7 +83,7 @@ def _why_none(row: dict[str, Any]) -> str:
     """Why it is not known when a schedule fires next."""
     if row["wait_reason"] is None and row["start_on"]:
         return f"the schedule of {row['workflow']} starts {row['times']}, whenever that comes"
-    return f"the schedule of {row['workflow']} does not fire: {row['wait_reason']}"
+    return f"the schedule of {row['workflow']} does not fire: {in_zone(row['wait_reason'])}"
 
 
 def _need(client: Client, workflow: str, schedule: str | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from qflowd.cli.printing import (
     duration,
     echo,
     first_line,
+    in_zone,
     instant,
     print_json,
     print_list,
@@ -83,7 +84,7 @@ def _show_instance(info: InstanceInfo, place: Breakpoint) -> None:
         "finished": info.finished_at and f"{instant(info.finished_at)} ({duration(info.duration_s)})",
         "params": cut(compact(info.params), WIDEST_PARAMS),
         "saga": info.saga_state if info.saga_state != "NONE" else None,
-        "waits": info.wait_reason,
+        "waits": in_zone(info.wait_reason),
         **_breakpoint_facts(place),
         "error": info.error,
     }
@@ -146,7 +147,7 @@ def _note(task: TaskInfo) -> str:
     if task.state == "SKIPPED" and not task.reason:
         return "a condition does not hold, or a task before it was skipped"
     reason = task.reason if task.reason not in ("error", "manual") else None  # the error says by whom
-    return ": ".join(filter(None, (reason, task.wait_reason or first_line(task.error))))
+    return ": ".join(filter(None, (reason, in_zone(task.wait_reason) or first_line(task.error))))
 
 
 def _show_failures(failed: list[AttemptInfo], undoing: Container[int], most: int, *, tracebacks: bool) -> None:

@@ -2,7 +2,7 @@
 
 import click
 
-from qflowd.cli.printing import echo, print_json
+from qflowd.cli.printing import echo, in_zone, print_json
 from qflowd.cli.session import json_option, open_client
 from qflowd.cli.unknown_names import hint_at_instance
 from qflowd.model.errors import NotFound
@@ -24,4 +24,4 @@ def why(*, id: int, task: str | None, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     else:
-        echo(str(answer))
+        echo(in_zone(str(answer)))

@@ -13,7 +13,7 @@
 {forever}                    the instant FOREVER of `model/instants.py`, when what waits for a person is due
 {seconds: a, b}              seconds from instant a to instant b
 {instant: a}                 instant a as the contract shows it (SQLite keeps whole microseconds, shows text)
-{utc_text: a}                the same as text, in UTC whatever the session's zone
+{utc_text: a}                the same within a sentence: to the second, in UTC whatever the session's zone
 {concat: a, b} {names: c}    text of several values; of a column's values, with commas
 {contains: a, b}             text b is part of text a, the empty text of any
 {in_few: SELECT …}           in what a SELECT gives, which is looked up before all rows

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 
 def test_workflows_and_doctor_warn_of_a_workflow_that_would_wait(run, own_engine):
     own_engine.workflow("daily", "{}")
@@ -28,6 +32,11 @@ def test_doctor_and_lists_name_what_is_paused(run, own_engine):
         assert f"  {reason}" in line
         assert f"note    workflows: workflow {name}: {reason}" in out
         assert f"-> qflowd resume --workflow {name}; of a task, with --task\n" in out
+    told = run("workflows", "--json").json[0]["wait_reason"]
+    since = datetime.fromisoformat(re.fullmatch(r"paused by ada since (\S{19}Z): restated", told)[1])
+    for zone in ("UTC", "Asia/Shanghai"):
+        shown = f"paused by ada since {since.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S} {zone}: restated"
+        assert shown in run("--timezone", zone, "workflows").out
     for change, reason in {
         "": "the workflow is paused",
         "UPDATE qflow.schedule SET enabled_override = 0": "it is disabled",

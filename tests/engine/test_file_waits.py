@@ -18,8 +18,8 @@ MODIFIED = "2026-11-18T11:06:40Z"
 
 def test_a_wait_ends_with_the_files_when_they_have_stood_still(lab: Lab, box: Path) -> None:
     number, files = begin(lab, box, stable="30s", at_least=2, timeout="2h"), watcher(lab, [box])
-    waits = f"waits for file {box}/positions_20261120_*.csv since 2026-11-20T09:30:00.000000Z"
-    until = f"{waits}, at most until 2026-11-20T11:30:00.000000Z"
+    waits = f"waits for file {box}/positions_20261120_*.csv since 2026-11-20T09:30:00Z"
+    until = f"{waits}, at most until 2026-11-20T11:30:00Z"
     assert wait_reason(lab, number, "come") == until
     until += "; daemon a1: "
     deliver(box, "positions_20261119_1.csv")

@@ -113,7 +113,7 @@ def test_a_trigger_ends_a_wait_for_a_time_and_no_other(lab: Lab, bars: int) -> N
     drive(lab)
     assert lab.state(number) == "SUCCESS"
     assert lab.command("trigger", bars, task="ready")[1] == (
-        f"task ready of instance {bars} is PENDING; waits for signal {NAME} since 2026-11-20T09:30:00.000000Z, "
-        "at most until 2026-11-20T11:30:00.000000Z: send it, or `skip` the task"
+        f"task ready of instance {bars} is PENDING; waits for signal {NAME} since 2026-11-20T09:30:00Z, "
+        "at most until 2026-11-20T11:30:00Z: send it, or `skip` the task"
     )
     lab.check()

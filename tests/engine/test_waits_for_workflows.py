@@ -39,9 +39,7 @@ def test_a_success_that_comes_later_ends_the_wait_and_is_its_output(desk: Lab) -
     number = desk.start("nav", business_date=DAY)
     other_day = desk.start("nav", business_date="2026-11-23")
     drive(desk)
-    assert wait_reason(desk, number, "bars") == (
-        f"waits for workflow cn_bars for {DAY} since 2026-11-20T09:30:00.000000Z"
-    )
+    assert wait_reason(desk, number, "bars") == f"waits for workflow cn_bars for {DAY} since 2026-11-20T09:30:00Z"
     assert desk.states(number) == {"bars": "PENDING", "sum": "PENDING"}
     desk.clock.advance(60)
     bars = desk.start("cn_bars", business_date=DAY)
@@ -217,7 +215,7 @@ def test_a_wait_for_a_workflow_ends_at_its_deadline(desk: Lab) -> None:
     desk.define("late", {each: {"wait_for": BARS | {"timeout": "2h", "on_timeout": each}} for each in ends})
     number = desk.start("late", business_date=DAY)
     drive(desk)
-    assert wait_reason(desk, number, "fail").endswith(", at most until 2026-11-20T11:30:00.000000Z")
+    assert wait_reason(desk, number, "fail").endswith(", at most until 2026-11-20T11:30:00Z")
     desk.clock.advance(7200)
     drive(desk)
     found = desk.sql(f"SELECT task, state, reason, error FROM qflow.tasks WHERE instance_id = {number}")

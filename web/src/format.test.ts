@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { absolute, clock } from './format'
+import { absolute, clock, inZone } from './format'
 
 describe('absolute', () => {
   it('writes the zone out, as it is at that time of the year', () => {
@@ -11,6 +11,15 @@ describe('absolute', () => {
 
   it('refuses a zone that there is not, each time', () => {
     for (let time = 0; time < 2; time++) expect(() => absolute('2026-12-01T16:30:05Z', 'Asia/Nowhere')).toThrow(RangeError)
+  })
+})
+
+describe('inZone', () => {
+  it('writes the instants of a reason in a zone, and leaves alone what else looks like one', () => {
+    const reason = 'waits for signal bars/2026-12-01T16:30:00Z since 2026-12-01T16:30:05Z, at most until 2026-12-01T18:00:00Z'
+    expect(inZone(reason, 'Asia/Shanghai')).toBe(
+      'waits for signal bars/2026-12-01T16:30:00Z since 2026-12-02 00:30:05 CST +08:00, at most until 2026-12-02 02:00:00 CST +08:00',
+    )
   })
 })
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from qflowd.api.today.overview import Overview
-from qflowd.cli.printing import CONTROL, cut, duration, first_line, instant, printable, width, zone
+from qflowd.cli.printing import CONTROL, cut, duration, first_line, in_zone, instant, printable, width, zone
 from qflowd.model.states import InstanceState
 
 BAR: Final = 20
@@ -157,7 +157,7 @@ def _run(overview: Overview, run: Any) -> list[Span]:
     full = int(BAR * run.progress)
     bar = f"[{'#' * full}{'-' * (BAR - full)}] {run.progress:4.0%}"
     since = "" if run.started_at is None else _ago(overview, run.started_at)
-    cells = _row(run.id, run.name, run.state, bar, since, first_line(run.error or run.wait_reason))
+    cells = _row(run.id, run.name, run.state, bar, since, first_line(run.error or in_zone(run.wait_reason)))
     cells[2] = Span(run.state, run.state)
     return cells
 

@@ -41,7 +41,7 @@ class MysqlRenderer(Renderer):
         "ignored": "ON DUPLICATE KEY UPDATE {0} = {0}",  # INSERT IGNORE would also let bad data through
         "upsert": "ON DUPLICATE KEY UPDATE",
         "returning": "\n-- then\nSELECT LAST_INSERT_ID() AS {0}",
-        "utc_text": "DATE_FORMAT({0}, '%Y-%m-%dT%H:%i:%s.%fZ')",
+        "utc_text": "DATE_FORMAT({0}, '%Y-%m-%dT%H:%i:%sZ')",
         "names": "GROUP_CONCAT({0} ORDER BY {0} SEPARATOR ', ')",
         "until_colon": "SUBSTRING_INDEX({0}, ':', 1)",
         "each": "JSON_TABLE({0}, '$[*]' COLUMNS (value INT PATH '$'))",

@@ -28,7 +28,7 @@ class PostgresRenderer(Renderer):
         **TEMPLATES,
         "clock_plus": "clock_timestamp() + make_interval(secs => CAST({0} AS double precision))",
         "elapsed": "ROUND(CAST(EXTRACT(EPOCH FROM ({1} - {0})) AS numeric), 3)",
-        "utc_text": "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",
+        "utc_text": "to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
         "names": "string_agg({0}, ', ' ORDER BY {0})",
         "contains": "STRPOS({0}) > 0",
         "in_few": "= ANY(ARRAY({0}))",  # of a hundred thousand rows, each asks the hash table of an IN

@@ -38,7 +38,7 @@ class SqliteRenderer(Renderer):
         "clock_plus": f"({CLOCK} + CAST({{0}} * 1000000 AS INTEGER))",
         "elapsed": "ROUND(({1} - {0}) / 1000000.0, 3)",
         "instant": INSTANT,
-        "utc_text": INSTANT,
+        "utc_text": "strftime('%Y-%m-%dT%H:%M:%SZ', {0} / 1000000, 'unixepoch')",
         "names": "group_concat({0}, ', ')",
         "until_colon": "substr({0}, 1, instr({0} || ':', ':') - 1)",
         "each": "json_each({0})",

@@ -5,8 +5,9 @@ import { Link, useLocation } from 'wouter'
 import { useQuerySet, useQueryState } from '../../api/address'
 import { useOne } from '../../api/queries'
 import type { Box, InstanceDetail, InstanceItem, Page, TaskItem, TimelineRow } from '../../api/types'
-import { count as number, duration } from '../../format'
+import { count as number, duration, inZone } from '../../format'
 import { useKeys } from '../../keys'
+import { useSettings } from '../../settings'
 import { Progress } from '../../ui/Bar'
 import { Button } from '../../ui/Button'
 import { Chip, Tag } from '../../ui/Chip'
@@ -103,6 +104,7 @@ function RunHead({ run }: { run: InstanceDetail }) {
   const w = useWords(words)
   const lists = useWords(runsWords)
   const common = useCommon()
+  const { zone } = useSettings()
   const [, go] = useLocation()
   const beside = useBeside(run)
   const live = !ENDED.has(run.state)
@@ -137,7 +139,7 @@ function RunHead({ run }: { run: InstanceDetail }) {
         {run.name && run.name !== title && <span className="muted cut" title={run.name}>{run.name}</span>}
         {run.parent_instance && <span className="muted">{w.partOf} <Link href={`/instances/${run.parent_instance.instance_id}${run.parent_instance.task_id ? `?task=${run.parent_instance.task_id}` : ''}`}>#{run.parent_instance.instance_id}</Link></span>}
       </Head>
-      {run.wait_reason && <p className="run-note" data-tone="held"><strong>{w.waits}</strong> {run.wait_reason}</p>}
+      {run.wait_reason && <p className="run-note" data-tone="held"><strong>{w.waits}</strong> {inZone(run.wait_reason, zone)}</p>}
       {run.error && ENDED.has(run.state) && !run.counts.FAILED && <p className="run-note" data-tone="bad"><strong>{w.failedRun}</strong> {run.error}</p>}
     </>
   )

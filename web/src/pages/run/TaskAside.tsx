@@ -7,7 +7,8 @@ import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
 import type { GraphData, InstanceDetail } from '../../api/types'
 import { behind } from '../../draw/graphModel'
-import { count as number, megabytes } from '../../format'
+import { count as number, inZone, megabytes } from '../../format'
+import { useSettings } from '../../settings'
 import { Act } from '../../ui/Act'
 import { Progress } from '../../ui/Bar'
 import { Button } from '../../ui/Button'
@@ -62,6 +63,7 @@ export function TaskAside({ id, run, close, note, showFailures, mark }: Props) {
 function Inside({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; mark: Props['mark'] }) {
   const w = useWords(words)
   const common = useCommon()
+  const { zone } = useSettings()
   // By fence: after a retry by hand attempts are numbered from 1 again.
   const [fence, setFence] = useQueryState('attempt')
   const chosen = task.attempts.find((one) => String(one.fence) === fence)
@@ -78,7 +80,7 @@ function Inside({ task, run, mark }: { task: TaskDetail; run: InstanceDetail; ma
           {shown?.traceback && <details><summary>{w.traceback}</summary><pre tabIndex={0}>{shown.traceback}</pre></details>}
         </section>
       )}
-      {task.wait_reason && <p className="run-note" data-tone="held"><strong>{w.waits}</strong> {task.wait_reason}</p>}
+      {task.wait_reason && <p className="run-note" data-tone="held"><strong>{w.waits}</strong> {inZone(task.wait_reason, zone)}</p>}
       {live && task.progress !== null && <p className="run-progress"><Progress value={task.progress} label={w.task} /> {Math.floor(task.progress * 100)} % <span className="muted">{task.progress_message}</span></p>}
       {task.kind === 'head' && <p><Link href={`?tab=tasks&node=${encodeURIComponent(task.task)}`}>{w.openItems}</Link></p>}
       <Facts task={task} />

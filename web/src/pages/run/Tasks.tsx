@@ -5,7 +5,8 @@ import { useQuerySet, useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
 import type { GraphData, InstanceDetail, TaskItem } from '../../api/types'
-import { count as number } from '../../format'
+import { count as number, inZone } from '../../format'
+import { useSettings } from '../../settings'
 import { Act } from '../../ui/Act'
 import { Button } from '../../ui/Button'
 import { Chip } from '../../ui/Chip'
@@ -83,7 +84,8 @@ function columnsOf(w: typeof words.en): ListColumn<TaskItem>[] {
 }
 
 function Note({ task }: { task: TaskItem }) {
-  const text = task.wait_reason ?? task.progress_message ?? task.error
+  const { zone } = useSettings()
+  const text = task.wait_reason ? inZone(task.wait_reason, zone) : task.progress_message ?? task.error
   if (!text) return null
   return <span className={task.wait_reason ? 'runs-wait' : task.state === 'FAILED' ? 'runs-error' : 'muted'} title={text}>{text.split('\n')[0]}</span>
 }

@@ -6,8 +6,9 @@ import { useQuerySet } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useList } from '../../api/queries'
 import type { InstanceItem } from '../../api/types'
-import { count as number } from '../../format'
+import { count as number, inZone } from '../../format'
 import { useKeys } from '../../keys'
+import { useSettings } from '../../settings'
 import { Progress } from '../../ui/Bar'
 import { Button } from '../../ui/Button'
 import { Chip, Tag } from '../../ui/Chip'
@@ -137,7 +138,8 @@ function Name({ run }: { run: InstanceItem }) {
 
 function Note({ run }: { run: InstanceItem }) {
   const w = useWords(words)
-  const text = run.wait_reason ?? run.error
+  const { zone } = useSettings()
+  const text = run.wait_reason ? inZone(run.wait_reason, zone) : run.error
   const late = run.late_at && <Tag tone="held">{w.late}</Tag>
   if (!text) return late || null
   return <span className={run.wait_reason ? 'runs-wait' : 'runs-error'} title={text}>{late} {text}</span>

@@ -3,7 +3,8 @@ import { CircleCheck, FileWarning } from 'lucide-react'
 import { Link } from 'wouter'
 import type { DaemonItem, FailingTask, NextFire, Overview } from '../../api/overview'
 import type { InstanceItem } from '../../api/types'
-import { count, megabytes, shortPath } from '../../format'
+import { count, inZone, megabytes, shortPath } from '../../format'
+import { useSettings } from '../../settings'
 import { Progress } from '../../ui/Bar'
 import { Chip, Tag } from '../../ui/Chip'
 import { Code, Empty } from '../../ui/Empty'
@@ -42,6 +43,7 @@ export function Failing({ groups, failures, more }: { groups: FailingTask[]; fai
 
 export function Running({ runs }: { runs: InstanceItem[] }) {
   const w = useWords(words)
+  const { zone } = useSettings()
   return (
     <Panel flush title={w.running} note={runs.length ? count(runs.length) : undefined} actions={<Link href="/instances">{w.allRuns}</Link>}>
       {runs.length === 0 ? <Empty title={w.idle}>{w.idleMore}</Empty> : (
@@ -53,7 +55,7 @@ export function Running({ runs }: { runs: InstanceItem[] }) {
               <span className="muted wide-only">{run.business_date ?? `#${run.id}`}</span>
               <span className="running-progress"><Progress value={run.progress} label={w.progress} /> {Math.floor((run.progress ?? 0) * 100)} %</span>
               <span className="num"><Took since={run.started_at ?? run.created_at} /></span>
-              {run.wait_reason && <span className="cut waits" title={run.wait_reason}>{w.waits} {run.wait_reason}</span>}
+              {run.wait_reason && <span className="cut waits" title={inZone(run.wait_reason, zone)}>{w.waits} {inZone(run.wait_reason, zone)}</span>}
             </li>
           ))}
         </ul>

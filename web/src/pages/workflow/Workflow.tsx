@@ -5,8 +5,9 @@ import { Link } from 'wouter'
 import { useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
-import { shortPath } from '../../format'
+import { inZone, shortPath } from '../../format'
 import { useKeys } from '../../keys'
+import { useSettings } from '../../settings'
 import { Button } from '../../ui/Button'
 import { Tag } from '../../ui/Chip'
 import { Head } from '../../ui/Panel'
@@ -87,12 +88,13 @@ function Line({ of: x }: { of: WorkflowDetail }) {
 
 function Faults({ of: x }: { of: WorkflowDetail }) {
   const w = useWords(words)
+  const { zone } = useSettings()
   return (
     <>
       {x.description && <p className="description">{x.description}</p>}
       {x.error && <div className="fault" role="status"><strong>{x.version ? w.fileFault : w.neverLoaded}</strong> <span className="mono">{x.error}</span></div>}
       {x.warning && <div className="fault" data-mild role="status"><strong>{w.lacks}</strong> <span className="mono">{x.warning}</span></div>}
-      {x.wait_reason && <div className="fault" data-mild role="status">{x.wait_reason}</div>}
+      {x.wait_reason && <div className="fault" data-mild role="status">{inZone(x.wait_reason, zone)}</div>}
     </>
   )
 }

@@ -1,0 +1,1 @@
+-- Reasons to wait name instants to the second.
