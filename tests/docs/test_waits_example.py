@@ -53,6 +53,11 @@ def make_report(rows: int) -> str:
     return f"of {rows} rows"
 
 
+@job
+def make_us_report() -> str:
+    return "of New York"
+
+
 def test_a_report_waits_for_the_bars_of_its_day_and_of_the_session_before() -> None:
     bars = "workflow: cn_bars\ntasks:\n  load: {job: load}\noutputs: {rows: '{{ load.output }}'}\n"
     documents = {"cn_bars": bars, "cn_report": FILES["workflows/cn_report.yaml"]}
@@ -66,6 +71,22 @@ def test_a_report_waits_for_the_bars_of_its_day_and_of_the_session_before() -> N
             harness.finish(harness.client.submit("cn_bars", business_date=day))
         run = harness.finish(report)
         assert (run.state, run.outputs["report"]) == ("SUCCESS", "of 5412 rows")
+
+
+def test_a_report_of_new_york_has_its_own_date_and_waits_for_the_next_session_of_shanghai() -> None:
+    bars = "workflow: cn_bars\ntasks:\n  load: {job: load}\n"
+    documents = {"cn_bars": bars, "us_report": FILES["workflows/us_report.yaml"]}
+    workflows = [workflow_file.parse(text, "yaml", key) for key, text in documents.items()]
+    # Shanghai has a holiday from the first of October to the seventh.
+    with Harness([load, make_us_report], workflows, Clock(datetime(2026, 9, 30, 9, tzinfo=UTC))) as harness:
+        harness.finish(harness.client.submit("cn_bars", business_date="2026-09-30"))
+        harness.advance("7d")
+        runs = harness.client.history("us_report")
+        assert {run.state for run in runs} == {"RUNNING"}
+        harness.finish(harness.client.submit("cn_bars", business_date="2026-10-08"))
+        harness.settle()
+        ended = [(str(run.business_date), run.state) for run in harness.client.history("us_report")]
+        assert sorted(ended) == [(f"2026-{day}", "SUCCESS") for day in ("09-30", "10-01", "10-02", "10-05", "10-06")]
 
 
 def test_positions_are_loaded_when_their_files_stand_still_beside_their_companions(tmp_path: Path) -> None:
