@@ -1,6 +1,5 @@
 """`qflowd submit`: one row in the inbox, and with --wait what becomes of it."""
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -16,8 +15,7 @@ from qflowd.cli.session import json_option, merged, open_client, params_options
 from qflowd.cli.unknown_names import hint_at_owner
 from qflowd.client import Client
 from qflowd.client.gaps import check_calendar_of
-from qflowd.model.errors import InvalidRequest, QflowdError
-from qflowd.model.instants import parse_date
+from qflowd.model.errors import InvalidRequest
 
 CODES = {"SUCCESS": exits.OK, "FAILED": exits.ERROR, "TERMINATED": exits.TERMINATED, "REJECTED": exits.REJECTED}
 
@@ -71,7 +69,7 @@ def submit(
             print_json({"id": instance.id}) if as_json else click.echo(instance.id)
         elif not as_json:
             click.echo(instance.id)
-        if remark := _remark(client, workflow, options["business_date"]):
+        for remark in instance.warnings:
             say(f"warning: {remark}")
         if not wait:
             return exits.OK
@@ -85,18 +83,6 @@ def submit(
         error = f": {end.error}" if end.error else ""
         echo(f"{end.id} {workflow or job} {coloured(end.state)}{took}{error}", err=True)
     return CODES[end.state]
-
-
-def _remark(client: Client, workflow: str | None, day: date | str | None) -> str:
-    """That a business date is not a session of the workflow's calendar; "" if it is one, or nothing can tell."""
-    if workflow is None or day is None:
-        return ""
-    with suppress(QflowdError):  # the row is written: what may not be read, or lies past a horizon, is not its fault
-        calendar, wanted = client.calendar(check_calendar_of(client.read_all, workflow)), parse_date(str(day))
-        if not calendar.is_session(wanted):
-            before, after = calendar.prev_session(wanted), calendar.next_session(wanted)
-            return f"{wanted} is not a session of {calendar.name}, the calendar of {workflow}; {before} and {after} are"
-    return ""
 
 
 def _session(client: Client, workflow: str | None, word: str) -> date:

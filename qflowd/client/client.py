@@ -104,7 +104,7 @@ class Client(Views):
             allow_duplicates=int(allow_duplicates),
             trigger_type=trigger_type,
         )
-        return Instance(self, self.transport.submit(row))
+        return Instance(self, self.transport.submit(row), (workflow, row["business_date"]))
 
     def signal(
         self,

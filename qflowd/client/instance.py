@@ -1,6 +1,7 @@
 """The controller of one instance: ask, wait, read, command."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from qflowd.client.decisions import Decisions
@@ -17,6 +18,7 @@ from qflowd.client.records import (
     record_of,
     records_of,
 )
+from qflowd.client.remarks import Asked, warnings_of
 from qflowd.client.requests import whole
 from qflowd.client.transport import LARGE_ROWS, ROWS, rows_at_once
 from qflowd.model.errors import NotFound, Rejected
@@ -43,15 +45,21 @@ def no_such_task(instance: "Instance", task: str) -> NotFound:
 class Instance(Decisions):
     """One run of a workflow or of a single job."""
 
-    def __init__(self, client: "Client", submission_id: int) -> None:
+    def __init__(self, client: "Client", submission_id: int, asked: Asked = (None, None)) -> None:
         super().__init__(client)
         self.submission_id = submission_id
+        self._asked = asked  # as it has just been submitted
         self._admitted_as: int | None = None
 
     @property
     def id(self) -> int:
         """The submission's number; where its idempotency key was used before, the first one's once that is known."""
         return self.submission_id if self._admitted_as is None else self._admitted_as
+
+    @cached_property
+    def warnings(self) -> Sequence[str]:
+        """Of what this client has submitted: that its date, which is taken, is not a session of the workflow's calendar."""
+        return warnings_of(self._client, [self._asked])[0]
 
     def __repr__(self) -> str:
         return f"<qflowd.Instance {self.id}>"

@@ -51,6 +51,25 @@ def test_gaps_and_a_year_of_a_workflow(api: ApiServer, bars: dict[str, int]) -> 
     )
 
 
+def test_a_submission_for_a_day_without_a_session_is_taken_with_a_warning(api: ApiServer, bars: dict[str, int]) -> None:
+    told = "2024-11-23 is not a session of XSHG, the calendar of bars_by_session; 2024-11-22 and 2024-11-25 are"
+    saturday, session = ({"business_date": f"2024-11-{day}"} for day in (23, 22))
+    for path, more in (
+        ("/submissions", {"workflow": "bars_by_session"}),
+        ("/workflows/bars_by_session/start", {}),
+        ("/workflows/bars_by_session/instances", {}),
+        ("/workflows", {"workflow": "bars_by_session"}),
+    ):
+        for body, warnings in ((saturday, [told]), (session, []), ({}, [])):
+            answer = api.post(f"{path}?wait=0", body | more)
+            assert (answer.status, answer.data["warnings"]) == (202, warnings)
+            assert api.get(f"/submissions/{answer.data['submission_id']}").data["state"] == "NEW"
+    items = [saturday, session, saturday, {"business_date": "2999-01-01"}]
+    asked = [{"workflow": "bars_by_session"} | item for item in items] + [{"workflow": "any_day"} | saturday]
+    answer = api.post("/submissions?wait=0", {"items": asked})
+    assert [item["warnings"] for item in answer.data["items"]] == [[told], [], [told], [], []]
+
+
 def test_what_cannot_have_gaps_is_refused(api: ApiServer, bars: dict[str, int]) -> None:
     for path in ("gaps", "calendar"):
         refused = api.get(f"/workflows/any_day/{path}")

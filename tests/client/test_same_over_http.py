@@ -188,6 +188,7 @@ LOOKS: Mapping[str, Look] = {
     "Client.limit": lambda c, t: repr(c.limit("vendor")),
     "Client.task_definition": lambda c, t: repr(c.task_definition("sum")),
     "Instance.id": lambda c, t: c.instance(t.single).id,
+    "Instance.warnings": lambda c, t: Instance(c, t.new, ("daily", "2026-11-21")).warnings[0].index("is not a session of XSHG"),
     "Instance.state": lambda c, t: [c.instance(n).state() for n in (t.mapped, t.held, t.new, t.rejected, t.single)],
     "Instance.state_and_error": lambda c, t: [c.instance(n).state_and_error() for n in (t.rejected, t.mapped, t.new)],
     "Instance.wait": lambda c, t: [c.instance(n).wait(5) for n in (t.mapped, t.single)],

@@ -1,13 +1,16 @@
 """What has become of submissions and commands: read, and waited for."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
+
+from msgspec.structs import replace
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Awaited, AwaitedRow, Item, Problem, Wait
 from qflowd.api.call import Call
 from qflowd.api.inbox.inboxes import AskedCommand, ask
 from qflowd.api.inbox.waiting import POLL_AFTER
+from qflowd.client.remarks import Asked, warnings_of
 from qflowd.model.refusals import Refusal
 
 NEW: Final = "NEW"
@@ -19,13 +22,17 @@ _OF_PARAMS: Final = re.compile(r"(params|args\.set|overrides\.tasks\.\S+\.params
 
 
 class SubmissionAnswer(Item):
-    """A submission, and what has become of it: `state` is NEW, ACCEPTED or REJECTED."""
+    """A submission, and what has become of it: `state` is NEW, ACCEPTED or REJECTED.
+
+    `warnings`: to who has submitted it, that its business date is not a session of the workflow's calendar; it is taken.
+    """
 
     submission_id: int
     instance_id: int | None
     state: str
     error: str | None = None
     error_code: int | None = None
+    warnings: Sequence[str] = ()
 
 
 class CommandAnswer(Item):
@@ -111,18 +118,21 @@ def answered(
 def submitted(
     call: Call,
     number: int,
+    row: Mapping[str, Any],
     answer: Callable[[SubmissionAnswer], ApiAnswer] | None = None,
     shape: Callable[[SubmissionAnswer], Item] = lambda found: found,
 ) -> Wait:
-    """Wait until a submission is answered; as `answered`."""
+    """Wait until a submission, which was written as `row`, is answered; as `answered`."""
+    [warnings] = warnings_of(call.client, [_asked(row)])
 
     def admitted(found: SubmissionAnswer) -> ApiAnswer:
         return ApiAnswer(found, status=201, headers=location(call, f"instances/{found.instance_id}"))
 
-    new, path = _new_submission(number), f"submissions/{number}"
-    return answered(
-        call, Awaited.SUBMISSION, number, new, lambda: read_submission(call, number), path, answer or admitted, shape
-    )
+    def read() -> SubmissionAnswer:
+        return replace(read_submission(call, number), warnings=warnings)
+
+    new, path = _new_submission(number, warnings), f"submissions/{number}"
+    return answered(call, Awaited.SUBMISSION, number, new, read, path, answer or admitted, shape)
 
 
 def asked(call: Call, action: str, *, path: str = "commands", **columns: Any) -> Wait:
@@ -133,18 +143,20 @@ def asked(call: Call, action: str, *, path: str = "commands", **columns: Any) ->
     return answered(call, Awaited.COMMAND, number, new, lambda: read_command(call, number), f"{path}/{number}")
 
 
-def all_submitted(call: Call, numbers: Sequence[int]) -> Wait:
-    """Wait until all are answered. One that was rejected says so in its item."""
+def all_submitted(call: Call, numbers: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> Wait:
+    """Wait until all are answered, which were written as `rows`. One that was rejected says so in its item."""
+    warnings = warnings_of(call.client, list(map(_asked, rows)))
 
     def read() -> SubmissionList:
-        return SubmissionList(items=read_submissions(call, numbers))
+        found = read_submissions(call, numbers)
+        return SubmissionList(items=[replace(one, warnings=told) for one, told in zip(found, warnings, strict=True)])
 
-    new = SubmissionList(items=list(map(_new_submission, numbers)))
+    new = SubmissionList(items=list(map(_new_submission, numbers, warnings)))
     return _all_answered(call, AwaitedRow(Awaited.SUBMISSION, numbers[-1], call.tenant), read, new, "submissions", 201)
 
 
 def all_asked(call: Call, commands: Sequence[AskedCommand]) -> Wait:
-    """As `all_submitted`, of commands."""
+    """Wait until all are answered. One that was rejected says so in its item."""
     numbers = [command.number for command in commands]
 
     def read() -> CommandList:
@@ -154,8 +166,12 @@ def all_asked(call: Call, commands: Sequence[AskedCommand]) -> Wait:
     return _all_answered(call, AwaitedRow(Awaited.COMMAND, numbers[-1], call.tenant), read, new, "commands", 200)
 
 
-def _new_submission(number: int) -> SubmissionAnswer:
-    return SubmissionAnswer(submission_id=number, instance_id=None, state=NEW)
+def _asked(row: Mapping[str, Any]) -> Asked:
+    return row["workflow"], row["business_date"]
+
+
+def _new_submission(number: int, warnings: Sequence[str]) -> SubmissionAnswer:
+    return SubmissionAnswer(submission_id=number, instance_id=None, state=NEW, warnings=warnings)
 
 
 def new_command(command: AskedCommand) -> CommandAnswer:

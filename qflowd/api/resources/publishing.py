@@ -1,6 +1,7 @@
 """A workflow is stored and run by one request, in one transaction."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -55,6 +56,7 @@ class Published(Item):
     state: str | None
     error: str | None = None
     error_code: int | None = None
+    warnings: Sequence[str] = ()
 
 
 class SentWorkflow(NamedTuple):
@@ -95,10 +97,11 @@ def publish_workflow(call: Call, body: PublishBody) -> Wait | ApiAnswer | Publis
         return {"version": version, "submission": number}
 
     done = write_once(call, write)
-    return _answer(call, key, done["version"], done["submission"])
+    return _answer(call, row, done["version"], done["submission"])
 
 
-def _answer(call: Call, key: str, version: Any, number: Any) -> Wait | ApiAnswer:
+def _answer(call: Call, row: Mapping[str, Any], version: Any, number: Any) -> Wait | ApiAnswer:
+    key = row["workflow"]
     if number is None:
         item = Published(workflow=key, version=version, submission_id=None, instance_id=None, state=None)
         return ApiAnswer(item, status=201, headers=location(call, f"workflows/{key.replace('/', '%2F')}"))
@@ -113,7 +116,7 @@ def _answer(call: Call, key: str, version: Any, number: Any) -> Wait | ApiAnswer
             item.version = instance.version
         return ApiAnswer(item, status=201, headers=location(call, f"instances/{found.instance_id}"))
 
-    return submitted(call, int(number), say, shape)
+    return submitted(call, int(number), row, say, shape)
 
 
 def _read(call: Call, body: PublishBody) -> SentWorkflow:

@@ -61,14 +61,14 @@ class SubmissionRows(SubmissionRow):
 @route("POST", "/workflows/{id}/start", Role.SUBMIT, errors=REJECTIONS, does="submission")
 def start_workflow(call: Call, id: str, body: StartBody) -> Wait | SubmissionAnswer:
     """Run a workflow."""
-    return submitted(call, submit(call, _row_for(call, id, body)))
+    return _submitted(call, _row_for(call, id, body))
 
 
 @route("POST", "/workflows/{id}/instances", Role.SUBMIT, errors=REJECTIONS, does="submission with hold")
 def create_instance(call: Call, id: str, body: StartBody) -> Wait | SubmissionAnswer:
     """Make an instance of a workflow that begins when it is started: it is READY."""
     body.hold = True
-    return submitted(call, submit(call, _row_for(call, id, body)))
+    return _submitted(call, _row_for(call, id, body))
 
 
 @route("POST", "/submissions", Role.SUBMIT, errors=(*REJECTIONS, 40401), largest_body=LARGEST_ROWS)
@@ -79,7 +79,7 @@ def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAns
     """
     if body.items is None:
         _check_lists(call, [body])
-        return submitted(call, submit(call, _row_of(call, body)))
+        return _submitted(call, _row_of(call, body))
     refuse_both(body)
     _check_lists(call, body.items)
     rows = of_all(body.items, lambda item: _row_of(call, item))
@@ -87,13 +87,17 @@ def create_submissions(call: Call, body: SubmissionRows) -> Wait | SubmissionAns
     def write(tx: Tx) -> dict[str, Json]:
         return {"submissions": [insert_submission(tx, call, row) for row in rows]}
 
-    return all_submitted(call, list(map(int, write_once(call, write)["submissions"])))
+    return all_submitted(call, list(map(int, write_once(call, write)["submissions"])), rows)
 
 
 @route("GET", "/submissions/{id}", Role.READ)
 def show_submission(call: Call, id: int) -> Wait | SubmissionAnswer:
     """A submission; `?wait=` waits until it is answered."""
     return shown(call, Awaited.SUBMISSION, id, lambda: read_submission(call, id))
+
+
+def _submitted(call: Call, row: dict[str, Any]) -> Wait:
+    return submitted(call, submit(call, row), row)
 
 
 def _row_for(call: Call, name: str, body: StartBody) -> dict[str, Any]:
