@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+from qflowd.store.dialects import sqlite_connection
 from tests.support.order import spread
 from tests.support.servers import MAKERS, Server, Unavailable
 
@@ -23,6 +24,9 @@ KINDS = tuple(MAKERS)
 GetServer = Callable[[str], Server]
 settings.register_profile("busy", settings.default, deadline=None)  # an example's time tells of the machine
 settings.load_profile("busy")
+
+# The checks of tests ask ten times as much as what they check: each statement would push another one out.
+sqlite_connection.STATEMENTS = 512
 
 # Tests start daemons by the hundred: what these import is compiled once, whatever the environment says.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -19,6 +19,7 @@ from qflowd.store.dialects.base import Connection, DataRefused, Duplicate, Limit
 from qflowd.store.render import RowSet
 
 LOOK_EVERY = 20_000  # steps of SQLite's machine, a millisecond or two
+STATEMENTS = 32  # that a connection keeps ready: few, as apsw looks through them for every row of a row set
 
 
 class SqliteConnection(Connection):
@@ -30,8 +31,7 @@ class SqliteConnection(Connection):
         self._busy_until = 0.0
         self._holds_lock = False
         try:
-            # A small cache: apsw looks through it for every row of a row set.
-            self._db = apsw.Connection(":memory:", statementcachesize=32)
+            self._db = apsw.Connection(":memory:", statementcachesize=STATEMENTS)
             self._db.set_busy_handler(self._wait_while_busy)
             if self._read_s is not None:
                 self._db.set_progress_handler(lambda: time.monotonic() > self._ends_at, LOOK_EVERY)
