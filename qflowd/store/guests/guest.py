@@ -15,9 +15,10 @@ from qflowd.config.database_url import without_password
 from qflowd.define.query_text import with_names
 from qflowd.model.workflow import Json
 
-LONGEST_ROW: Final = 1 << 20  # bytes, where that can be said
+LONGEST_ROW: Final = 1 << 20  # bytes
 CONNECT_S: Final = 10
 PEER_S: Final = 15  # for which a server may say nothing at all: longer than a statement takes
+TOO_LONG: Final = f"the query gives more than {LONGEST_ROW:,} bytes; let it give one short value, such as a count"
 
 
 class GuestFailed(Exception):
@@ -31,6 +32,7 @@ class Guest(ABC):
     """
 
     statement_s: ClassVar[int] = 10
+    probe_sql: ClassVar[str] = "SELECT 1"
     stopped: ClassVar[type[Exception] | tuple[()]]
 
     def __init__(self, url: str) -> None:
@@ -45,14 +47,25 @@ class Guest(ABC):
         Raises: GuestFailed.
         """
         with _translated(type(self), self._url):
-            return self._first_value(sql, params)
+            row = self._first_value(sql, params)
+        if row == ():
+            raise GuestFailed("the query gives rows without a column")
+        return row
+
+    def probe(self) -> None:
+        """Ask for what there always is. Raises: GuestFailed."""
+        self.first_value(self.probe_sql, {})
 
     @abstractmethod
     def open(self, name: str) -> None:
         """Begin it. `name`: what a server's lists of sessions show, where they do."""
 
     @abstractmethod
-    def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None: ...
+    def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
+        """As `first_value`, with the driver's errors; an empty tuple for a row without columns.
+
+        Raises: GuestFailed with `TOO_LONG` for an answer of more than `LONGEST_ROW` bytes.
+        """
 
     @abstractmethod
     def close(self) -> None: ...
@@ -65,12 +78,12 @@ def visit(url: str, name: str) -> Iterator[Guest]:
     Raises: GuestFailed.
     """
     guest = _kind_of(url)(url)
-    with _translated(type(guest), url):
-        guest.open(name)
     try:
+        with _translated(type(guest), url):
+            guest.open(name)
         yield guest
     finally:
-        with contextlib.suppress(Exception):  # it may be broken already
+        with contextlib.suppress(Exception):  # it may be broken already, or never have begun
             guest.close()
 
 
@@ -99,6 +112,8 @@ def _translated(kind: type[Guest], url: str) -> Iterator[None]:
     """Turn the errors of drivers into GuestFailed."""
     try:
         yield
+    except GuestFailed:
+        raise
     except kind.stopped as error:
         raise GuestFailed(f"the query was stopped after {kind.statement_s} s") from error
     except Exception as error:  # whatever a driver meets in a stranger's database, it is not ours

@@ -8,7 +8,25 @@ import pymysql
 
 from qflowd.model.workflow import Json
 from qflowd.store.dialects.mysql_connection import MysqlSession, arguments
-from qflowd.store.guests.guest import CONNECT_S, PEER_S, Guest, with_pyformat
+from qflowd.store.guests.guest import CONNECT_S, LONGEST_ROW, PEER_S, TOO_LONG, Guest, GuestFailed, with_pyformat
+
+
+class _BoundedSession(MysqlSession):
+    """It hangs up on an answer that is too long, as the server says its length: before that is read.
+
+    `left`: how many bytes may still come; None: any number.
+    """
+
+    left: int | None = None
+
+    def _read_bytes(self, num_bytes: int) -> bytes:
+        if self.left is not None:
+            self.left -= num_bytes
+            if self.left < 0:
+                self._force_close()  # type: ignore[attr-defined]
+                raise GuestFailed(TOO_LONG)
+        read: bytes = super()._read_bytes(num_bytes)  # type: ignore[misc]
+        return read
 
 
 class MysqlGuest(Guest):
@@ -17,7 +35,7 @@ class MysqlGuest(Guest):
     stopped = ()
 
     def open(self, name: str) -> None:
-        self._driver: pymysql.connections.Connection[Any] = MysqlSession(
+        self._driver = _BoundedSession(
             **arguments(self._url),
             database=unquote(urlsplit(self._url).path[1:]) or None,
             autocommit=True,
@@ -38,9 +56,11 @@ class MysqlGuest(Guest):
     def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
         text = with_pyformat(sql)
         self._run("START TRANSACTION READ ONLY")
+        self._driver.left = LONGEST_ROW  # a LIMIT of its own takes the place of that of the session
         with self._driver.cursor() as cursor:
             cursor.execute(text, dict(params))
             row: tuple[Any, ...] | None = cursor.fetchone()
+        self._driver.left = None
         self._run("ROLLBACK")
         return row and row[:1]
 

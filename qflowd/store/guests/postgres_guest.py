@@ -11,7 +11,7 @@ import psycopg
 
 from qflowd.model.workflow import Json
 from qflowd.store.dialects.postgres_connection import KEEPALIVE, SESSION, libpq_url
-from qflowd.store.guests.guest import CONNECT_S, PEER_S, Guest, with_pyformat
+from qflowd.store.guests.guest import CONNECT_S, LONGEST_ROW, PEER_S, TOO_LONG, Guest, GuestFailed, with_pyformat
 
 
 class PostgresGuest(Guest):
@@ -25,16 +25,17 @@ class PostgresGuest(Guest):
 
     def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
         text = with_pyformat(sql)
-        self._driver.execute(
-            f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{self.statement_s}s'; SET LOCAL lock_timeout = '{self.statement_s}s'"
-        )
-        try:
-            # A cursor of the server: of a long answer only one row travels.
-            with self._within(PEER_S), self._driver.cursor("qflowd") as cursor:
-                row = cursor.execute(cast("Any", text), params).fetchone()
-        finally:
-            if not self._driver.broken:
-                self._driver.execute("ROLLBACK")
+        with self._within(PEER_S):
+            self._driver.execute(
+                f"BEGIN READ ONLY; SET LOCAL statement_timeout = '{self.statement_s}s'; SET LOCAL lock_timeout = '{self.statement_s}s'"
+            )
+            try:
+                # A cursor of the server: of a long answer only one row travels.
+                self._driver.execute(cast("Any", f"DECLARE qflowd CURSOR FOR {text}"), params)
+                row = _first_row(self._driver.execute("FETCH 1 FROM qflowd"))
+            finally:
+                if not self._driver.broken:
+                    self._driver.execute("ROLLBACK")
         return row and row[:1]
 
     @contextlib.contextmanager
@@ -54,3 +55,13 @@ class PostgresGuest(Guest):
 
     def close(self) -> None:
         self._driver.close()
+
+
+def _first_row(cursor: psycopg.Cursor[tuple[Any, ...]]) -> tuple[Any, ...] | None:
+    """Nothing says a row's length before it is sent, so one that is too long is refused before it is made into values."""
+    sent = cursor.pgresult
+    if sent is not None and sent.ntuples:
+        length = sum(len(sent.get_value(0, i) or b"") for i in range(sent.nfields))
+        if length > LONGEST_ROW:
+            raise GuestFailed(TOO_LONG)
+    return cursor.fetchone()

@@ -10,13 +10,14 @@ import apsw
 
 from qflowd.model.workflow import Json
 from qflowd.store.dialects.sqlite_connection import LOOK_EVERY
-from qflowd.store.guests.guest import LONGEST_ROW, Guest
+from qflowd.store.guests.guest import LONGEST_ROW, TOO_LONG, Guest, GuestFailed
 
 
 class SqliteGuest(Guest):
     """Its file is opened to be read; the name is shown nowhere."""
 
     stopped = apsw.InterruptError
+    probe_sql = "SELECT count(*) FROM sqlite_master"  # its file is read with the first table
 
     def open(self, name: str) -> None:
         file = Path(unquote(urlsplit(self._url).path[1:]))
@@ -27,11 +28,14 @@ class SqliteGuest(Guest):
     def _first_value(self, sql: str, params: Mapping[str, Json]) -> tuple[Any, ...] | None:
         ends_at = time.monotonic() + self.statement_s
         self._db.set_progress_handler(lambda: time.monotonic() > ends_at, LOOK_EVERY)
-        cursor = self._db.execute(sql, cast("Any", params))
         try:
-            return next((row[:1] for row in cursor), None)
-        finally:
-            cursor.close(force=True)
+            cursor = self._db.execute(sql, cast("Any", params))
+            try:
+                return next((row[:1] for row in cursor), None)
+            finally:
+                cursor.close(force=True)
+        except apsw.TooBigError:
+            raise GuestFailed(TOO_LONG) from None
 
     def close(self) -> None:
         self._db.close()
