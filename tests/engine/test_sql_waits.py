@@ -16,6 +16,7 @@ from qflowd.engine.waits import sql_waits
 from qflowd.engine.waits.open_looks import IDLE_S, LOOK_S
 from qflowd.engine.waits.sql_judge import LONGEST_VALUE, judge_value
 from qflowd.engine.waits.sql_waits import SqlWaits
+from qflowd.model.errors import StoreUnavailable
 from qflowd.store.guests import guest
 from tests.support.daemon import until
 from tests.support.lab import Lab
@@ -217,7 +218,10 @@ def _held(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return may_answer.set
 
 
-def test_an_answer_that_comes_late_is_for_no_later_wait(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_seen_gone", [True, False])
+def test_an_answer_that_comes_late_is_for_no_later_wait(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, is_seen_gone: bool
+) -> None:
     number, service = begin(lab, timeout="1h"), asker(lab, patience_s=0)
     deliver(lab)
     answers = _held(monkeypatch)
@@ -225,7 +229,8 @@ def test_an_answer_that_comes_late_is_for_no_later_wait(lab: Lab, monkeypatch: p
     threads = [each for each in threading.enumerate() if each.name == "qflowd-ask-vendor"]
     look(lab, service, 3600)
     assert lab.state(number) == "FAILED"
-    look(lab, service)
+    if is_seen_gone:
+        look(lab, service)
     lab.sql(f"DELETE FROM {signals(lab) if lab.store.dialect.name != 'sqlite' else 'qflow.signals'}")
     assert lab.command("retry", number)[0] == "DONE"
     drive(lab)
@@ -243,6 +248,19 @@ def test_an_answer_that_comes_late_is_for_no_later_wait(lab: Lab, monkeypatch: p
         return lab.state(number) == "SUCCESS"
 
     until(has_ended, 60)
+
+
+def test_an_answer_that_could_not_be_written_is_asked_for_again_at_once(lab: Lab) -> None:
+    number, service = begin(lab, "SELECT 1", every="1h"), asker(lab)
+
+    def be_away() -> None:
+        raise StoreUnavailable("the database is away")
+
+    lab.just_before("meet_seen", be_away)
+    with pytest.raises(StoreUnavailable):
+        service.tick()
+    look(lab, service, 0)
+    assert lab.state(number) == "SUCCESS"
 
 
 @pytest.mark.parametrize("value", [b"\0", b"", b"0", "0  ", " ", memoryview(b"\0\0")])

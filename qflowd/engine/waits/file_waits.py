@@ -9,7 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from qflowd.engine.service import Topics
 from qflowd.engine.waits.aside import Aside
@@ -106,5 +106,5 @@ class FileWaits:
         return [root, *(each for each in self._folders if each != root)]
 
 
-def _read(wanted: str) -> WantedFiles:
-    return WantedFiles(*json.loads(wanted))
+def _read(row: Any) -> WantedFiles:
+    return WantedFiles(*json.loads(row.wanted))

@@ -43,7 +43,7 @@ class Seen(NamedTuple, Generic[W]):
 
 
 class OpenLooks(Generic[W]):
-    """The open waits of one kind. `read`: of what a row wants. `pools`: of whose tasks, beside those that are for all daemons.
+    """The open waits of one kind. `read`: of what a row of `list_open_looks` wants. `pools`: of whose tasks, beside those that are for all daemons.
 
     `seconds`: a clock that nobody sets.
     """
@@ -53,7 +53,7 @@ class OpenLooks(Generic[W]):
         store: Store,
         topics: Topics,
         kind: FactKind,
-        read: Callable[[str], W],
+        read: Callable[[Any], W],
         daemon: str,
         seconds: Callable[[], float],
         pools: Collection[str] = (),
@@ -87,7 +87,7 @@ class OpenLooks(Generic[W]):
         rows = self._store.read(lambda tx: tx.run("list_open_looks", batch=BATCH, after=after, kind=kind))
         for row in rows:
             if row.is_current and (not row.pool or row.pool in self._pools):
-                self._wanted[row.task_id, row.fence] = self._read_wanted(row.wanted)
+                self._wanted[row.task_id, row.fence] = self._read_wanted(row)
                 if row.remark is None:
                     self._unheard.add((row.task_id, row.fence))
         if over := [(row.task_id, row.fence) for row in rows if not row.is_current]:

@@ -5,9 +5,9 @@ Every connection is asked in a thread of its own, so a database that hangs holds
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from qflowd.config.records import DatabaseConfig
 from qflowd.engine.service import Topics
@@ -15,6 +15,7 @@ from qflowd.engine.waits.aside import Aside
 from qflowd.engine.waits.open_looks import OpenLooks, Seen, Sight
 from qflowd.engine.waits.sql_judge import judge_value
 from qflowd.engine.waits.wanted_query import WantedQuery
+from qflowd.model.errors import StoreUnavailable
 from qflowd.model.states import FactKind
 from qflowd.store.clock import boottime
 from qflowd.store.guests.guest import Guest, GuestFailed, visit
@@ -24,6 +25,14 @@ PATIENCE_S: Final = 0.2
 VISIT_S: Final = 10.0  # after which a visit asks nothing more: what is left is asked first by the next one
 HANGS_S: Final = 40.0  # more than the longest visit takes: it connects, asks, and its last query is stopped
 Answers = Mapping[WantedQuery, Sight]
+
+
+class WaitingTask(NamedTuple):
+    """A task that waits for a condition, by its fence."""
+
+    task_id: int
+    fence: int
+    query: WantedQuery
 
 
 class SqlWaits:
@@ -49,35 +58,38 @@ class SqlWaits:
         self._seconds, self._patience_s = seconds, patience_s
         self._asides = {name: Aside[Answers](f"qflowd-ask-{name}") for name in connections}
         self._asked_s: dict[WantedQuery, float] = {}
-        # What was wanted when the visit began that is under way, and has been ever since: its answers are for no later wait.
-        self._under_way: dict[str, set[WantedQuery]] = {name: set() for name in connections}
+        # Who waited when the visit began that is under way, or has just ended: its answers are for no later wait.
+        self._waited: dict[str, frozenset[WaitingTask]] = {}
         self._open = OpenLooks(store, topics, FactKind.SQL, _read, daemon, seconds)
 
     def tick(self) -> float:
-        return self._open.tick(self._look)
+        """Raises: StoreUnavailable. What was answered may not have been written then, so all is asked again at once."""
+        try:
+            return self._open.tick(self._look)
+        except StoreUnavailable:
+            self._asked_s.clear()
+            raise
 
-    def _look(self, wanted: set[WantedQuery]) -> Seen[WantedQuery]:
+    def _look(self, waiting: set[WaitingTask]) -> Seen[WaitingTask]:
         """What has been answered of what is waited for."""
-        by_connection: dict[str, set[WantedQuery]] = defaultdict(set)
-        for query in wanted:
-            by_connection[query.connection].add(query)
-        for name, under_way in self._under_way.items():
-            under_way.intersection_update(by_connection[name])
-        sights: dict[WantedQuery, Sight] = {}
-        for name in sorted(by_connection.keys() & self._connections.keys()):
+        by_connection: dict[str, set[WaitingTask]] = defaultdict(set)
+        unable: dict[WaitingTask, str] = {}
+        for each in waiting:
+            if each.query.connection in self._connections:
+                by_connection[each.query.connection].add(each)
+            else:
+                unable[each] = f"connection {each.query.connection} is not under [connections] of its qflowd.toml"
+        sights: dict[WaitingTask, Sight] = {}
+        for name in sorted(by_connection):
             sights |= self._answers(name, by_connection[name])
+        wanted = {each.query for each in waiting}
         self._asked_s = {query: at_s for query, at_s in self._asked_s.items() if query in wanted}
-        unable = {
-            query: f"connection {query.connection} is not under [connections] of its qflowd.toml"
-            for query in wanted
-            if query.connection not in self._connections
-        }
         return Seen(sights, unable)
 
-    def _answers(self, name: str, wanted: Iterable[WantedQuery]) -> Answers:
+    def _answers(self, name: str, waiting: set[WaitingTask]) -> dict[WaitingTask, Sight]:
         """What a connection says of the queries whose time it is, perhaps of an earlier round; {} if it takes its time."""
         now_s = self._seconds()
-        asked_s = {query: self._asked_s.get(query, now_s - query.every_s) for query in wanted}
+        asked_s = {query: self._asked_s.get(query, now_s - query.every_s) for query in {each.query for each in waiting}}
         due = sorted(
             (query for query, at_s in asked_s.items() if now_s - at_s >= query.every_s),
             key=lambda query: (asked_s[query] + query.every_s, query),
@@ -85,17 +97,17 @@ class SqlWaits:
         aside = self._asides[name]
         if not due and not aside.late_s:
             return {}
-        url, under_way = self._connections[name].url, self._under_way[name]
+        url = self._connections[name].url
         if not aside.late_s:
-            under_way.update(due)
+            self._waited[name] = frozenset(waiting)
         answers = aside.ask(lambda: _ask_all(url, f"qflowd {self._daemon}", due), self._patience_s)
         if answers is None:
             does_not = Sight(None, f"connection {name} does not answer")
-            return dict.fromkeys(wanted, does_not) if aside.late_s > HANGS_S else {}
-        answers = {query: sight for query, sight in answers.items() if query in under_way}
-        under_way.clear()
-        self._asked_s.update(dict.fromkeys(answers, self._seconds()))
-        return answers
+            return dict.fromkeys(waiting, does_not) if aside.late_s > HANGS_S else {}
+        waited = self._waited[name]
+        too_late = {each.query for each in waiting - waited}
+        self._asked_s.update(dict.fromkeys(answers.keys() - too_late, self._seconds()))
+        return {each: answers[each.query] for each in waiting & waited if each.query in answers}
 
 
 def _ask_all(url: str, name: str, queries: Sequence[WantedQuery]) -> Answers:
@@ -127,5 +139,5 @@ def _ask(guest: Guest, query: WantedQuery) -> Sight:
         raise _Refused(str(error)) from error
 
 
-def _read(wanted: str) -> WantedQuery:
-    return WantedQuery(*json.loads(wanted))
+def _read(row: Any) -> WaitingTask:
+    return WaitingTask(row.task_id, row.fence, WantedQuery(*json.loads(row.wanted)))

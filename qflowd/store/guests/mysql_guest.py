@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import pymysql
-
 from qflowd.model.workflow import Json
 from qflowd.store.dialects.mysql_connection import MysqlSession, arguments
 from qflowd.store.guests.guest import CONNECT_S, LONGEST_ROW, PEER_S, TOO_LONG, Guest, GuestFailed, with_pyformat
