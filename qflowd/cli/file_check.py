@@ -10,6 +10,7 @@ from typing import Any
 from qflowd.cli import job_check, limit_check, wait_check
 from qflowd.cli.known_jobs import KnownJobs
 from qflowd.cli.known_names import KnownNames
+from qflowd.config.records import ConnectionConfig
 from qflowd.define import documents, workflow_file
 from qflowd.define.documents import Document
 from qflowd.define.key_paths import KeyPath
@@ -18,6 +19,7 @@ from qflowd.define.schema import workflow_schema
 from qflowd.define.task_definitions import TaskDefinition, definition_in, filled, head_of, why_archived
 from qflowd.model.dag import cycle_from
 from qflowd.model.errors import Fault, InvalidWorkflow
+from qflowd.model.names import DEFAULT_TENANT
 from qflowd.model.near_names import did_you_mean
 from qflowd.model.workflow import Workflow
 from qflowd.plugins.source import visible_files
@@ -50,15 +52,17 @@ def check_files(
     known: KnownJobs,
     pools: Collection[str] | None,
     names: Names | None = None,
-    connections: Collection[str] | None = None,
+    connections: Mapping[str, ConnectionConfig] | None = None,
+    tenant: str = DEFAULT_TENANT,
 ) -> Checked:
     """Check files; jobs, limits and pools are judged where they are known.
 
     Args:
         names: asked at the first workflow or task definition that is named; None leaves such names alone.
         connections: that the configuration here has; None where there is none.
+        tenant: whose the workflows are.
     """
-    check = _Check(known, pools, names, connections)
+    check = _Check(known, pools, names, connections, tenant)
     for path in paths:
         try:
             check.add(documents.read_file(path, InvalidWorkflow))
@@ -75,9 +79,11 @@ class _Check:
         known: KnownJobs,
         pools: Collection[str] | None,
         names: Names | None,
-        connections: Collection[str] | None,
+        connections: Mapping[str, ConnectionConfig] | None,
+        tenant: str,
     ) -> None:
         self._known, self._pools, self._names, self._connections = known, pools, names, connections
+        self._tenant = tenant
         self.faults: list[Fault] = []
         self._warnings: list[Fault] = []
         self._not_checked: list[Fault] = []
@@ -160,6 +166,7 @@ class _Check:
         remarks = job_check.remarks(workflow, self._known.jobs, self._pools, self._known.domains)
         self._warnings += made.faults(remarks)
         self._warnings += made.faults(wait_check.remarks(workflow, self._connections))
+        self.faults += made.faults(wait_check.faults(workflow, self._tenant, self._connections))
         if workflow.key in self._known.archived:
             back = f"`qflowd workflows unarchive {workflow.key}` brings it back"
             self._warnings += made.faults([(("workflow",), f"is archived: its submissions are rejected; {back}")])

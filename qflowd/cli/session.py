@@ -15,6 +15,7 @@ from qflowd.config.records import Config
 from qflowd.define import documents
 from qflowd.model import jsontext
 from qflowd.model.errors import InvalidConfig, InvalidRequest
+from qflowd.model.names import DEFAULT_TENANT
 
 if TYPE_CHECKING:  # `qflowd run` has the database's code imported while plugins are being tried
     from qflowd.client import Client
@@ -45,6 +46,11 @@ def _option(name: str) -> str | None:
 def is_tenant_given() -> bool:
     """Whether the command names a tenant, rather than taking the usual one."""
     return _option("tenant") is not None
+
+
+def named_tenant() -> str:
+    """The tenant that the command names, else the usual one."""
+    return _option("tenant") or DEFAULT_TENANT
 
 
 def open_client() -> "Client":

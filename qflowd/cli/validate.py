@@ -9,7 +9,7 @@ from qflowd.cli.file_check import check_files, workflow_paths
 from qflowd.cli.known_jobs import known_jobs
 from qflowd.cli.known_names import known_names
 from qflowd.cli.printing import echo, print_json
-from qflowd.cli.session import configuration, json_option
+from qflowd.cli.session import configuration, json_option, named_tenant
 from qflowd.model.errors import InvalidConfig
 
 
@@ -37,7 +37,7 @@ def validate(*, files: tuple[Path, ...], as_json: bool) -> int:
         raise click.UsageError("There are no workflow files here; name some.")
     pools = known.pools.union(config.pools) if config else None
     connections = config.connections if config else None
-    checked = check_files(paths, known, pools, lambda: known_names(config, paths), connections)
+    checked = check_files(paths, known, pools, lambda: known_names(config, paths), connections, named_tenant())
     faults, count = checked.faults, len(checked.faults)
     if as_json:
         keys = {"files": list(map(str, paths)), "workflows": checked.workflows, "definitions": checked.definitions}

@@ -12,6 +12,8 @@ from qflowd.config.database_url import compose, resolve
 from qflowd.config.records import (
     ApiConfig,
     Config,
+    ConnectionConfig,
+    ConnectionKeys,
     DaemonConfig,
     DatabaseConfig,
     DatabaseKeys,
@@ -90,7 +92,7 @@ def _read(document: Document, folder: Path, file: Path | None, environ: Mapping[
     config = Config(
         file=file,
         folder=folder,
-        database=_database(top, top.section("database"), folder, (URL_VARIABLE, environ.get(URL_VARIABLE))),
+        database=_database(top, folder, environ),
         daemon=replace(daemon, run_dir=daemon.run_dir and folder / daemon.run_dir),
         pools=_pools(top),
         domains=_domains(top),
@@ -151,35 +153,49 @@ def _limits(top: Fields) -> dict[str, LimitConfig]:
     return limits
 
 
-def _connections(top: Fields, folder: Path, environ: Mapping[str, str]) -> dict[str, DatabaseConfig]:
+def connection_variable(name: str) -> str:
+    """The environment variable that stands in for the URL of a connection."""
+    return CONNECTION_VARIABLE.format(re.sub("[^A-Za-z0-9]", "_", name).upper())
+
+
+def _connections(top: Fields, folder: Path, environ: Mapping[str, str]) -> dict[str, ConnectionConfig]:
     connections, named = {}, dict[str, str]()
     for name, fields in top.section("connections").sections():
         if fault := fault_in_key(name, "name of a connection"):
             fields.fault(fault)
-        variable = CONNECTION_VARIABLE.format(re.sub("[^A-Za-z0-9]", "_", name).upper())
+        variable = connection_variable(name)
         if variable in named:
             fields.fault(
                 f"has the variable {variable} in common with connection {named[variable]!r}; rename one of them"
             )
         named[variable] = name
-        if not fields.data and not environ.get(variable):
+        if not fields.data.keys() - {"tenants"} and not environ.get(variable):
             fields.fault(f"names no database: give url, or kind with its parts, or set {variable}")
-        connections[name] = _database(top, fields, folder, (variable, environ.get(variable)))
+        keys = asdict(read_over(ConnectionKeys(), fields))
+        tenants = keys.pop("tenants")
+        connections[name] = ConnectionConfig(
+            _url(top, fields, keys, folder, (variable, environ.get(variable))), tenants
+        )
     return connections
 
 
-def _database(top: Fields, fields: Fields, folder: Path, override: tuple[str, str | None]) -> DatabaseConfig:
-    """The database of a section. `override`: a variable, and the URL in it, which stands in for that of the section."""
-    keys = read_over(DatabaseKeys(), fields)
+def _database(top: Fields, folder: Path, environ: Mapping[str, str]) -> DatabaseConfig:
+    fields = top.section("database")
+    keys = asdict(read_over(DatabaseKeys(), fields))
+    return DatabaseConfig(_url(top, fields, keys, folder, (URL_VARIABLE, environ.get(URL_VARIABLE))))
+
+
+def _url(top: Fields, fields: Fields, keys: Mapping[str, Any], folder: Path, override: tuple[str, str | None]) -> str:
+    """The URL of a section with these `keys`. `override`: a variable, and the URL in it, which stands in for that; "" for a fault."""
     variable, url = override
     try:
-        return DatabaseConfig(resolve(url or compose(asdict(keys)), folder))
+        return resolve(url or compose(keys), folder)
     except ValueError as error:
         if url:
             top.faults.append(Fault(variable, 0, "", str(error)))
         else:
             fields.fault(str(error), *(["url"] if "url" in fields.data else []))
-        return DatabaseConfig("")
+        return ""
 
 
 def _under(folder: Path, paths: tuple[Path, ...]) -> tuple[Path, ...]:

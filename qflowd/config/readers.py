@@ -12,6 +12,7 @@ from qflowd.define.readers import Reader, key_text, mapping, shown, strings, tex
 from qflowd.model.breaker import REASONS, Breaker, parse_failures
 from qflowd.model.durations import parse_duration
 from qflowd.model.limits import MOST_SLOTS
+from qflowd.model.names import fault_in_key
 from qflowd.model.rates import parse_rate
 
 SHORTEST_LEASE_S: Final = 3.0
@@ -96,6 +97,17 @@ def request_rate(value: Any) -> str:
 def names(value: Any) -> tuple[str, ...]:
     """A list of strings; a single one counts as a list of one."""
     return tuple(map(quoted, value if isinstance(value, list) else [value]))
+
+
+def tenants(value: Any) -> tuple[str, ...]:
+    """Names of tenants; a single one counts as a list of one."""
+    found = names(value)
+    if not found:
+        raise ValueError("names nobody; give tenants, or leave it out for all of them")
+    for each in found:
+        if fault := fault_in_key(each, "tenant"):
+            raise ValueError(fault)
+    return found
 
 
 def variables(value: Any) -> tuple[str, ...]:

@@ -63,6 +63,24 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionKeys(DatabaseKeys):
+    """A database of others, as it is written."""
+
+    tenants: tuple[str, ...] | None = key(readers.tenants)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig(DatabaseConfig):
+    """A database of others. `tenants`: whose workflows may ask it; None: those of all."""
+
+    tenants: tuple[str, ...] | None = None
+
+    def is_for(self, tenant: str) -> bool:
+        """Whether workflows of a tenant may ask it."""
+        return self.tenants is None or tenant in self.tenants
+
+
+@dataclass(frozen=True, slots=True)
 class DaemonConfig:
     """One daemon."""
 
@@ -194,7 +212,7 @@ class Config:
     plugins: PluginsConfig
     workflows: WorkflowsConfig
     waits: WaitsConfig
-    connections: Mapping[str, DatabaseConfig]  # databases of others, by the names that workflows use
+    connections: Mapping[str, ConnectionConfig]  # databases of others, by the names that workflows use
     log: LogConfig
     retention: RetentionConfig
     api: ApiConfig

@@ -14,7 +14,7 @@ from qflowd.client.client import Client
 from qflowd.client.database import DatabaseTransport
 from qflowd.client.instance import Instance
 from qflowd.config.database_url import resolve
-from qflowd.config.records import DatabaseConfig, PoolConfig
+from qflowd.config.records import ConnectionConfig, PoolConfig
 from qflowd.daemon.assembly import instance_services
 from qflowd.daemon.program import store_workflow
 from qflowd.define import workflow_file
@@ -87,7 +87,7 @@ class Harness:
                     raise InvalidRequest(f"task {task.key} of {workflow.key} runs {what}")
                 pools.add(pool_of_task(task, workflow, lambda name: by_name[name].settings.pool))
         self.clock = clock or Clock()
-        self._connections = {name: DatabaseConfig(resolve(url, Path.cwd())) for name, url in connections.items()}
+        self._connections = {name: ConnectionConfig(resolve(url, Path.cwd())) for name, url in connections.items()}
         self._folder = TemporaryDirectory(prefix="qflowd-test-")
         self._store = Store(f"sqlite:///{self._folder.name}/qflow.db", clock=self.clock)
         migrate(self._store)

@@ -8,7 +8,7 @@ SELECT r.task_id, r.fence, r.pool, r.wanted FROM {rows: task_id bigint, fence in
 
 -- name: list_open_looks
 -- Of a kind, behind a place. `is_current`: the row still waits for it.
-SELECT f.task_id, f.fence, f.pool, f.wanted, f.remark,
+SELECT f.task_id, f.fence, f.pool, f.wanted, f.remark, w.tenant,
     CASE WHEN t.fence = f.fence AND w.fence = f.fence AND w.state < {wait.MET} THEN 1 ELSE 0 END AS is_current
 FROM qflow.file_wait f
 JOIN qflow.waiter w ON w.task_id = f.task_id

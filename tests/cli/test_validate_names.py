@@ -195,6 +195,16 @@ def test_a_connection_that_is_not_configured_here_is_a_hint(run, write, tmp_path
     ) in answer.err
 
 
+def test_a_connection_that_is_kept_from_the_tenant_is_a_fault(run, write, tmp_path):
+    (tmp_path / "qflowd.toml").write_text('[connections.vendor]\nurl = "sqlite:///bars.db"\ntenants = ["desk"]\n')
+    write(w="workflow: w\ntasks:\n  a: {wait_for: {sql: SELECT 1, connection: vendor}}\n")
+    answer = run("validate", "w.yaml")
+    assert answer.code == 1
+    kept = "connection vendor is not for tenant default, whose this workflow is: add it to [connections.vendor] tenants"
+    assert answer.out == f"w.yaml:3: tasks.a.wait_for.connection: {kept}\n"
+    assert run("--tenant", "desk", "validate", "w.yaml").code == 0
+
+
 def test_what_is_not_known_of_a_limit_is_told(run, write, tmp_path):
     (tmp_path / "qflowd.toml").write_text('[limits]\n"bank:*" = 2\nvendor = 2\n')
     task = "workflow: w\ntasks:\n  a: {{job: log, params: {{message: x}}, map: [1], limits: {{{}: 3}}}}\n"

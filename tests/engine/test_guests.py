@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,6 +12,7 @@ from qflowd.store.guests import guest
 from qflowd.store.guests.guest import LONGEST_ROW, TOO_LONG, GuestFailed, visit
 from tests.support.lab import Lab
 from tests.support.proxy import Proxy
+from tests.support.signals_sent import signals
 
 
 def long_value(lab: Lab, length: int) -> str:
@@ -97,3 +99,37 @@ def test_a_session_that_only_half_begins_is_closed(monkeypatch: pytest.MonkeyPat
     with pytest.raises(GuestFailed, match="an unknown system variable"), visit("odd://", "test"):
         pass
     assert closed == ["odd"]
+
+
+def test_nothing_is_written(lab: Lab) -> None:
+    with visit(lab.url, "test") as session, pytest.raises(GuestFailed, match=r"(?i)read.?only"):
+        session.first_value(f"DELETE FROM {signals(lab)}" if "postgres" not in lab.url else _writing(lab), {})
+
+
+def _writing(lab: Lab) -> str:
+    """A SELECT that writes."""
+    return f"SELECT nextval(pg_get_serial_sequence('{signals(lab)}', 'id'))"
+
+
+def test_the_database_that_a_url_names_is_the_one_that_is_asked(lab: Lab) -> None:
+    own = {"sqlite": "main", "postgres": urlsplit(lab.url).path[1:]}.get(lab.store.dialect.name, "information_schema")
+    url = lab.url if own != "information_schema" else urlunsplit(urlsplit(lab.url)._replace(path=f"/{own}"))
+    asked = {"sqlite": "SELECT name FROM pragma_database_list", "postgres": "SELECT current_database()"}
+    with visit(url, "test") as session:
+        value = session.first_value(asked.get(lab.store.dialect.name, "SELECT DATABASE()"), {})
+    assert value == (own,)
+
+
+def test_a_server_that_says_nothing_is_left(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    if lab.store.dialect.name != "postgres":
+        pytest.skip("its driver has a limit of its own, or it has no peer")
+    monkeypatch.setattr("qflowd.store.guests.postgres_guest.PEER_S", 0.2)
+    with visit(lab.url, "test") as session, pytest.raises(GuestFailed) as told:
+        session.first_value("SELECT 1 FROM (SELECT pg_sleep(60)) x", {})
+    assert "stopped after" not in str(told.value)
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(GuestFailed), visit(f"sqlite:///{tmp_path}/bars.db", "test"):
+        pass
+    assert not (tmp_path / "bars.db").exists()

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from qflowd.config.records import DatabaseConfig
+from qflowd.config.records import ConnectionConfig
 from qflowd.engine.waits import sql_waits
 from qflowd.engine.waits.open_looks import IDLE_S, LOOK_S
 from qflowd.engine.waits.sql_judge import LONGEST_VALUE, judge_value
@@ -20,20 +18,16 @@ from qflowd.model.errors import StoreUnavailable
 from qflowd.store.guests import guest
 from tests.support.daemon import until
 from tests.support.lab import Lab
-from tests.support.signals_sent import DAY, drive, error, send, wait_reason
+from tests.support.signals_sent import DAY, drive, error, send, signals, wait_reason
 
 WAITS = "waits for connection vendor: SELECT"
 
 
-def asker(lab: Lab, name: str = "a1", patience_s: float = 60, **urls: str) -> SqlWaits:
+def asker(lab: Lab, name: str = "a1", patience_s: float = 60, **urls: str | ConnectionConfig) -> SqlWaits:
     """What a daemon asks with. The connection `vendor` leads to the database of the lab, unless `urls` says otherwise."""
-    connections = {name: DatabaseConfig(url) for name, url in (urls or {"vendor": lab.url}).items()}
+    urls = urls or {"vendor": lab.url}
+    connections = {key: ConnectionConfig(each) if isinstance(each, str) else each for key, each in urls.items()}
     return SqlWaits(lab.store, lab.topics, connections, name, lambda: lab.clock.now().timestamp(), patience_s)
-
-
-def signals(lab: Lab) -> str:
-    """The table that stands for the vendor's: a stranger has no schema `qflow` attached to a SQLite file."""
-    return "signals" if lab.store.dialect.name == "sqlite" else "qflow.signals"
 
 
 def begin(lab: Lab, sql: str = "", **wait: Any) -> int:
@@ -118,6 +112,21 @@ def test_a_daemon_without_the_connection_says_what_is_missing_and_another_one_ma
     assert lab.state(number) == "SUCCESS"
 
 
+def test_a_daemon_asks_a_connection_for_the_tenants_that_it_is_for(lab: Lab) -> None:
+    wait = {"come": {"wait_for": {"sql": "SELECT 1", "connection": "vendor"}}}
+    numbers = []
+    for tenant in ("default", "desk"):  # in the same words, so that they are asked once
+        lab.define("bars", wait, tenant=tenant)
+        numbers.append(lab.start("bars", tenant=tenant))
+    drive(lab)
+    look(lab, asker(lab, vendor=ConnectionConfig(lab.url, ("desk",))))
+    assert [lab.state(number) for number in numbers] == ["RUNNING", "SUCCESS"]
+    remedy = "; daemon a1: connection vendor is not for tenant default: add it to [connections.vendor] tenants of its qflowd.toml"
+    assert wait_reason(lab, numbers[0], "come").endswith(remedy)
+    look(lab, asker(lab, "a2"))
+    assert lab.state(numbers[0]) == "SUCCESS"
+
+
 def test_two_daemons_that_see_it_end_the_wait_once(lab: Lab) -> None:
     number, other = begin(lab), Lab(lab.url, owner=8)
     deliver(lab)
@@ -154,11 +163,6 @@ def test_a_database_that_refuses_is_tried_again_and_no_password_is_shown(lab: La
     assert lab.state(number) == "SUCCESS"
 
 
-def test_nothing_is_written(lab: Lab) -> None:
-    with guest.visit(lab.url, "test") as session, pytest.raises(guest.GuestFailed, match=r"(?i)read.?only"):
-        session.first_value(f"DELETE FROM {signals(lab)}" if "postgres" not in lab.url else _writing(lab), {})
-
-
 def test_what_takes_too_long_is_stopped(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guest.Guest, "statement_s", 1)
     slow = {
@@ -169,20 +173,6 @@ def test_what_takes_too_long_is_stopped(lab: Lab, monkeypatch: pytest.MonkeyPatc
     look(lab, asker(lab))
     reason = wait_reason(lab, number, "come")
     assert "the query was stopped after 1 s" in reason or "max_statement_time exceeded" in reason
-
-
-def test_the_database_that_a_url_names_is_the_one_that_is_asked(lab: Lab) -> None:
-    own = {"sqlite": "main", "postgres": urlsplit(lab.url).path[1:]}.get(lab.store.dialect.name, "information_schema")
-    url = lab.url if own != "information_schema" else urlunsplit(urlsplit(lab.url)._replace(path=f"/{own}"))
-    asked = {"sqlite": "SELECT name FROM pragma_database_list", "postgres": "SELECT current_database()"}
-    with guest.visit(url, "test") as session:
-        value = session.first_value(asked.get(lab.store.dialect.name, "SELECT DATABASE()"), {})
-    assert value == (own,)
-
-
-def _writing(lab: Lab) -> str:
-    """A SELECT that writes."""
-    return f"SELECT nextval(pg_get_serial_sequence('{signals(lab)}', 'id'))"
 
 
 def test_a_database_that_hangs_holds_nobody_up_and_its_answer_is_taken_later(
@@ -297,15 +287,6 @@ def test_whatever_a_driver_meets_is_told_and_stops_no_other_connection(
     assert wait_reason(lab, number, "odd").endswith("; daemon a1: cannot connect: a package is missing")
 
 
-def test_a_server_that_says_nothing_is_left(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    if lab.store.dialect.name != "postgres":
-        pytest.skip("its driver has a limit of its own, or it has no peer")
-    monkeypatch.setattr("qflowd.store.guests.postgres_guest.PEER_S", 0.2)
-    with guest.visit(lab.url, "test") as session, pytest.raises(guest.GuestFailed) as told:
-        session.first_value("SELECT 1 FROM (SELECT pg_sleep(60)) x", {})
-    assert "stopped after" not in str(told.value)
-
-
 def test_a_query_that_fails_leaves_the_others_their_answers(lab: Lab) -> None:
     asks = {
         key: {"wait_for": {"sql": sql, "connection": "vendor"}}
@@ -336,9 +317,3 @@ def test_a_value_that_is_too_long_fails_its_task(lab: Lab) -> None:
     number = lab.start("bars")
     drive(lab)
     assert error(lab, number, "come") == "wait_for.params.d: has 1,001 characters; at most 1,000 are allowed"
-
-
-def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(guest.GuestFailed), guest.visit(f"sqlite:///{tmp_path}/bars.db", "test"):
-        pass
-    assert not (tmp_path / "bars.db").exists()

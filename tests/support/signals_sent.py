@@ -56,3 +56,8 @@ def wait_reason(lab: Lab, instance: int, task: str) -> str:
 
 def error(lab: Lab, instance: int, task: str) -> str:
     return str(lab.sql(f"SELECT error FROM qflow.tasks WHERE instance_id = {instance} AND task = '{task}'")[0][0])
+
+
+def signals(lab: Lab) -> str:
+    """The table that stands for the vendor's: a stranger has no schema `qflow` attached to a SQLite file."""
+    return "signals" if lab.store.dialect.name == "sqlite" else "qflow.signals"

@@ -148,6 +148,24 @@ def test_a_connection_names_a_database():
     assert "QFLOWD_CONNECTION_VENDOR_URL" in load_faults("[connections.vendor]\n", environ)
 
 
+def test_a_connection_is_for_all_tenants_or_for_those_it_names(folder):
+    text = '[connections.a]\nurl = "sqlite:///a.db"\ntenants = {}\n'
+    [open_, few, one] = [
+        config(each).connections["a"] for each in (text[:-13], text.format(["desk", "ops"]), text.format('"desk"'))
+    ]
+    assert [each.is_for("desk") for each in (open_, few, one)] == [True, True, True]
+    assert [each.is_for("ops") for each in (open_, few, one)] == [True, True, False]
+    assert faults(text.format([])) == [
+        "3 connections.a.tenants: names nobody; give tenants, or leave it out for all of them"
+    ]
+    assert faults(text.format('["a b"]')) == [
+        "3 connections.a.tenants: tenant 'a b' contains ' '; use letters, digits and _ - . /"
+    ]
+    assert faults('[connections.a]\ntenants = ["desk"]\n') == [
+        "1 connections.a: names no database: give url, or kind with its parts, or set QFLOWD_CONNECTION_A_URL"
+    ]
+
+
 def test_two_connections_have_no_variable_in_common(folder):
     told = load_faults('[connections.a-b]\nurl = "sqlite:///a.db"\n[connections.a_b]\nurl = "sqlite:///b.db"\n', {})
     assert "has the variable QFLOWD_CONNECTION_A_B_URL in common with connection 'a-b'; rename one of them" in told

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, ClassVar, Final, NamedTuple
 
-from qflowd.config.records import DatabaseConfig
+from qflowd.config.records import ConnectionConfig
 from qflowd.engine.service import Topics
 from qflowd.engine.waits.aside import Aside
 from qflowd.engine.waits.open_looks import OpenLooks, Seen, Sight
@@ -32,6 +32,7 @@ class WaitingTask(NamedTuple):
 
     task_id: int
     fence: int
+    tenant: str
     query: WantedQuery
 
 
@@ -49,7 +50,7 @@ class SqlWaits:
         self,
         store: Store,
         topics: Topics,
-        connections: Mapping[str, DatabaseConfig],
+        connections: Mapping[str, ConnectionConfig],
         daemon: str,
         seconds: Callable[[], float] = boottime,
         patience_s: float = PATIENCE_S,
@@ -75,16 +76,26 @@ class SqlWaits:
         by_connection: dict[str, set[WaitingTask]] = defaultdict(set)
         unable: dict[WaitingTask, str] = {}
         for each in waiting:
-            if each.query.connection in self._connections:
-                by_connection[each.query.connection].add(each)
+            if why := self._why_unable(each.query.connection, each.tenant):
+                unable[each] = why
             else:
-                unable[each] = f"connection {each.query.connection} is not under [connections] of its qflowd.toml"
+                by_connection[each.query.connection].add(each)
         sights: dict[WaitingTask, Sight] = {}
         for name in sorted(by_connection):
             sights |= self._answers(name, by_connection[name])
         wanted = {each.query for each in waiting}
         self._asked_s = {query: at_s for query, at_s in self._asked_s.items() if query in wanted}
         return Seen(sights, unable)
+
+    def _why_unable(self, name: str, tenant: str) -> str:
+        """Why this daemon asks no such connection for a tenant; "" if it does."""
+        if (connection := self._connections.get(name)) is None:
+            return f"connection {name} is not under [connections] of its qflowd.toml"
+        if connection.is_for(tenant):
+            return ""
+        return (
+            f"connection {name} is not for tenant {tenant}: add it to [connections.{name}] tenants of its qflowd.toml"
+        )
 
     def _answers(self, name: str, waiting: set[WaitingTask]) -> dict[WaitingTask, Sight]:
         """What a connection says of the queries whose time it is, perhaps of an earlier round; {} if it takes its time."""
@@ -140,4 +151,4 @@ def _ask(guest: Guest, query: WantedQuery) -> Sight:
 
 
 def _read(row: Any) -> WaitingTask:
-    return WaitingTask(row.task_id, row.fence, WantedQuery(*json.loads(row.wanted)))
+    return WaitingTask(row.task_id, row.fence, row.tenant, WantedQuery(*json.loads(row.wanted)))
