@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from qflowd import __version__
-from qflowd.cli import api_checks, database_checks, host_checks
+from qflowd.cli import api_checks, connection_checks, database_checks, host_checks
 from qflowd.cli.exits import ERROR, NO_DATABASE, OK
 from qflowd.cli.finding import Finding, fault, ok
 from qflowd.cli.printing import coloured, print_json
@@ -24,7 +24,7 @@ NEEDED: Final = ("reach", "schema")  # without them the rest of the database can
 @click.command()
 @json_option
 def doctor(*, as_json: bool) -> int:
-    """Check configuration, pools, folders and the database. Nothing is changed.
+    """Check configuration, pools, folders, connections and the database. Nothing is changed.
 
     Exit code 1 if there is a fault; 5 if the database cannot be reached, or its schema is not this qflowd's.
     """
@@ -56,7 +56,7 @@ def _look() -> Iterator[Finding]:
     yield ok("configuration", str(config.file or "no file; defaults"))
     drivers = "".join(f", {name} {metadata.version(name)}" for name in ("apsw", "psycopg", "PyMySQL"))
     yield ok("versions", f"qflowd {__version__}, Python {platform.python_version()}{drivers}")
-    for look in (*host_checks.CHECKS, *api_checks.CHECKS):
+    for look in (*host_checks.CHECKS, *api_checks.CHECKS, *connection_checks.CHECKS):
         yield from look(config)
     with closing(Store(config.database.url)) as store:
         for about, check in database_checks.CHECKS.items():
