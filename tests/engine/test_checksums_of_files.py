@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.engine.waits import comparing
 from tests.support.daemon import until
 from tests.support.delivered import AT, begin, deliver, settle, watcher
 from tests.support.lab import Lab
@@ -115,6 +116,110 @@ def test_a_large_file_holds_up_no_other(lab: Lab, box: Path, monkeypatch: pytest
     try:
         until(lambda: has_ended(quick), 60)
         assert wait_reason(lab, late, "come").endswith(f"; daemon a1: {large} is being compared with its md5")
+    finally:
+        is_read.set()
+    until(lambda: has_ended(late), 60)
+
+
+def test_a_comparison_that_nobody_waits_for_any_more_is_left_before_the_next_part(
+    lab: Lab, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, files = begin(lab, box, stable="1s", timeout="1h", checksum=".md5"), watcher(lab, [box], patience_s=0.05)
+    deliver(box, BARS), deliver(box, f"{BARS}.md5", digest("x", "md5"))
+    may_continue, ends, real = threading.Event(), list[str](), hashlib.file_digest
+
+    def read(file, algorithm):
+        may_continue.wait()
+        try:
+            return real(file, algorithm)
+        except ValueError as error:
+            ends.append(str(error))
+            raise
+
+    def has_begun() -> bool:
+        settle(lab, files)
+        return wait_reason(lab, number, "come").endswith("is being compared with its md5")
+
+    monkeypatch.setattr(hashlib, "file_digest", read)
+    try:
+        until(has_begun, 60)
+        settle(lab, files)
+        [reading] = [each for each in threading.enumerate() if each.name == f"qflowd-compare-{BARS}"]
+        lab.clock.advance(3600)
+        drive(lab)
+        assert lab.state(number) == "FAILED"
+        settle(lab, files)
+    finally:
+        may_continue.set()
+    reading.join(60)
+    assert ends == [f"{BARS} is not wanted any more"]
+
+
+def test_what_is_compared_is_not_left_because_another_file_comes(
+    lab: Lab, box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, files = begin(lab, box, stable="1h", checksum=".md5"), watcher(lab, [box], patience_s=0.05)
+    deliver(box, BARS), deliver(box, f"{BARS}.md5", digest("x", "md5"))
+    later = "positions_20261120_2.csv"
+    may_continue, reads, real = threading.Event(), list[str](), hashlib.file_digest
+
+    def read(file, algorithm):
+        reads.append(file.name)
+        may_continue.wait()
+        return real(file, algorithm)
+
+    monkeypatch.setattr(hashlib, "file_digest", read)
+
+    def look() -> bool:
+        settle(lab, files, 3600)
+        return bool(reads)
+
+    def is_another_seen() -> bool:
+        settle(lab, files)
+        return wait_reason(lab, number, "come").endswith(f"{later} has not stood still for 3600 s")
+
+    try:
+        until(look, 60)
+        deliver(box, later), deliver(box, f"{later}.md5", digest("x", "md5"))
+        until(is_another_seen, 60)
+    finally:
+        may_continue.set()
+    until(lambda: look() and lab.state(number) == "SUCCESS", 60)
+    assert sorted(reads) == [BARS, later]
+
+
+def test_files_that_hang_take_the_place_of_no_others(lab: Lab, box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparing, "HANGS_S", 0.0)
+    hung = [f"positions_20261120_{i}.csv" for i in range(comparing.MOST)]
+    lab.define("all", {"come": {"wait_for": {"file": f"{box}/positions_*_?.csv", "stable": "1s", "checksum": ".md5"}}})
+    lab.define("quick", {"come": {"wait_for": {"file": f"{box}/quick.csv", "stable": "1s", "checksum": ".md5"}}})
+    late, quick = lab.start("all"), lab.start("quick")
+    drive(lab)
+    for name in hung:
+        deliver(box, name), deliver(box, f"{name}.md5", digest("x", "md5"))
+    is_read, real = threading.Event(), hashlib.file_digest
+
+    def read(file, algorithm):
+        if "positions" in file.name:
+            is_read.wait()
+        return real(file, algorithm)
+
+    monkeypatch.setattr(hashlib, "file_digest", read)
+    files = watcher(lab, [box], patience_s=0.05)
+
+    def are_read() -> bool:
+        settle(lab, files)
+        return sum(each.name.startswith("qflowd-compare-positions") for each in threading.enumerate()) == len(hung)
+
+    def has_ended(number: int) -> bool:
+        settle(lab, files)
+        return lab.state(number) == "SUCCESS"
+
+    try:
+        until(are_read, 60)
+        deliver(box, "quick.csv"), deliver(box, "quick.csv.md5", digest("x", "md5"))
+        until(lambda: has_ended(quick), 60)
+        assert lab.state(late) == "RUNNING"
     finally:
         is_read.set()
     until(lambda: has_ended(late), 60)

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -34,21 +34,37 @@ class Compared(NamedTuple):
     is_final: bool = True
 
 
-def compare(each: Comparison, roots: Sequence[Path]) -> Compared | None:
-    """It takes as long as reading the file. None: it has changed meanwhile, or gone.
+class _WantedFile:
+    """A file that is read part by part, as long as it is wanted."""
 
-    `roots`: the listed folders, those of the file first.
+    def __init__(self, name: str, file: BufferedReader, is_wanted: Callable[[], bool]) -> None:
+        self.name, self._file, self._is_wanted = name, file, is_wanted
+        self.fileno, self.readable = file.fileno, file.readable
+
+    def readinto(self, part: bytearray) -> int:
+        """Raises: ValueError if it is not wanted any more; OSError."""
+        if not self._is_wanted():
+            raise ValueError(f"{self.name} is not wanted any more")
+        return self._file.readinto(part)
+
+
+def compare(each: Comparison, roots: Sequence[Path], is_wanted: Callable[[], bool]) -> Compared | None:
+    """It takes as long as reading the file. None: it has changed meanwhile, or gone, or is not wanted any more.
+
+    Args:
+        roots: the listed folders, those of the file first.
+        is_wanted: asked before each part of the file.
     """
     try:
-        return Compared(_fault(each, roots))
+        return Compared(_fault(each, roots, is_wanted))
     except (FileNotFoundError, ValueError):
         return None
     except OSError as error:
         return Compared(f"{each.name} cannot be compared with its checksum: {error.strerror or error}", is_final=False)
 
 
-def _fault(each: Comparison, roots: Sequence[Path]) -> str:
-    """Raises: OSError or ValueError if one of the two cannot be read any more, or is another one."""
+def _fault(each: Comparison, roots: Sequence[Path], is_wanted: Callable[[], bool]) -> str:
+    """Raises: OSError or ValueError if one of the two cannot be read any more, is another one, or is not wanted."""
     algorithm = CHECKSUMS[each.suffix]
     with _opened(each.folder, each.name + each.suffix, each.checksum_mark, roots) as file:
         text = file.read(LONGEST).decode("utf-8-sig", "replace")
@@ -56,7 +72,8 @@ def _fault(each: Comparison, roots: Sequence[Path]) -> str:
     if (wanted := digest_in(text, each.name, digits)) is None:
         return f"{each.name}{each.suffix} does not hold the {algorithm} of {each.name}, by itself or before its name"
     with _opened(each.folder, each.name, each.mark, roots) as file:
-        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+        parts = _WantedFile(each.name, file, is_wanted)
+        found = hashlib.file_digest(parts, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
         _check_same(file, each.mark)
     return "" if found == wanted else f"{each.name} is not what {each.name}{each.suffix} says"
 

@@ -16,7 +16,7 @@ from qflowd.engine.waits.aside import Aside
 from qflowd.engine.waits.checksums import Comparison
 from qflowd.engine.waits.comparing import Comparing
 from qflowd.engine.waits.file_judge import judge
-from qflowd.engine.waits.folders import SETTING, Listing, Sightings, look, root_of
+from qflowd.engine.waits.folders import SETTING, Listing, Sightings, look, names_of, root_of
 from qflowd.engine.waits.open_looks import OpenLooks, Seen, Sight
 from qflowd.engine.waits.wanted_files import WantedFiles
 from qflowd.model.states import FactKind
@@ -77,8 +77,9 @@ class FileWaits:
             comparing.ask({each for files in under & sights.keys() for each in sights[files].compare}, self._patience_s)
         folders = {files.folder for files in wanted}
         self._sightings = {folder: seen for folder, seen in self._sightings.items() if folder in folders}
-        for comparing in self._comparing.values():
+        for root, comparing in self._comparing.items():
             comparing.keep([each for each in comparing.verdicts if self._is_as_compared(each)])
+            comparing.want([each for each in comparing.begun if self._is_wanted(each, by_root[root])])
         return Seen(sights, unable)
 
     def _listings(self, root: Path, wanted: Iterable[WantedFiles]) -> dict[str, Listing]:
@@ -95,6 +96,13 @@ class FileWaits:
         for folder, listing in listings.items():
             self._sightings.setdefault(folder, Sightings()).see(listing)
         return listings
+
+    def _is_wanted(self, each: Comparison, wanted: Iterable[WantedFiles]) -> bool:
+        """Whether what is compared is waited for, and is as it was; whatever else is there that has not stood still yet."""
+        return self._is_as_compared(each) and any(
+            (files.folder, files.checksum) == (each.folder, each.suffix) and names_of(files.pattern, [each.name])
+            for files in wanted
+        )
 
     def _is_as_compared(self, each: Comparison) -> bool:
         seen = self._sightings.get(each.folder)
