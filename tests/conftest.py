@@ -98,7 +98,7 @@ def fresh_url(server: Server, request: pytest.FixtureRequest) -> str:
 def _fresh(server: Server, request: pytest.FixtureRequest) -> Iterator[str]:
     url = fresh_url(server, request)
     yield url
-    server.start().drop_database(url)
+    server.start().give_back(url)
 
 
 @pytest.fixture(params=KINDS)

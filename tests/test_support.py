@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.store.inbox import SUBMISSION
 from qflowd.store.migrate import migrate
 from qflowd.store.tx import Store
 from tests.support.daemon import Daemon
 from tests.support.forked import MODULES, Forked
 from tests.support.servers import Server, client
+from tests.support.sql import run_sql
 
 
 def _path(url: str) -> str | None:
@@ -83,9 +85,53 @@ def test_a_copied_store_is_what_the_migrations_make_and_has_an_identity_of_its_o
         names.append(store.read(lambda tx: tx.one("read_database_id")).value)
         store.close()
         shapes.append(_shape(database_server, url))
-        database_server.drop_database(url)
+        database_server.give_back(url)
     assert shapes[0] == shapes[1] == shapes[2]
     assert len(set(names)) == 3
+
+
+TABLES = {
+    "sqlite": "SELECT name FROM qflow.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'",
+    "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = 'qflow'",
+    "mysql": "SELECT table_name FROM information_schema.tables "
+    "WHERE table_schema = 'qflow' AND table_type = 'BASE TABLE'",
+}
+CHANGES = {
+    "rows alone": [],
+    "a column": ["ALTER TABLE qflow.lane ADD COLUMN strange INT"],
+    "an index": ["CREATE INDEX {name} ON {table} (job)"],
+    "a view": ["CREATE VIEW qflow.strange AS SELECT 1 AS one"],
+    "a view is gone": ["DROP VIEW qflow.breakpoints"],
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_done_to_a_store_is_not_met_in_the_next_one(database_server: Server, change: str) -> None:
+    shapes, rows, numbers, names = [], [], [], []
+    of_file = database_server.kind == "sqlite"
+    names_of_index = {"name": "qflow.strange" if of_file else "strange", "table": "lane" if of_file else "qflow.lane"}
+    for _ in range(3):
+        url = database_server.create_store()
+        shapes.append(_shape(database_server, url))
+        store = Store(url)
+        names.append(store.read(lambda tx: tx.one("read_database_id")).value)
+        rows.append(_rows(store))
+        numbers.append([store.transact(lambda tx: tx.one("insert_submission", **SUBMISSION)).id for _ in range(2)])
+        run_sql(store, "INSERT INTO qflow.meta (name, value) VALUES ('strange', 'x')", "DELETE FROM qflow.migration")
+        for statement in CHANGES[change]:
+            run_sql(store, statement.format(**names_of_index))
+        database_server.give_back(url)
+        store.close()
+    assert shapes[0] == shapes[1] == shapes[2]
+    assert rows[0] == rows[1] == rows[2]
+    assert numbers == [[1, 2]] * 3
+    assert len(set(names)) == 3
+
+
+def _rows(store: Store) -> dict[str, int]:
+    """How many rows each table has."""
+    found = run_sql(store, TABLES[store.dialect.name])
+    return {name: run_sql(store, f"SELECT COUNT(*) FROM qflow.{name}")[0][0] for (name,) in found}
 
 
 @pytest.mark.parametrize("kind", ["postgres", "mariadb"])

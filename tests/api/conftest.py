@@ -33,4 +33,4 @@ def house(
     url = server.create_store()
     with open_house(url, tmp_path_factory.mktemp("house")) as found:
         yield found
-    server.start().drop_database(url)
+    server.start().give_back(url)

@@ -54,7 +54,7 @@ def account(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[S
         run(f"DROP OWNED BY {name}")
     run(f"DROP {kind} {name}")
     owner.close()
-    server.drop_database(url)
+    server.give_back(url)
 
 
 def _owner_url(account: Store) -> str:

@@ -97,7 +97,7 @@ def site(
             sign_in(found)
             fill(found)
             yield found
-    server.start().drop_database(url)
+    server.start().give_back(url)
 
 
 def sign_in(site: Site) -> None:

@@ -26,7 +26,7 @@ def kept(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[Lab]
     lab = Lab(server.create_store())
     yield lab
     lab.close()
-    server.start().drop_database(lab.url)
+    server.start().give_back(lab.url)
 
 
 @pytest.fixture

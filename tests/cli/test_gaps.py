@@ -30,7 +30,7 @@ def lab(get_server: GetServer, run: Run, monkeypatch: pytest.MonkeyPatch) -> Ite
         pass
     yield lab
     lab.close()
-    server.start().drop_database(url)
+    server.start().give_back(url)
 
 
 def test_gaps_are_listed_with_what_is_there_and_the_exit_code_says_whether_there_are_any(run: Run, lab: Lab) -> None:

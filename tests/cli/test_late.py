@@ -25,7 +25,7 @@ def lab(get_server: GetServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]
     LateDates(lab.store, lab.topics).tick()
     yield lab
     lab.close()
-    server.start().drop_database(url)
+    server.start().give_back(url)
 
 
 def test_late_dates_are_listed_with_what_is_there_and_the_exit_code_says_whether_there_are_any(

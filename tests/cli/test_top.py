@@ -230,7 +230,7 @@ def test_a_database_that_goes_away_is_named_and_waited_for(get_server, run, monk
         assert terminal.ended() == 0
     finally:
         terminal.close()
-        server.start().drop_database(url)
+        server.start().give_back(url)
 
 
 def test_the_pace_is_bounded(run, scene) -> None:

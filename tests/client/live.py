@@ -113,4 +113,4 @@ def project_of(kind: str, get_server: Any, factory: pytest.TempPathFactory) -> I
     found.start()
     yield found
     found.stop()
-    server.drop_database(found.url)
+    server.give_back(found.url)

@@ -54,7 +54,7 @@ def limited(request, get_server):
         run(f"DROP OWNED BY {role}")
     run(f"DROP {'USER' if request.param == 'mariadb' else 'ROLE'} {role}")
     engine.close()
-    server.drop_database(url)
+    server.give_back(url)
 
 
 def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited):

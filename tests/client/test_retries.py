@@ -68,7 +68,7 @@ def client(request: pytest.FixtureRequest, get_server: GetServer, tmp_path_facto
     with Daemon(url, folder, plugins=plugins, workflows={"late.yaml": WORKFLOW}), qflowd.connect(url) as found:
         until(found.workflows, what="the workflow is stored")
         yield found
-    server.drop_database(url)
+    server.give_back(url)
 
 
 @pytest.mark.parametrize(

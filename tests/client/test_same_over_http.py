@@ -79,7 +79,7 @@ def pair(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[Pair
     ):
         yield Pair(one, other, there, lab)
     lab.close()
-    server.start().drop_database(url)
+    server.start().give_back(url)
 
 
 def _fill(lab: Lab, stand_in: StandIn) -> There:

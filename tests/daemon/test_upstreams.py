@@ -96,7 +96,7 @@ def test_a_task_that_asks_while_the_database_is_away_is_answered_when_it_is_back
         assert run.wait(PATIENCE_S) == "SUCCESS"
         assert run.output("late") == 300_000
         assert {(found.state, found.attempt) for found in run.attempts()} <= {("SUCCESS", 1)}
-    server.drop_database(url)
+    server.give_back(url)
 
 
 def test_a_closure_in_a_thread_has_its_upstream_too(database_url, tmp_path):

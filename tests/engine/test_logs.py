@@ -63,4 +63,4 @@ def test_lines_whose_commit_is_not_answered_are_there_once(get_server, kind, is_
         assert proxy.lost == int(is_applied)
         written = [message for (message,) in lab.sql("SELECT message FROM qflow.log_line ORDER BY id")]
         assert written == [row.message for row in lines] + ["more"]
-    server.drop_database(url)
+    server.give_back(url)

@@ -33,7 +33,7 @@ def opened(get_server: GetServer, kind: str) -> Iterator[Store]:
     with contextlib.suppress(Exception):  # its server or connection may have been killed
         store.close()
     url = getattr(store.dialect, "url", None) or store.dialect.describe()
-    server.start().drop_database(url)
+    server.start().give_back(url)
 
 
 @pytest.fixture(params=KINDS)

@@ -215,4 +215,4 @@ def server_of(kind: str, get_server: GetServer) -> Iterator[ApiServer]:
     url = server.create_store()
     with ApiServer(url) as found:
         yield found
-    server.start().drop_database(url)
+    server.start().give_back(url)

@@ -179,4 +179,4 @@ def stand_in_of(kind: str, get_server: GetServer) -> Iterator[StandIn]:
     found = StandIn(server.create_store())
     yield found
     found.close()
-    server.drop_database(found.url)
+    server.give_back(found.url)
