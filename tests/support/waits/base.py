@@ -14,7 +14,7 @@ from qflowd.plugins.registry import Registry
 from tests.support.lab import FAILED, Lab
 
 LATER = datetime(2037, 11, 20, 13, tzinfo=UTC)
-AT = "2037-11-20T13:00:00.000000Z"
+AT = "2037-11-20T13:00:00Z"
 NOBODY = "daemon d1 on host h is lost; no daemon is running"
 
 # Where no row waits, though the states would allow it.
