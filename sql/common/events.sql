@@ -9,11 +9,6 @@ FROM {rows: definition_id bigint, business_date date, data text} r
 JOIN qflow.late_date l ON l.definition_id = r.definition_id AND l.business_date = r.business_date AND l.noticed_at = :now
 JOIN qflow.workflow_definition d ON d.id = l.definition_id
 
--- name: list_calendars_of_schedules
-SELECT DISTINCT d.tenant, s.calendar FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
-WHERE s.calendar <> '' AND COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL
-ORDER BY d.tenant, s.calendar
-
 -- name: insert_horizon_events
 INSERT INTO qflow.event (tenant, event, calendar, at, data, once_key)
 SELECT r.tenant, 'calendar.horizon', r.calendar, :now, r.data, r.once_key

@@ -12,6 +12,11 @@ SELECT s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.session_time, 
 FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
 WHERE s.calendar <> '' ORDER BY s.definition_id, s.name
 
+-- name: list_calendars_of_schedules
+SELECT DISTINCT d.tenant, s.calendar FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
+WHERE s.calendar <> '' AND COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL
+ORDER BY d.tenant, s.calendar
+
 -- name: list_zones
 SELECT DISTINCT timezone FROM qflow.schedule ORDER BY timezone
 
@@ -50,19 +55,20 @@ WHERE definition_id = :definition_id AND name = :name AND cron = :cron AND timez
     AND calendar = :calendar AND session_time = :session_time AND session_days = :session_days AND day_window = :day_window
     AND COALESCE(next_fire_at, {forever}) = :was_at AND COALESCE(next_fire_at, {forever}) > :now
 
+-- shared: may_start
+COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL
+
 -- name: list_due_schedules
 SELECT s.definition_id, s.name, s.calendar, d.tenant, d.workflow
 FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
-WHERE s.next_fire_at <= :now AND COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1
-    AND d.archived_at IS NULL AND d.paused_at IS NULL
+WHERE s.next_fire_at <= :now AND {may_start}
 ORDER BY s.next_fire_at, s.definition_id, s.name LIMIT {literal: batch}
 
 -- name: next_schedule
 -- Later than `now`: what is due already is the next round's affair.
 SELECT MIN(s.next_fire_at) AS next_fire_at
 FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
-WHERE s.next_fire_at > :now AND COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL
-    AND d.paused_at IS NULL
+WHERE s.next_fire_at > :now AND {may_start}
 
 -- name: lock_schedules
 -- Those that are still to be fired. What another daemon has locked, it fires.
@@ -95,9 +101,6 @@ instance_id = d.instance_id, is_missed = 0
 
 -- name: set_schedule_error
 UPDATE qflow.workflow_definition SET error = :error, updated_at = :now WHERE id = :definition_id
-
--- shared: may_start
-COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL
 
 -- shared: schedule_behind
 s.definition_id > :after_definition_id OR (s.definition_id = :after_definition_id AND s.name > :after_name)
