@@ -17,6 +17,7 @@ workflow: produces
 allow_duplicates: true
 tasks:
   hello: {job: hello, params: {name: desk}, produces: "greeting@{{ business_date }}"}
+  plain: {job: hello, params: {name: desk}, produces: greeting, after: hello}
 """
 FOLLOWS = """
 workflow: follows
@@ -49,9 +50,14 @@ def test_versions_are_listed_and_what_was_given_an_earlier_one(
         assert house.ended(follower) == "SUCCESS"
     friday = "greeting@2026-11-20"
     first, second = (friday, 1, False, "hello", numbers[0]), (friday, 2, True, "hello", numbers[1])
-    assert listed(house, "name=greeting") == [second] == [each for each in listed(house, "") if each[0] == friday]
+    plain = ("greeting", 2, True, "plain", numbers[1])
+    assert listed(house, "name=greeting") == [plain, second] == listed(house, "")
     assert listed(house, f"name={friday}&versions=true") == [second, first]
-    assert listed(house, "name=greeting&versions=true&limit=1") == [second]
+    assert listed(house, "name=greeting&versions=true&limit=1") == [plain]
+    undated = ("greeting", 1, False, "plain", numbers[0])
+    assert listed(house, "name=greeting&exact=true&versions=true") == [plain, undated]
+    assert listed(house, f"name={friday}&exact=true") == [second]
+    assert listed(house, "exact=true") == []
     assert listed(house, "name=greet") == listed(house, "name=greeting@2026-11-23") == []
     [item] = house.api.get(f"/datasets?name={friday}").data["items"]
     assert item["stale_uses"] == 1
@@ -64,6 +70,8 @@ def test_versions_are_listed_and_what_was_given_an_earlier_one(
     [use] = house.api.get(f"/datasets/uses?name={friday}").data["items"]
     assert use == stale
     assert use["is_stale"] is True
+    for name, uses in (("greeting", []), (friday, [use])):
+        assert house.api.get(f"/datasets/uses?exact=true&name={name}").data["items"] == uses
     monkeypatch.setenv("QFLOWD_URL", f"http://127.0.0.1:{house.api.port}")
     monkeypatch.setenv("QFLOWD_TOKEN", house.api.token)
 

@@ -24,6 +24,7 @@ workflow: publishes
 allow_duplicates: true
 tasks:
   publish: {job: bars, params: {symbol: S001}, produces: "cn_daily@{{ business_date }}"}
+  undated: {job: report, produces: cn_daily}
 """
 FACTORS = """
 workflow: factors
@@ -105,6 +106,13 @@ def test_a_dataset_tells_its_versions_and_which_use_is_stale(site: Site, produce
         expect(use).to_contain_text("1stale")
         use.get_by_role("link", name=f"#{given}").click()
         expect(page).to_have_url(f"{site.url}instances/{given}")
+        site.open(page, "datasets?open=cn_daily")
+        alone = page.get_by_role("dialog", name="cn_daily")
+        versions = alone.get_by_role("table", name="Versions").locator("tbody tr")
+        expect(versions).to_contain_text(["2latest", "1"])
+        expect(versions).to_have_count(2)
+        expect(alone).to_contain_text("publishes › undated")
+        expect(alone).to_contain_text("No task has waited for it.")
 
 
 def test_datasets_are_found_by_name_and_by_the_search(site: Site, produced: tuple[int, int]) -> None:

@@ -37,16 +37,17 @@ class DatasetItem(Item):
 
 
 class DatasetQuery(PageQuery):
-    """`name`: one dataset, or a series; `versions`: all of each, and not the latest alone."""
+    """`name`: one dataset, or a series; `exact`: the dataset of that name alone. `versions`: all of each, and not the latest alone."""
 
     name: str = ""
+    exact: bool = False
     versions: bool = False
 
 
 @route("GET", "/datasets", Role.READ)
 def list_datasets(call: Call, query: DatasetQuery) -> ListPage[DatasetItem]:
     """What tasks have produced, the newest first."""
-    rows = _read(call, "find_datasets", query, query.name, is_all=query.versions)
+    rows = _read(call, "find_datasets", query, is_all=query.versions)
     names = sorted({row.name for row in rows})
     counts = call.read("count_stale_uses", rows=[(name,) for name in names], most=MOST_STALE)
     stale = {each.name: each.uses for each in counts}
@@ -74,16 +75,20 @@ class DatasetUseItem(Item):
 
 
 class DatasetUseQuery(PageQuery):
-    """`name`: of this dataset, or of all of this series; `stale`: only those of which a later version has come since."""
+    """`name`: of this dataset, or of all of this series; `exact`: of the dataset of that name alone.
+
+    `stale`: only those of which a later version has come since.
+    """
 
     name: str = ""
+    exact: bool = False
     stale: bool = False
 
 
 @route("GET", "/datasets/uses", Role.READ)
 def list_dataset_uses(call: Call, query: DatasetUseQuery) -> ListPage[DatasetUseItem]:
     """Tasks that waited for a dataset, with the version that each was given, those of the newest instances first."""
-    rows = _read(call, "find_dataset_uses", query, query.name, is_all=not query.stale)
+    rows = _read(call, "find_dataset_uses", query, is_all=not query.stale)
     return page_of(query, rows, "id", make=_use)
 
 
@@ -92,9 +97,11 @@ def _use(row: Any) -> DatasetUseItem:
     return DatasetUseItem(**fields_of(row, DatasetUseItem) | own)
 
 
-def _read(call: Call, statement: str, query: PageQuery, name: str, *, is_all: bool) -> list[Any]:
-    """Rows about all datasets; where a name is given, about that one or the series that is called so."""
+def _read(call: Call, statement: str, query: DatasetQuery | DatasetUseQuery, *, is_all: bool) -> list[Any]:
+    """Rows about all datasets; where a name is given, about that one, or the series that is called so unless `exact`."""
     (before,) = read_cursor(query, tuple[Id]) or (ABOVE_ALL_IDS,)
-    of_name = series_and_name(name) if name else {}
-    statement = f"{statement}_of" if name else statement
+    of_name = series_and_name(query.name) if query.name or query.exact else {}
+    if query.exact:
+        of_name["name"] = query.name
+    statement = f"{statement}_of" if of_name else statement
     return call.read(statement, is_all=int(is_all), before=before, batch=query.limit + 1, **of_name)

@@ -27,12 +27,12 @@ export function Detail({ name, onClose }: { name: string; onClose: () => void })
 function Versions({ name }: { name: string }) {
   const w = useWords(words)
   const common = useCommon()
-  const found = useList<DatasetItem>('/datasets', { name, versions: true })
+  const found = useList<DatasetItem>('/datasets', { name, exact: true, versions: true })
   return (
     <LoadedList of={found} lines={4} empty={<p className="muted">{common.empty.nothing}</p>}>
       {(all) => (
         <Table
-          label={w.versions} rows={all.filter((one) => one.name === name)} keyOf={(one) => one.id}
+          label={w.versions} rows={all} keyOf={(one) => one.id}
           columns={[
             { head: w.version, width: '7rem', cell: (one) => <span className="row">{count(one.version)}{one.is_latest && <Tag tone="good">{w.latest}</Tag>}</span> },
             { head: w.metadata, cell: (one) => <span className="dataset-name">{told(one.metadata)}</span> },
@@ -47,12 +47,12 @@ function Versions({ name }: { name: string }) {
 
 function Uses({ name }: { name: string }) {
   const w = useWords(words)
-  const found = useList<DatasetUseItem>('/datasets/uses', { name })
+  const found = useList<DatasetUseItem>('/datasets/uses', { name, exact: true })
   return (
     <LoadedList of={found} lines={4} empty={<p className="muted">{w.nobody}</p>}>
       {(uses) => (
         <Table
-          label={w.uses} rows={uses.filter((one) => one.name === name)} keyOf={(one) => one.task_id}
+          label={w.uses} rows={uses} keyOf={(one) => one.task_id}
           columns={[
             { head: w.task, cell: (one) => <span className="dataset-name">{one.workflow} › {one.task} <span className="muted">{one.business_date}</span></span> },
             { head: w.run, width: '5rem', cell: (one) => <Link href={`/instances/${one.instance_id}`}>#{one.instance_id}</Link> },
