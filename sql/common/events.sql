@@ -15,6 +15,11 @@ SELECT r.tenant, 'calendar.horizon', r.calendar, :now, r.data, r.once_key
 FROM {rows: tenant text, calendar text, data text, once_key text} r WHERE 1 = 1
 {ignored: event.tenant}
 
+-- name: find_horizons
+-- By calendar, each last day that was told of.
+SELECT e.calendar, e.at, e.data FROM qflow.event e WHERE e.tenant = :tenant AND e.event = 'calendar.horizon'
+ORDER BY e.once_key LIMIT {literal: batch}
+
 -- name: find_events
 -- Newest first; '' as a workflow: of all, and of none.
 SELECT e.* FROM qflow.events e

@@ -37,8 +37,8 @@ def test_what_is_late_is_a_list_and_its_instances_say_since_when(api: ApiServer,
     )  # fmt: skip
     [row] = api.get(f"/late?limit=1&cursor={page['next']}").data["items"]
     assert (row["business_date"], row["state"], row["ended_at"]) == ("2026-11-20", None, None)
-    told = [(one["subject"], one["detail"]) for one in api.get("/notifications").data if one["kind"] == "late"]
-    assert told == [("late_bars", "2026-11-23"), ("late_bars", "2026-11-20")]
+    told = [(one["detail"], one["link"]) for one in api.get("/notifications").data if one["subject"] == "late_bars"]
+    assert told == [("2026-11-23", f"/instances/{number}"), ("2026-11-20", "/workflows/late_bars")]
     page = api.get("/events?workflow=late_bars&limit=1").data
     [event] = page["items"]
     assert (event["event"], event["instance_id"], event["data"]) == (

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from qflowd.client import Client
+from qflowd.client.database import DatabaseTransport
+from qflowd.engine.calendars.horizons import Horizons
 from qflowd.model.roles import Role
 from tests.api.test_stream import streaming
 from tests.support.daemon import until
@@ -59,6 +62,26 @@ def test_a_token_that_ends_soon_is_told_to_its_owner_and_to_administrators(own_a
     for client, sees in ((own_api.as_(Role.ADMIN), True), (bound, False)):
         with streaming(client, "notifications") as stream:
             assert (token in stream.next("snapshot")["items"]) is sees
+
+
+def test_a_horizon_is_told_until_its_calendar_is_known_for_longer(own_api: ApiServer, lab: Lab) -> None:
+    daemon(lab, "alpha")
+    imported = {"csv": "2026-11-20\n2026-11-23\n", "timezone": "Asia/Shanghai", "last": "2026-12-15"}
+    for name in ("desk", "gone"):
+        assert own_api.post(f"/calendars/{name}/import", imported).status == 200
+    book = Client(DatabaseTransport(lab.store)).calendars()
+    names = ("XHKG & desk", "desk", "gone")
+    Horizons(lab.store).write({("default", name): book.calendar(name) for name in names})
+    told = _waiting(own_api)
+    assert [(one["kind"], one["subject"], one["detail"], one["link"]) for one in told] == [
+        ("horizon", "XHKG & desk", "2026-12-15", "/calendars?name=XHKG%20%26%20desk"),
+        ("horizon", "desk", "2026-12-15", "/calendars?name=desk"),
+        ("horizon", "gone", "2026-12-15", "/calendars?name=gone"),
+    ]
+    assert _waiting(own_api.as_(Role.ADMIN, tenant="north")) == []
+    assert own_api.post("/calendars/desk/import", imported | {"last": "2027-12-15"}).status == 200
+    assert own_api.delete("/calendars/gone").status == 200
+    assert [one["subject"] for one in _waiting(own_api)] == []
 
 
 def test_they_are_told_when_they_change(own_api: ApiServer, lab: Lab) -> None:

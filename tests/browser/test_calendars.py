@@ -346,7 +346,10 @@ def test_what_is_late_has_a_page_and_marks_its_run(site: Site) -> None:
         )
         assert violations(page) == []
         page.locator(".bell").click()
-        expect(page.get_by_role("dialog", name="What waits for you")).to_contain_text(str(first["business_date"]))
+        bell = page.get_by_role("dialog", name="What waits for you")
+        for day, link in ((latest, f"/instances/{run.id}"), (first, "/workflows/late_nav")):
+            told = bell.get_by_role("link", name=re.compile(f"late: {day['business_date']}"))
+            expect(told).to_have_attribute("href", link)
         page.keyboard.press("Escape")
         row.get_by_role("link", name=f"#{run.id}").click()
         expect(page.get_by_role("main")).to_contain_text("expected by")

@@ -8,6 +8,9 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
+import qflowd
+from qflowd.engine.calendars.horizons import Horizons
+from qflowd.model.names import DEFAULT_TENANT
 from qflowd.store.tx import Store
 from tests.browser.conftest import Site
 from tests.support.browser import violations
@@ -175,3 +178,20 @@ def test_schedules_tell_on_which_fact_they_start_and_what_started_them(site: Sit
             assert violations(page) == []
             fire.get_by_role("link", name=f"#{run}").click()
             expect(page).to_have_url(f"{site.url}instances/{run}")
+
+
+def test_the_bell_tells_of_a_horizon_on_an_open_page_and_leads_to_the_calendar(site: Site) -> None:
+    calendar = qflowd.calendar("XHKG")
+    with site.look() as page, site.look(lang="zh", theme="dark") as other:
+        for each in (page, other):
+            site.open(each, "daemons")
+            each.locator(".bell").click()
+        Horizons(site.client.store).write({(DEFAULT_TENANT, "XHKG"): calendar})
+        told = page.get_by_role("dialog", name="What waits for you").get_by_role("link", name=re.compile("^XHKG"))
+        expect(told).to_contain_text(f"known only until: {calendar.last}")
+        theirs = other.get_by_role("dialog", name="等待处理").get_by_role("link", name=re.compile("^XHKG"))
+        expect(theirs).to_contain_text(f"数据截止日: {calendar.last}")
+        assert violations(other) == []
+        told.click()
+        expect(page).to_have_url(f"{site.url}calendars?name=XHKG")
+        expect(page.get_by_role("grid", name=re.compile("^XHKG"))).to_be_visible()

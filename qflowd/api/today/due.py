@@ -4,7 +4,7 @@ When a run is expected next follows from schedules and calendars; it is kept, so
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from qflowd.api.answers import Item
 from qflowd.api.cache import LruCache
 from qflowd.api.call import Call
+from qflowd.api.finding.calendars import known_calendars
 from qflowd.api.finding.instance_items import instance_items
 from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.calendars.expected_dates import Expectation, ExpectedDate, expected_after
@@ -82,36 +83,23 @@ def _expected(call: Call) -> Iterator[tuple[Any, ExpectedDate | None]]:
     schedules: defaultdict[int, list[Any]] = defaultdict(list)
     for row in call.read("show_schedules_of_expectations"):
         schedules[row.definition_id].append(row)
-    revisions = call.read("find_calendar_revision")
-    calendars = _Calendars(call, revisions[0].revision if revisions else 0)
+    book = known_calendars(call)
     for row in rows:
         what = expectation_of(row, schedules[row.definition_id])
         if what is not None:
-            yield row, calendars.expected_after(what, parse_date(str(row.judged_day)[:10]))
+            yield row, _expected_after(book, what, parse_date(str(row.judged_day)[:10]))
 
 
-class _Calendars:
-    """What is expected by the calendars of a tenant as they are now, which are read where something is not known."""
-
-    def __init__(self, call: Call, revision: int) -> None:
-        self._call = call
-        self._key: Hashable = (call.store.dialect.describe(), call.tenant, revision)
-        self._book: CalendarBook | None = None
-
-    def expected_after(self, what: Expectation, day: date) -> ExpectedDate | None:
-        """None past the horizon, and for what cannot be worked out, of which the daemon tells."""
-        key = (self._key, what, day)
-        known = _EXPECTED.find(key)
-        if known is None:
-            known = (self._work_out(what, day),)
-            _EXPECTED.remember([(key, known)])
-        return known[0]
-
-    def _work_out(self, what: Expectation, day: date) -> ExpectedDate | None:
-        self._book = self._book or self._call.client.calendars()
+def _expected_after(book: CalendarBook, what: Expectation, day: date) -> ExpectedDate | None:
+    """None past the horizon, and for what cannot be worked out, of which the daemon tells."""
+    key = (book, what, day)
+    known = _EXPECTED.find(key)
+    if known is None:
+        known = (None,)
         with suppress(Exception):
-            return expected_after(what, day, self._book)
-        return None
+            known = (expected_after(what, day, book),)
+        _EXPECTED.remember([(key, known)])
+    return known[0]
 
 
 def _runs(call: Call, soon: Sequence[_Soon]) -> dict[int, Any]:
@@ -120,4 +108,4 @@ def _runs(call: Call, soon: Sequence[_Soon]) -> dict[int, Any]:
     return {row.definition_id: row for row in call.read("show_runs_of_dates", rows=rows)} if rows else {}
 
 
-_EXPECTED: Final[LruCache[Hashable, tuple[ExpectedDate | None]]] = LruCache(KEPT)
+_EXPECTED: Final[LruCache[tuple[CalendarBook, Expectation, date], tuple[ExpectedDate | None]]] = LruCache(KEPT)

@@ -1,28 +1,37 @@
-"""What waits for a person: failures, late dates, approvals, files that do not load, tokens that end soon, no daemon; each while it is so."""
+"""What waits for a person: failures, late dates, approvals, faulty files, horizons of calendars, tokens that end soon, no daemon; each while it is so."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
+from urllib.parse import quote
 
 from qflowd.api.access.owner import owner_of
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
+from qflowd.api.finding.calendars import known_calendars
 from qflowd.api.today.overview import Overview, seen_overview
+from qflowd.calendars.calendar_book import CalendarBook
+from qflowd.client.records import from_json
+from qflowd.model.errors import QflowdError
 from qflowd.model.ids import ABOVE_ALL_IDS
 
 ENDS_SOON: Final = timedelta(days=7)
 MOST_TOKENS: Final = 50
 MOST_LATE: Final = 50
 MOST_APPROVALS: Final = 50
-Kind = Literal["failure", "late", "approval", "file", "token", "no_daemon"]
+MOST_HORIZONS: Final = 500  # those told in earlier years among them
+Kind = Literal["failure", "late", "approval", "file", "horizon", "token", "no_daemon"]
 
 
 class Notification(Item):
     """One thing that waits. `id` changes when it happens again; `link`: the dashboard's page for it.
 
     `failure`: `count` failures of `subject`, `workflow › task`, the newest at `at`. `late`: no good run of `subject` for
-    the business date `detail` by `at`. `approval`: of `subject`, asked at `at`; `detail` is the question. `token`: it ends at `at`. `no_daemon`: none has been seen since `at`.
+    the business date `detail` by `at`. `approval`: of `subject`, asked at `at`; `detail` is the question. `horizon`: the
+    calendar `subject`, which schedules or workflows go by, is known to `detail` and no further; told at `at`. `token`: it ends
+    at `at`. `no_daemon`: none has been seen since `at`.
     """
 
     id: str
@@ -38,7 +47,13 @@ def find_notifications(call: Call) -> list[Notification]:
     """What waits, what is worst first: of the tenant, and tokens of the caller, of an administrator's tenant all."""
     overview = seen_overview(call)
     waiting = *_failures(overview), *_late(call), *_approvals(call)
-    return [*_without_daemon(call, overview), *waiting, *_files(overview), *_tokens(call, overview.now)]
+    return [
+        *_without_daemon(call, overview),
+        *waiting,
+        *_files(overview),
+        *_horizons(call),
+        *_tokens(call, overview.now),
+    ]
 
 
 def _without_daemon(call: Call, overview: Overview) -> Iterator[Notification]:
@@ -57,7 +72,9 @@ def _failures(overview: Overview) -> Iterator[Notification]:
 
 def _late(call: Call) -> Iterator[Notification]:
     for row in call.read("find_late", before=ABOVE_ALL_IDS, is_all=0, batch=MOST_LATE):
-        yield _notification("late", row.workflow, str(row.business_date), row.expected_at, "/late")
+        started = row.instance_id is not None
+        link = f"/instances/{row.instance_id}" if started else f"/workflows/{quote(row.workflow, safe='')}"
+        yield _notification("late", row.workflow, str(row.business_date), row.expected_at, link)
 
 
 def _approvals(call: Call) -> Iterator[Notification]:
@@ -68,6 +85,24 @@ def _approvals(call: Call) -> Iterator[Notification]:
 def _files(overview: Overview) -> Iterator[Notification]:
     for file in overview.faulty_files:
         yield _notification("file", file.file, file.error, None, "/")
+
+
+def _horizons(call: Call) -> Iterator[Notification]:
+    """Of the events that tell of them: while the calendar is known to no later day."""
+    if rows := call.read("find_horizons", batch=MOST_HORIZONS):
+        book = known_calendars(call)
+        for row in rows:
+            last = _last_day(book, row.calendar)
+            if last is not None and from_json(row.data)["last"] == last.isoformat():
+                link = f"/calendars?name={quote(row.calendar, safe='')}"
+                yield _notification("horizon", row.calendar, last.isoformat(), row.at, link)
+
+
+def _last_day(book: CalendarBook, name: str) -> date | None:
+    """None of a calendar that has been removed, or does not ship with this release."""
+    with suppress(QflowdError):
+        return book.calendar(name).last
+    return None
 
 
 def _tokens(call: Call, now: datetime) -> Sequence[Notification]:

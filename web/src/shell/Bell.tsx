@@ -1,5 +1,5 @@
 // The bell: how much waits that has not been read, and the list of it.
-import { Bell as BellIcon, CircleAlert, ClockAlert, FileWarning, KeyRound, Unplug, UserCheck } from 'lucide-react'
+import { Bell as BellIcon, CalendarOff, CircleAlert, ClockAlert, FileWarning, KeyRound, Unplug, UserCheck } from 'lucide-react'
 import { useId, useRef } from 'react'
 import { Link } from 'wouter'
 import { count as number, shortPath } from '../format'
@@ -9,7 +9,7 @@ import { useCommon } from '../words'
 import { useNotices, useReadNotices, type Notice } from './notices'
 import './bell.css'
 
-const SIGNS = { failure: CircleAlert, late: ClockAlert, approval: UserCheck, file: FileWarning, token: KeyRound, no_daemon: Unplug }
+const SIGNS = { failure: CircleAlert, late: ClockAlert, approval: UserCheck, file: FileWarning, horizon: CalendarOff, token: KeyRound, no_daemon: Unplug }
 
 export function Bell() {
   const w = useCommon()

@@ -5,7 +5,7 @@ import { useKept } from '../ui/useKept'
 
 export interface Notice {
   id: string
-  kind: 'failure' | 'late' | 'approval' | 'file' | 'token' | 'no_daemon'
+  kind: 'failure' | 'late' | 'approval' | 'file' | 'horizon' | 'token' | 'no_daemon'
   subject: string
   detail: string | null
   count: number

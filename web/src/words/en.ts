@@ -40,7 +40,7 @@ export const en = {
   } as Record<number, string>,
   bell: {
     title: 'What waits for you', unread: (n: string) => `What waits for you: ${n} not read`, readAll: 'Mark all as read', none: 'Nothing waits for you.',
-    kind: { failure: 'failed', late: 'late', approval: 'waits for approval', file: 'does not load', token: 'token ends soon', no_daemon: 'No daemon' },
+    kind: { failure: 'failed', late: 'late', approval: 'waits for approval', file: 'does not load', horizon: 'known only until', token: 'token ends soon', no_daemon: 'No daemon' },
   },
   bar: { noDaemon: 'No daemon is alive: nothing will run.', noDaemonSince: (when: string) => `The last one was seen ${when}.`, noDaemonDo: 'Start one:', otherTenant: 'You look at tenant', readOnly: 'Read-only: nothing can be changed here.', newer: 'The server has been upgraded.' },
   time: {

@@ -41,7 +41,7 @@ export const zh: Words = {
   },
   bell: {
     title: '等待处理', unread: (n) => `等待处理：${n} 条未读`, readAll: '全部标为已读', none: '没有等待处理的事项。',
-    kind: { failure: '失败', late: '逾期', approval: '等待审批', file: '无法加载', token: '令牌即将到期', no_daemon: '没有守护进程' },
+    kind: { failure: '失败', late: '逾期', approval: '等待审批', file: '无法加载', horizon: '数据截止日', token: '令牌即将到期', no_daemon: '没有守护进程' },
   },
   bar: { noDaemon: '没有在线的守护进程，任务不会运行。', noDaemonSince: (when) => `最后一次心跳：${when}。`, noDaemonDo: '启动一个：', otherTenant: '正在查看租户', readOnly: '只读：这里不能修改任何内容。', newer: '服务器已升级。' },
   time: {
