@@ -162,7 +162,7 @@ def test_schedules_tell_on_which_fact_they_start_and_what_started_them(site: Sit
     with closing(Store(site.daemon.url)) as store:
         [(signal, run)] = until(lambda: store.connection().script(fires), 60, what="the run")
     site.ended(run, "SUCCESS")
-    for lang, on, started in (("en", "whenever it comes", "signal"), ("zh", "事件到来时", "信号")):
+    for lang, on, started in (("en", "whenever it comes", "signal"), ("zh", "前提满足时", "信号")):
         with site.look(lang=lang) as page:
             site.open(page, "schedules")
             lane = page.get_by_role("listitem").filter(has_text="corrects")

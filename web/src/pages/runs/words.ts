@@ -69,7 +69,7 @@ export const zh: RunsWords = {
   since: '创建时间',
   last: { '15m': '最近 15 分钟', '1h': '最近 1 小时', '24h': '最近 24 小时', '7d': '最近 7 天', '30d': '最近 30 天' },
   anyTrigger: '任意触发方式',
-  triggers: { cron: '调度', fact: '事件', api: '接口', cli: '命令行', sdk: 'Python', sql: 'SQL', workflow: '工作流' },
+  triggers: { cron: '调度', fact: '前提满足', api: '接口', cli: '命令行', sdk: 'Python', sql: 'SQL', workflow: '工作流' },
   workflowHint: '工作流，如 daily_*',
   nameHint: '名称',
   none: '还没有运行',

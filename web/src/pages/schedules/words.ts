@@ -31,7 +31,7 @@ const zh: typeof en = {
   now: '现在', due: '逾期', dueMore: '本该触发，但没有守护进程触发它。',
   dueBar: (n) => `${n} 个调度本该触发却没有触发。`,
   dueRemedy: '触发由守护进程完成；错过的是否补上，由各调度的 catchup 决定。',
-  off: '停用', onFact: '事件到来时', onFactMore: '由事件启动，何时到来何时启动。', fact: '由何启动', facts: { workflow: '运行', dataset: '数据集版本', signal: '信号' }, fires: (n) => `触发 ${n} 次`, goesOn: '以此类推',
+  off: '停用', onFact: '前提满足时', onFactMore: '前提一经满足即启动。', fact: '由何启动', facts: { workflow: '运行', dataset: '数据集版本', signal: '信号' }, fires: (n) => `触发 ${n} 次`, goesOn: '以此类推',
   failed: '失败', missed: '错过', succeeded: '成功', other: '已触发', toCome: '将触发', overdue: '逾期', signs: '图例',
   none: '还没有调度', noneMore: '在工作流文件里写三行即可：',
   cron: '时间', calendar: '交易日历', zone: '时区', catchup: '错过的触发', source: '启停来源', state: '状态',
