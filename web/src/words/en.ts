@@ -55,7 +55,7 @@ export const en = {
       ['Graph', [[['←', '→', '↑', '↓'], 'walk along the edges'], [['f'], 'fit all in'], [['+', '-'], 'closer, further'], [['u'], 'show all tasks, fold them']]],
       ['Gantt chart', [[['←', '→'], 'earlier, later'], [['+', '-'], 'closer, further'], [['0'], 'all of the time'], [['c'], 'critical path']]],
       ['Log', [[['G'], 'to the end'], [['g', 'g'], 'to the beginning'], [['n', 'N'], 'next, previous hit'], [['e'], 'next error'], [['w'], 'wrap lines'], [['y'], 'copy']]],
-      ['Calendars', [[['[', ']'], 'earlier, later year'], [['←', '→', '↑', '↓'], 'walk over the days']]],
+      ['Calendars', [[['[', ']'], 'earlier, later year'], [['←', '→', '↑', '↓'], 'walk over the days'], [['⏎'], 'override the day']]],
       ['Editor', [[['a'], 'a task after this one'], [['Del'], 'remove the task'], [['Ctrl Z', 'Ctrl Y'], 'undo, redo'], [['Ctrl ⏎'], 'publish']]],
       ['Failures', [[['r'], 'retry'], [['h'], 'mark as handled'], [['m'], 'mute']]],
     ] as [string, [string[], string][]][],

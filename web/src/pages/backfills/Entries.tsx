@@ -1,8 +1,9 @@
 // The fields of the dialog that begins a backfill, each with what is wrong with it.
 import { useId, type ReactNode } from 'react'
-import { useWords } from '../../words'
-import { words } from './beginWords'
+import { useCommon, useWords } from '../../words'
+import { words as beginWords } from './beginWords'
 import type { BackfillField } from './refused'
+import { words } from './words'
 
 /** What was typed. */
 export type EntriesOf = Record<Exclude<BackfillField, 'order'>, string> & { order: 'oldest' | 'newest'; onlyMissing: boolean }
@@ -17,28 +18,30 @@ interface Props {
 }
 
 export function Entries({ of, change, faults }: Props) {
-  const w = useWords(words)
+  const w = useWords(beginWords)
+  const page = useWords(words)
+  const common = useCommon()
   const typed = (name: Exclude<BackfillField, 'order'>) => ({ value: of[name], onChange: (event: { target: { value: string } }) => change({ ...of, [name]: event.target.value }) })
   return (
     <>
       <div className="begin-pair">
-        <Entry label={w.from} fault={faults.from}>{(more) => <input className="input" type="date" autoFocus {...typed('from')} {...more} />}</Entry>
-        <Entry label={w.to} fault={faults.to}>{(more) => <input className="input" type="date" {...typed('to')} {...more} />}</Entry>
+        <Entry label={common.field.from} fault={faults.from}>{(more) => <input className="input" type="date" autoFocus {...typed('from')} {...more} />}</Entry>
+        <Entry label={common.field.to} fault={faults.to}>{(more) => <input className="input" type="date" {...typed('to')} {...more} />}</Entry>
       </div>
       <label><input type="checkbox" checked={of.onlyMissing} onChange={(event) => change({ ...of, onlyMissing: event.target.checked })} /> {w.onlyMissing}</label>
       <div className="begin-pair">
-        <Entry label={w.order} fault={faults.order}>
+        <Entry label={page.order} fault={faults.order}>
           {(more) => (
             <select className="input" value={of.order} onChange={(event) => change({ ...of, order: event.target.value === 'newest' ? 'newest' : 'oldest' })} {...more}>
-              <option value="oldest">{w.orders.oldest}</option>
-              <option value="newest">{w.orders.newest}</option>
+              <option value="oldest">{page.orders.oldest}</option>
+              <option value="newest">{page.orders.newest}</option>
             </select>
           )}
         </Entry>
         <Entry label={w.calendar} what={w.calendarWhat} fault={faults.calendar}>{(more) => <input className="input" autoComplete="off" placeholder="XSHG" {...typed('calendar')} {...more} />}</Entry>
-        <Entry label={w.max_active} what={w.maxActiveWhat} fault={faults.max_active}>{(more) => <input className="input" inputMode="numeric" autoComplete="off" {...typed('max_active')} {...more} />}</Entry>
+        <Entry label={page.atOnce} what={w.maxActiveWhat} fault={faults.max_active}>{(more) => <input className="input" inputMode="numeric" autoComplete="off" {...typed('max_active')} {...more} />}</Entry>
         <Entry label={w.priority} what={w.priorityWhat} fault={faults.priority}>{(more) => <input className="input" autoComplete="off" {...typed('priority')} {...more} />}</Entry>
-        <Entry label={w.window} what={w.windowWhat} fault={faults.window}>{(more) => <input className="input" autoComplete="off" placeholder="22:00-06:00" {...typed('window')} {...more} />}</Entry>
+        <Entry label={page.window} what={w.windowWhat} fault={faults.window}>{(more) => <input className="input" autoComplete="off" placeholder="22:00-06:00" {...typed('window')} {...more} />}</Entry>
       </div>
     </>
   )

@@ -1,7 +1,7 @@
 const en = {
   title: 'Backfills', about: (n: number) => (n === 1 ? 'one is open' : `${n} are open`), none: 'No backfill yet', noneMore: 'A backfill runs a workflow for each session of a range, a few at a time and behind other work.',
   workflow: 'Workflow', state: 'State', range: 'Dates', progress: 'Progress', left: 'Time left', created: 'Asked for', order: 'Order', orders: { newest: 'newest first', oldest: 'oldest first' } as Record<string, string>,
-  atOnce: 'At once', most: (n: number, priority: number) => `at most ${n}, with priority ${priority}`, window: 'Window', by: 'Asked for by', sessions: (name: string) => `sessions of ${name}`, days: 'all days', onlyMissing: 'only missing ones',
+  atOnce: 'At once', most: (n: number, priority: number) => `at most ${n}, with priority ${priority}`, window: 'Window', by: 'Asked for by', sessions: (name: string) => `sessions of ${name}`, days: 'every day', onlyMissing: 'only missing ones',
   done: 'done', failed: 'failed', skipped: 'skipped', active: 'active', waiting: 'waiting', dates: 'Dates and their runs', date: 'Date', took: 'Took', run: 'Run',
   begin: 'Begin …', pause: 'Pause …', resume: 'Resume …', stop: 'Stop …',
   pauseText: (active: string, _: string) => `No date begins any more until it is resumed; ${active} that run continue.`, resumeText: (_: string, waiting: string) => `The next of ${waiting} dates begin.`, stopText: (_: string, waiting: string) => `${waiting} dates that wait are not run. It cannot be resumed.`,

@@ -50,7 +50,7 @@ function About({ of: written, put }: { of: Written; put: (part: Partial<Written>
   const w = useWords(words)
   const common = useCommon()
   const zones = useId()
-  const fields = [['name', w.name], ['timezone', w.zone], ['title', `${w.inWords} (${common.field.optional})`], ['last', `${w.last} (${w.lastOtherwise})`]] as const
+  const fields = [['name', common.field.name], ['timezone', w.zone], ['title', `${w.inWords} (${common.field.optional})`], ['last', `${w.last} (${w.lastOtherwise})`]] as const
   return (
     <div className="calendar-about">
       {fields.map(([field, word]) => (

@@ -9,12 +9,13 @@ import { Tag } from '../../ui/Chip'
 import { Panel } from '../../ui/Panel'
 import { Table } from '../../ui/Table'
 import { Time } from '../../ui/Time'
-import { useWords } from '../../words'
+import { useCommon, useWords } from '../../words'
 import { words } from './words'
 import { dayWord, type CalendarYear, type DayOverrideItem } from './year'
 
 export function Overrides({ of, begin }: { of: CalendarYear; begin: () => void }) {
   const w = useWords(words)
+  const common = useCommon()
   const { lang } = useSettings()
   const may = useMay('define')
   const [doing, setDoing] = useState<DayOverrideItem | null>(null)
@@ -28,7 +29,7 @@ export function Overrides({ of, begin }: { of: CalendarYear; begin: () => void }
           columns={[
             { head: w.day, cell: (each: DayOverrideItem) => <span className="calendar-lines"><strong>{dayWord(each.day, lang)}</strong>{each.calendar !== of.name && <span className="muted">{each.calendar}</span>}</span> },
             { head: w.is, cell: (each: DayOverrideItem) => <span className="calendar-lines"><Tag tone="held">{w.says[each.kind]}</Tag>{each.hours && <span>{each.hours}</span>}</span> },
-            { head: w.reason, cell: (each: DayOverrideItem) => <span className="calendar-lines"><span>{each.reason}</span><span className="muted">{each.set_by} · <Time at={each.set_at} /></span></span> },
+            { head: common.field.reason, cell: (each: DayOverrideItem) => <span className="calendar-lines"><span>{each.reason}</span><span className="muted">{each.set_by} · <Time at={each.set_at} /></span></span> },
             ...(may ? [{ head: <span className="hidden-text">{w.restore}</span>, cell: (each: DayOverrideItem) => <Button onClick={() => setDoing(each)}>{w.restore}</Button> }] : []),
           ]}
         />
@@ -68,7 +69,7 @@ export function OverrideDay({ of, first, onClose }: { of: CalendarYear; first: s
             {kinds.map((each) => <option key={each} value={each}>{w.says[each]}</option>)}
           </select>
         </label>
-        {hasHours && <label className="field"><span>{w.hoursOf(of.timezone)}</span><input className="input" placeholder="09:30-11:30 13:00-14:00" value={hours} onChange={(event) => setHours(event.target.value)} /></label>}
+        {hasHours && <label className="field"><span>{w.hoursIn(of.timezone)}</span><input className="input" placeholder="09:30-11:30 13:00-14:00" value={hours} onChange={(event) => setHours(event.target.value)} /></label>}
       </div>
     </Act>
   )

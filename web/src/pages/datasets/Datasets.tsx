@@ -40,11 +40,12 @@ export default function Datasets() {
 
 function Listed({ datasets, chosen, open }: { datasets: DatasetItem[]; chosen: string; open: (name: string) => void }) {
   const w = useWords(words)
+  const common = useCommon()
   return (
     <Table
       label={w.title} rows={datasets} keyOf={(one) => one.id} open={(one) => open(one.name)} selected={(one) => one.name === chosen}
       columns={[
-        { head: w.dataset, cell: (one) => <strong className="dataset-name">{one.name}</strong> },
+        { head: common.field.dataset, cell: (one) => <strong className="dataset-name">{one.name}</strong> },
         { head: w.version, width: '5rem', right: true, cell: (one) => count(one.version) },
         { head: w.date, width: '8rem', wide: true, cell: (one) => one.business_date ?? <span className="muted">–</span> },
         { head: w.recorded, width: '9rem', cell: (one) => <Time at={one.recorded_at} /> },

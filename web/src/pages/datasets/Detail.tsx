@@ -47,6 +47,7 @@ function Versions({ name }: { name: string }) {
 
 function Uses({ name }: { name: string }) {
   const w = useWords(words)
+  const common = useCommon()
   const found = useList<DatasetUseItem>('/datasets/uses', { name, exact: true })
   return (
     <LoadedList of={found} lines={4} empty={<p className="muted">{w.nobody}</p>}>
@@ -54,8 +55,8 @@ function Uses({ name }: { name: string }) {
         <Table
           label={w.uses} rows={uses} keyOf={(one) => one.task_id}
           columns={[
-            { head: w.task, cell: (one) => <span className="dataset-name">{one.workflow} › {one.task} <span className="muted">{one.business_date}</span></span> },
-            { head: w.run, width: '5rem', cell: (one) => <Link href={`/instances/${one.instance_id}`}>#{one.instance_id}</Link> },
+            { head: common.field.task, cell: (one) => <span className="dataset-name">{one.workflow} › {one.task} <span className="muted">{one.business_date}</span></span> },
+            { head: common.field.run, width: '5rem', cell: (one) => <Link href={`/instances/${one.instance_id}`}>#{one.instance_id}</Link> },
             { head: w.given, width: '8rem', cell: (one) => <span className="row">{count(one.version)}{one.is_stale && <Tag tone="held" title={w.isLatest(one.latest_version)}>{w.isStale}</Tag>}</span> },
             { head: w.when, width: '7rem', wide: true, cell: (one) => <Time at={one.used_at} /> },
           ]}

@@ -37,7 +37,7 @@ export default function Late() {
           <Table
             label={w.title} rows={dates} keyOf={(one) => one.id}
             columns={[
-              { head: w.workflow, cell: (one) => <Link href={`/workflows/${one.workflow}`} data-row className="cut">{one.workflow}</Link> },
+              { head: w.workflow, cell: (one) => <Link href={`/workflows/${encodeURIComponent(one.workflow)}`} data-row className="cut">{one.workflow}</Link> },
               { head: w.date, width: '9rem', cell: (one) => one.business_date },
               { head: w.expected, width: '11rem', cell: (one) => <Time at={one.expected_at} /> },
               { head: w.there, width: '14rem', cell: (one) => (one.state ? <Link href={`/instances/${one.instance_id}`} className="row"><Chip state={one.state} /> <span className="muted">#{one.instance_id}</span></Link> : w.nothing) },

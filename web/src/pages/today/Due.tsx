@@ -1,11 +1,11 @@
 // What is late or at risk: dates without a good run, and how far the run for each has come.
 import { Link } from 'wouter'
 import type { DueDate } from '../../api/overview'
-import { Progress } from '../../ui/Bar'
 import { Chip, Tag } from '../../ui/Chip'
 import { Panel } from '../../ui/Panel'
 import { Time } from '../../ui/Time'
 import { useWords } from '../../words'
+import { Far } from './parts'
 import { words } from './words'
 
 export function Due({ dates }: { dates: DueDate[] }) {
@@ -20,7 +20,7 @@ export function Due({ dates }: { dates: DueDate[] }) {
             <Link className="cut strong" href={one.instance_id === null ? `/workflows/${encodeURIComponent(one.workflow)}` : `/instances/${one.instance_id}`}>{one.workflow}</Link>
             <span className="muted">{one.business_date}</span>
             {one.state === null ? <span>{w.notStarted}</span> : <Chip state={one.state} small />}
-            {one.state === 'RUNNING' && <span className="running-progress"><Progress value={one.progress} label={w.progress} /> {Math.floor((one.progress ?? 0) * 100)} %</span>}
+            {one.state === 'RUNNING' && <Far value={one.progress} />}
             <span className="grow" />
             <span className="muted">{w.dueBy} <Time at={one.expected_at} as="clock" /> (<Time at={one.expected_at} />)</span>
           </li>

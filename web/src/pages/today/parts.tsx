@@ -53,7 +53,7 @@ export function Running({ runs }: { runs: InstanceItem[] }) {
               <Chip state={run.state} small />
               <Link className="cut strong" href={`/instances/${run.id}`}>{run.workflow ?? run.job ?? run.name}</Link>
               <span className="muted wide-only">{run.business_date ?? `#${run.id}`}</span>
-              <span className="running-progress"><Progress value={run.progress} label={w.progress} /> {Math.floor((run.progress ?? 0) * 100)} %</span>
+              <Far value={run.progress} />
               <span className="num"><Took since={run.started_at ?? run.created_at} /></span>
               {run.wait_reason && <span className="cut waits" title={inZone(run.wait_reason, zone)}>{w.waits} {inZone(run.wait_reason, zone)}</span>}
             </li>
@@ -62,6 +62,12 @@ export function Running({ runs }: { runs: InstanceItem[] }) {
       )}
     </Panel>
   )
+}
+
+/** How far a run is: a bar, and in numbers. */
+export function Far({ value }: { value: number | null }) {
+  const w = useWords(words)
+  return <span className="running-progress"><Progress value={value} label={w.progress} /> {Math.floor((value ?? 0) * 100)} %</span>
 }
 
 export function Fires({ fires }: { fires: NextFire[] }) {
