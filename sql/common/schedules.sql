@@ -44,6 +44,10 @@ DELETE FROM qflow.schedule WHERE definition_id = :definition_id
 -- name: switch_schedule
 UPDATE qflow.schedule SET enabled_override = :enabled WHERE definition_id = :definition_id AND name = :name
 
+-- name: lock_schedule
+-- Until its transaction ends, the clock does not fire it.
+UPDATE qflow.schedule SET name = :name WHERE definition_id = :definition_id AND name = :name
+
 -- name: set_next_fire
 UPDATE qflow.schedule SET next_fire_at = :next_fire_at, held_at = :held_at, facts_since_at = :facts_since_at
 WHERE definition_id = :definition_id AND name = :name
@@ -93,6 +97,14 @@ FROM {rows: definition_id bigint, name text, fire_at instant, business_date date
 -- name: find_fires
 SELECT f.definition_id, f.name, f.fire_at, f.instance_id FROM {rows: definition_id bigint, name text, fire_at instant} r
 JOIN qflow.schedule_fire f ON f.definition_id = r.definition_id AND f.name = r.name AND f.fire_at = r.fire_at
+
+-- name: list_fired_days
+-- Days that a schedule has fired for, by the clock or a command, with a run that is still to begin, under way, or ended well.
+SELECT f.definition_id, f.name, f.business_date FROM {rows: definition_id bigint, name text, business_date date} r
+JOIN qflow.schedule_fire f ON f.definition_id = r.definition_id AND f.name = r.name AND f.business_date = r.business_date
+LEFT JOIN qflow.workflow_instance i ON i.id = f.instance_id
+WHERE i.state NOT IN ({instance.FAILED}, {instance.TERMINATED})
+    OR i.id IS NULL AND EXISTS (SELECT 1 FROM qflow.submissions s WHERE s.id = f.instance_id AND s.is_open = 1)
 
 -- name: link_fires
 {update: qflow.schedule_fire f, definition_id bigint, name text, fire_at instant, instance_id bigint

@@ -139,6 +139,7 @@ SCHEDULES = frozenset(
     {
         *("save_schedule", "switch_schedule", "delete_schedule", "delete_schedules", "set_next_fire"),
         *("replan_schedule", "lock_schedules", "advance_schedules", "lock_fact_schedules", "note_fact_fires"),
+        "lock_schedule",
     }
 )
 

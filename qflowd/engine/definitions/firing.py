@@ -66,6 +66,7 @@ def fire_schedules(tx: Tx, heads: Sequence[Any], books: CalendarBooks) -> list[F
             break
         submissions += len(due.fires)
         outcomes.append(FiredSchedule(row, due))
+    outcomes = _leave_out_fired(tx, outcomes)
     advances = [_advance(each, each.due, tx.now) for each in outcomes if each.due is not None]
     if advances:
         tx.run("advance_schedules", rows=advances)
@@ -117,6 +118,29 @@ def _submit(tx: Tx, head: Any, row: Any, fire: Fire, by: str | None) -> int:
         "business_date": fire.business_date.isoformat(),
     }
     return int(tx.one("insert_submission", **(SUBMISSION | columns)).id)
+
+
+def _leave_out_fired(tx: Tx, outcomes: Sequence[FiredSchedule]) -> list[FiredSchedule]:
+    """The same without sessions that a schedule by session has fired for, at whatever time, unless that run failed."""
+    days = {
+        (*key_of(each.row), str(fire.business_date))
+        for each in outcomes
+        if each.row.session_time and each.due is not None
+        for fire in each.due.fires + each.due.missed
+    }
+    found = tx.run("list_fired_days", rows=sorted(days)) if days else []
+    fired = {(*key_of(row), str(row.business_date)[:10]) for row in found}
+    return [_without(each, fired) if fired else each for each in outcomes]
+
+
+def _without(outcome: FiredSchedule, fired: set[tuple[int, str, str]]) -> FiredSchedule:
+    if (due := outcome.due) is None or not outcome.row.session_time:
+        return outcome
+    fires, missed = (
+        tuple(fire for fire in fires if (*key_of(outcome.row), str(fire.business_date)) not in fired)
+        for fires in (due.fires, due.missed)
+    )
+    return outcome._replace(due=due._replace(fires=fires, missed=missed))
 
 
 def _note_missed(tx: Tx, outcomes: Sequence[FiredSchedule]) -> None:

@@ -91,6 +91,7 @@ def fire(tx: Tx, command: Command, workflow: Any, _: Caches) -> Reply:
         day = timetable.day_of(times_in(row), tx.now, book) if given is None else parse_date(text(given))
     except (NotFound, OutsideCalendar) as error:
         raise Refused(f"schedule {row.name!r}: {error}; or name the day: args.business_date") from None
+    tx.run("lock_schedule", definition_id=workflow.id, name=row.name)  # else the clock may fire the same session now
     head = FiredWorkflow(command.tenant, str(command.workflow))
     made = submit_fires(tx, [(head, row, Fire(tx.now, day))], by=command.requested_by or "command")
     if not made:

@@ -1,0 +1,2 @@
+-- Serves list_fired_days.
+{index: schedule_fire_day ON qflow.schedule_fire (definition_id, name, business_date) | (definition_id, name, business_date)}
