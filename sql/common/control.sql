@@ -357,7 +357,9 @@ UPDATE qflow.workflow_instance SET overrides = :overrides WHERE id = :id
 {delete: qflow.deferral f, task_id bigint | f.task_id = d.task_id}
 
 -- name: reopen_instance
-UPDATE qflow.workflow_instance SET updated_at = CASE WHEN state IN ({instance.RUNNING}, {instance.PAUSED}) THEN updated_at ELSE :now END,
+UPDATE qflow.workflow_instance SET
+    first_success_at = CASE WHEN state = {instance.SUCCESS} THEN COALESCE(first_success_at, finished_at) ELSE first_success_at END,
+    updated_at = CASE WHEN state IN ({instance.RUNNING}, {instance.PAUSED}) THEN updated_at ELSE :now END,
     state = CASE WHEN state = {instance.PAUSED} THEN state ELSE {instance.RUNNING} END, reason = 0, error = NULL, succeeded = NULL, failed = NULL, skipped = NULL,
     open_closers = :open_closers, finished_at = NULL, deadline_at = :deadline_at,
     meter = (SELECT 1 FROM qflow.tenant x WHERE x.name = workflow_instance.tenant)

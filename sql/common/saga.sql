@@ -49,7 +49,9 @@ WHERE id = :id
 
 -- name: reopen_to_compensate
 -- By a command. `reason` and `error` still say what it came to.
-UPDATE qflow.workflow_instance SET state = {instance.RUNNING}, intent = {intent.COMPENSATE}, saga_state = {saga.COMPENSATING},
+UPDATE qflow.workflow_instance SET
+    first_success_at = CASE WHEN state = {instance.SUCCESS} THEN COALESCE(first_success_at, finished_at) ELSE first_success_at END,
+    state = {instance.RUNNING}, intent = {intent.COMPENSATE}, saga_state = {saga.COMPENSATING},
     open_closers = 0, succeeded = NULL, failed = NULL, skipped = NULL, finished_at = NULL, deadline_at = NULL, updated_at = :now,
     meter = (SELECT 1 FROM qflow.tenant x WHERE x.name = workflow_instance.tenant)
 WHERE id = :id

@@ -127,7 +127,7 @@ SELECT d.tenant, d.workflow, s.definition_id, s.fact_name FROM qflow.schedule s 
 WHERE s.fact_kind = {fact.WORKFLOW} ORDER BY s.definition_id, s.name
 
 -- name: list_workflow_facts
--- Instances that have succeeded since schedules begin to count them, and that have not started those. Each look begins with the
+-- Instances that have succeeded for the first time since schedules begin to count them, and that have not started those. Each look begins with the
 -- first, as what ends first may be committed last.
 SELECT s.definition_id, s.name, d.tenant, d.workflow, d.active_version, s.fact_kind, s.fact_name, x.id AS fact_id, x.business_date,
     s.fact_name AS subject, NULL AS payload
@@ -136,6 +136,7 @@ JOIN qflow.workflow_definition d ON d.id = s.definition_id
 JOIN qflow.workflow_definition o ON o.tenant = d.tenant AND o.workflow = s.fact_name
 JOIN qflow.workflow_instance x {only: mysql FORCE INDEX (workflow_instance_definition)} ON x.definition_id = o.id
 WHERE s.fact_kind = {fact.WORKFLOW} AND {may_start} AND x.state = {instance.SUCCESS} AND x.finished_at >= s.facts_since_at
+    AND (x.first_success_at IS NULL OR x.first_success_at >= s.facts_since_at)
     AND x.id >= :after_id AND (x.id > :after_id OR {schedule_behind})
     AND NOT EXISTS (SELECT 1 FROM qflow.schedule_fire f WHERE f.definition_id = s.definition_id AND f.name = s.name
         AND f.fact_kind = {fact.WORKFLOW} AND f.fact_id = x.id)

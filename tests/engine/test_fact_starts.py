@@ -13,6 +13,7 @@ from qflowd.define.workflow_file import parse
 from qflowd.engine.definitions import fact_starts
 from qflowd.engine.definitions.fact_starts import IDLE_S, FactStarts
 from qflowd.model.errors import InvalidWorkflow, StoreUnavailable
+from qflowd.model.states import TaskState
 from tests.support.lab import FAILED, Lab
 from tests.support.signals_sent import DAY, drive, send
 
@@ -188,6 +189,38 @@ def test_what_fails_starts_nothing_until_it_has_succeeded_and_a_rerun_starts_not
     drive(desk)
     starts(desk).tick()
     desk.command("rerun", number)
+    drive(desk)
+    starts(desk).tick()
+    drive(desk)
+    assert len(runs(desk)) == 1
+
+
+@pytest.mark.parametrize("ends", [{}, {"a": FAILED}])
+def test_a_rerun_of_what_had_succeeded_before_the_schedule_came_starts_nothing(
+    desk: Lab, ends: dict[str, TaskState]
+) -> None:
+    number = desk.start("bars", business_date=DAY)
+    drive(desk)
+    desk.clock.advance(60)
+    follow(desk, "workflow")
+    for _ in range(2):
+        desk.clock.advance(60)
+        desk.command("rerun", number)
+        desk.run(ends)
+        if ends:
+            desk.command("retry", number)
+        drive(desk)
+        starts(desk).tick()
+    assert (desk.state(number), runs(desk)) == ("SUCCESS", [])
+
+
+def test_a_rerun_that_begins_before_anybody_has_looked_starts_one(desk: Lab) -> None:
+    follow(desk, "workflow")
+    number = desk.start("bars", business_date=DAY)
+    drive(desk)
+    desk.command("rerun", number)
+    starts(desk).tick()
+    assert runs(desk) == []
     drive(desk)
     starts(desk).tick()
     drive(desk)
