@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -73,10 +74,10 @@ def test_a_batch_reads_along_the_claim_index_as_far_as_it_needs(filled: Store) -
         assert not any("AUTOMATIC" in step for step in steps), steps
         assert any("task_instance_claim (lane=? AND priority>?)" in step for step in steps), steps
     elif filled.dialect.name == "postgres":
-        lines = [line for (line,) in script("EXPLAIN (ANALYZE, TIMING OFF) " + text)]
+        lines = [line for (line,) in script("EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF) " + text)]
         [scan] = [number for number, line in enumerate(lines) if "Index Scan using task_instance_claim" in line]
         assert "Limit" in lines[scan - 1], lines  # nothing is sorted below it
-        assert f"actual rows={BATCH} " in lines[scan], lines
+        assert re.search(rf"actual rows={BATCH}(\.00)? ", lines[scan]), lines
     else:
         [scan] = [row for row in script("EXPLAIN " + text) if row[2] == "r"]
         assert scan[5] == "task_instance_claim", scan
