@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from qflowd.cli import job_check, limit_check, wait_check
+from qflowd.cli import job_check, limit_check, start_check, wait_check
 from qflowd.cli.known_jobs import KnownJobs
 from qflowd.cli.known_names import KnownNames
 from qflowd.config.records import ConnectionConfig
@@ -114,7 +114,8 @@ class _Check:
             except InvalidWorkflow as error:
                 self.faults += error.faults
         for document in self._documents.values():
-            self._check_children(document)
+            self._check_names(document)
+        self._check_starts()
         self.faults += _cycles(self._documents.values())
         faults = sorted(self.faults, key=lambda fault: (fault.file, fault.line))
         return Checked(list(self._workflows), list(self._definitions), faults, self._warnings, self._not_checked)
@@ -189,8 +190,8 @@ class _Check:
         self.faults += document.faults(key_faults)
         return made, {str(path[1]) for path, _ in key_faults}
 
-    def _check_children(self, document: Document) -> None:
-        """The workflows that its tasks start or wait for exist, and take the params that they are given."""
+    def _check_names(self, document: Document) -> None:
+        """The workflows that its tasks start or wait for, or that it starts on, exist, and take the params they are given."""
         here = {str(each.data.get("workflow")): each for each in self._documents.values()}
         for key, child in _named(document, "workflow").items():
             if (names := self._all) is None:
@@ -199,10 +200,17 @@ class _Check:
                 workflow = self._workflows.get(child) if child in here else names.workflow(child)
                 if workflow is not None:
                     self._check_params(document, key, workflow)
-        for key, awaited in _awaited(document).items():
+        for path, name in (_awaited(document) | start_check.started_on(document)).items():
             if (names := self._all) is None:
                 return
-            self._is_there(document, ("tasks", key, "wait_for", "workflow"), awaited, here.keys(), names)
+            self._is_there(document, path, name, here.keys(), names)
+
+    def _check_starts(self) -> None:
+        """None of the workflows starts on itself, also by way of others."""
+        documents = self._documents.values()
+        if any(map(start_check.started_on, documents)):
+            names = self._all
+            self.faults += start_check.cycles(documents, names.workflow if names else lambda _: None)
 
     def _is_there(
         self, document: Document, path: KeyPath, name: str, here: AbstractSet[str], names: KnownNames
@@ -261,10 +269,14 @@ def _cycles(files: Iterable[Document]) -> Iterator[Fault]:
             yield from document.faults([(("tasks", task, "workflow"), message)])
 
 
-def _awaited(document: Document) -> dict[str, str]:
-    """By task, the workflow that it waits for, where no expression names it."""
+def _awaited(document: Document) -> dict[KeyPath, str]:
+    """Where a task names a workflow that it waits for, unless by an expression."""
     tasks: Any = document.data.get("tasks")
     nodes = tasks.items() if isinstance(tasks, dict) else ()
     waits = {key: node.get("wait_for") for key, node in nodes if isinstance(node, dict)}
     names = {key: wait.get("workflow") for key, wait in waits.items() if isinstance(wait, dict)}
-    return {key: name for key, name in names.items() if isinstance(name, str) and "{{" not in name}
+    return {
+        ("tasks", key, "wait_for", "workflow"): name
+        for key, name in names.items()
+        if isinstance(name, str) and "{{" not in name
+    }

@@ -6,6 +6,8 @@ import hashlib
 
 import pytest
 
+from qflowd.define import stored
+from qflowd.define.workflow_file import parse
 from tests.cli.test_definitions import DAILY, DEFINITION, TYPE, store
 
 PARENT = "workflow: parent\ntasks:\n  load: {workflow: daily_bars}\n"
@@ -123,6 +125,45 @@ def test_a_workflow_that_is_waited_for_is_looked_up_as_one_that_is_started(run, 
     assert run("validate", "nav.yaml").out == (
         "nav.yaml:3: tasks.bars.wait_for.workflow: workflow 'daily_bars' is archived; "
         "`qflowd workflows unarchive daily_bars` brings it back\n"
+    )
+
+
+STARTS = "workflow: {}\nschedules:\n  nightly: {{cron: 0 3 * * *}}\n  after: {{start_on: {{workflow: {}}}}}\ntasks:\n  a: {{job: log, params: {{message: x}}}}\n"
+
+
+def test_workflows_that_start_each_other_are_told_where_they_say_so(run, own_engine, write):
+    write(nav=STARTS.format("nav", "report"), report=STARTS.format("report", "daily_bars"), daily_bars=CHILD)
+    ran = run("validate", "nav.yaml", "report.yaml", "daily_bars.yaml")
+    assert (ran.code, ran.out) == (0, "3 files, no fault\n")
+    write(daily_bars="workflow: daily_bars\nschedule: {start_on: {workflow: nav}}\n" + CHILD.partition("\n")[2])
+    cycle = ["nav", "report", "daily_bars"]
+
+    def told(begin: int) -> str:
+        way = " starts on ".join([*cycle[begin:], *cycle[:begin], cycle[begin]])
+        return f"start_on.workflow: {way}, so they would never end; take one start_on away"
+
+    faults = [
+        f"daily_bars.yaml:2: schedule.{told(2)}",
+        *(f"{cycle[i]}.yaml:4: schedules.after.{told(i)}" for i in (0, 1)),
+    ]
+    assert run("validate", "nav.yaml", "report.yaml", "daily_bars.yaml").out.splitlines() == faults
+    assert run("validate", "nav.yaml").out.splitlines() == faults[1:2], "what stands beside it is read as well"
+    write(nav=STARTS.format("nav", "nav"))
+    assert "nav starts on nav, so they would never end" in run("validate", "nav.yaml").out
+
+
+def test_a_cycle_by_way_of_the_database_is_told(run, own_engine, write):
+    workflow = parse(STARTS.format("daily_bars", "nav"), "yaml", "daily_bars.yaml")
+    own_engine.workflow("daily_bars", stored.write(workflow))
+    write(nav=STARTS.format("nav", "daily_bars"))
+    assert "nav starts on daily_bars starts on nav, so they would never end" in run("validate", "nav.yaml").out
+
+
+def test_a_workflow_to_start_on_is_looked_up_as_one_that_is_started(run, own_engine, write):
+    own_engine.workflow("daily_bars", "{}")
+    write(nav=STARTS.format("nav", "dayly_bars"))
+    assert run("validate", "nav.yaml").out == (
+        "nav.yaml:4: schedules.after.start_on.workflow: there is no workflow 'dayly_bars'; did you mean daily_bars?\n"
     )
 
 

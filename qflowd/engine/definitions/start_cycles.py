@@ -22,10 +22,18 @@ def refuse_cycle_of_starts(tx: Tx, definition_id: int) -> None:
     """Raises: InvalidWorkflow if this workflow's success starts others that start it again."""
     rows = tx.run("list_workflow_starts")
     own = next((row for row in rows if row.definition_id == definition_id), None)
-    if own is not None and (cycle := _way(starts_of(rows), own.tenant, own.workflow, own.workflow)):
-        path = " starts on ".join(cycle)
-        message = f"{path}, so they would never end; take one start_on away"
-        raise InvalidWorkflow([CycleFault("", 0, "schedule", message)])
+    if own is not None and (cycle := cycle_of_starts(starts_of(rows), own.tenant, own.workflow)):
+        raise InvalidWorkflow([CycleFault("", 0, "schedule", why_cycle(cycle))])
+
+
+def cycle_of_starts(starts: Starts, tenant: str, workflow: str) -> list[str]:
+    """How a workflow starts on itself, perhaps by way of others: it, those on the way, and it again; or nothing."""
+    return _way(starts, tenant, workflow, workflow)
+
+
+def why_cycle(cycle: Sequence[str]) -> str:
+    """What is wrong with such a cycle, in words."""
+    return f"{' starts on '.join(cycle)}, so they would never end; take one start_on away"
 
 
 def would_never_end(starts: Starts, fact: Any) -> bool:
