@@ -22,6 +22,8 @@ LONGEST_NAME: Final = 64  # as the columns are
 LONGEST_TEXT: Final = 1 << 20  # of a document or a CSV
 IMPORT_ANEW: Final = "import it anew with more days"
 MOST_DAYS: Final = 200 * 366
+WORKING_WEEK: Final = frozenset(range(1, 6))  # of ISO weekdays
+WEEKS_OF_A_RULE: Final = 4  # of fewer, a make-up work day on a Saturday would make a rule
 _OF_NAMES: Final = frozenset("./&|")  # of products and of combinations
 
 
@@ -133,9 +135,7 @@ def _file_of(
     """A document that is as small as may be: weekdays that mostly are sessions, and what differs from them."""
     _check_span(first, last)
     every = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    held = Counter(day.isoweekday() for day in sessions)
-    there = Counter(day.isoweekday() for day in every)
-    weekdays = {weekday for weekday, count in held.items() if 2 * count > there[weekday]}
+    weekdays = _weekdays(sessions, every)
     usual = Counter(sessions.values()).most_common(1)[0][0]
     special: dict[str, list[date]] = {}
     for day, hours in sessions.items():
@@ -155,6 +155,15 @@ def _file_of(
         hours={first: usual} if usual else {},
         special={hours: pack(days) for hours, days in special.items()},
     )
+
+
+def _weekdays(sessions: Iterable[date], every: Iterable[date]) -> set[int]:
+    """From Monday to Friday, unless so many Saturdays or Sundays have sessions that the weekend lies elsewhere."""
+    held = Counter(day.isoweekday() for day in sessions)
+    there = Counter(day.isoweekday() for day in every)
+    usual = {weekday for weekday, count in held.items() if 2 * count > there[weekday]}
+    is_odd = any(there[weekday] >= WEEKS_OF_A_RULE for weekday in usual - WORKING_WEEK)
+    return usual if is_odd else set(WORKING_WEEK)
 
 
 def _make(file: CalendarFile, find: Callable[[str], Calendar]) -> Calendar:

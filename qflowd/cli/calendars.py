@@ -72,7 +72,7 @@ def _in_words(row: dict[str, Any]) -> dict[str, Any]:
 
 @calendars.command()
 @NAME
-@click.option("--year", type=click.IntRange(1, 9999), help="This year if not given.")
+@click.option("--year", type=click.IntRange(1, 9999), help="If not given, this year, or the nearest that is known.")
 @json_option
 def show(*, name: str, year: int | None, as_json: bool) -> None:
     """Show a year of NAME, day by day.
@@ -82,8 +82,8 @@ def show(*, name: str, year: int | None, as_json: bool) -> None:
     book = current_calendars()
     calendar = book.calendar(name)
     day = date(year, 1, 1) if year else calendar.local(datetime.now(UTC)).date()
-    if day.year == calendar.first.year:  # of which it may know only the rest
-        day = max(day, calendar.first)
+    if year is None or calendar.first.year <= year <= calendar.last.year:  # of which it may know only a part
+        day = min(max(day, calendar.first), calendar.last)
     days = calendar.sessions_of("year", day)
     if as_json:
         print_json([_session(calendar.session(each)) for each in days])

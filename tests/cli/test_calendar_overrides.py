@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -121,3 +121,17 @@ def test_a_list_of_days_is_imported_and_named_in_workflows(run: Run, lab: Lab, t
     run("calendars", "remove", "desk", "--no-wait")
     lab.commands.tick()
     assert "there is no calendar 'desk'" in run("calendars", "show", "desk").err
+
+
+def test_a_year_of_a_short_list_shows_what_is_closed_and_what_is_not_known(run: Run, lab: Lab) -> None:
+    today = datetime.now(UTC).date()
+    monday = date(today.year, 3, 1) + timedelta(days=-date(today.year, 3, 1).weekday() % 7)
+    days = [monday + timedelta(days=number) for number in (0, 1, 3, 4, 7)]
+    args = {"calendar": "desk", "timezone": "Asia/Shanghai", "csv": "".join(f"{day}\n" for day in days)}
+    lab.command("import_calendar", args=json.dumps(args))
+    shown = run("calendars", "show", "desk")
+    assert shown.code == 0, shown.err
+    counts = dict(line.split()[:2] for line in shown.out.splitlines() if line[:3] in ("o  ", "-  ", ".  ", "?  "))
+    year = (date(today.year + 1, 1, 1) - date(today.year, 1, 1)).days
+    assert counts == {"o": "5", "-": "1", ".": "2", "?": str(year - 8)}
+    assert "  not known: before the first day of the calendar, or past its horizon\n" in shown.out

@@ -1,7 +1,7 @@
 """Own calendars: imported as documents and lists of days, combined, removed; what goes by them, and what is refused."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -89,6 +89,19 @@ def test_a_list_of_days_has_its_own_first_and_last_day(lab, client):
     assert calendar.session("2026-11-28").is_half
     assert beijing(calendar.session("2026-11-25").close_at) == "11-25 12:00"
     assert of_list(lab, "2026-11-23\n2026-11-24\n")[1]["kind"] == "workday"
+
+
+def test_days_that_a_short_list_leaves_out_are_closed_from_monday_to_friday_and_a_weekend_may_lie_elsewhere(
+    lab, client
+):
+    of_list(lab)
+    weekdays = [
+        weekday for weekday in range(23, 30) if client.calendar("LIST").days.is_weekday(date(2026, 11, weekday))
+    ]
+    assert weekdays == [23, 24, 25, 26, 27]
+    sunday, riyadh = date(2026, 11, 1), (0, 1, 2, 3, 4)
+    of_list(lab, "".join(f"{sunday + timedelta(days=week * 7 + day)}\n" for week in range(4) for day in riyadh))
+    assert client.calendar("LIST").days.weekdays == set(riyadh)
 
 
 @pytest.mark.parametrize(
