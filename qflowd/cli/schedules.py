@@ -59,7 +59,7 @@ def fires(*, workflow: str, schedule: str | None, limit: int, as_json: bool) -> 
     with open_client() as client:
         rows = client.fires(workflow, limit, schedule)
         if not rows:
-            _need(client, workflow, schedule)
+            _named(client, workflow, schedule)
     columns = FIRES.replace(" | NOTE", " | STARTED BY:fact | NOTE") if any(row["fact"] for row in rows) else FIRES
     print_list(rows, columns, f"the schedule of {workflow} has not fired yet", as_json=as_json)
 
@@ -73,25 +73,30 @@ def next_fires(*, workflow: str, schedule: str | None, limit: int, as_json: bool
     """List when the schedules of WORKFLOW fire next, and for which business date."""
     with open_client() as client:
         rows = client.next_fires(workflow, limit, schedule)
-        nothing = "" if rows else _why_none(_need(client, workflow, schedule))
-    print_list(rows, NEXT_FIRES, nothing, as_json=as_json)
-    if 0 < len(rows) < limit and not as_json:
+        named = [] if as_json and rows else _named(client, workflow, schedule)
+    print_list(rows, NEXT_FIRES, as_json=as_json)
+    if as_json:
+        return
+    if 0 < len(rows) < limit:
         echo(NO_MORE, err=True)
+    for row in named:
+        if not rows or row["next_fire_at"] is None:
+            echo(_why_none(row, is_alone=len(named) == 1), err=True)
 
 
-def _why_none(row: dict[str, Any]) -> str:
-    """Why it is not known when a schedule fires next."""
+def _why_none(row: dict[str, Any], *, is_alone: bool) -> str:
+    """Why it is not known when a schedule fires next. `is_alone`: its workflow has no other."""
+    which = f"the schedule of {row['workflow']}" if is_alone else f"schedule {row['name']} of {row['workflow']}"
     if row["wait_reason"] is None and row["start_on"]:
-        return f"the schedule of {row['workflow']} starts {row['times']}, whenever that comes"
-    return f"the schedule of {row['workflow']} does not fire: {in_zone(row['wait_reason'])}"
+        return f"{which} starts {row['times']}, whenever that comes"
+    return f"{which} does not fire: {in_zone(row['wait_reason'])}"
 
 
-def _need(client: Client, workflow: str, schedule: str | None) -> dict[str, Any]:
-    """A row of the view `schedules`. Raises: NotFound, with what was likely meant."""
+def _named(client: Client, workflow: str, schedule: str | None) -> list[dict[str, Any]]:
+    """The rows of the view `schedules` that are meant. Raises: NotFound, with what was likely meant, if there is none."""
     rows = {(row["workflow"], row["name"]): row for row in client.schedules()}
-    for (key, name), row in rows.items():
-        if key == workflow and schedule in (None, name):
-            return row
+    if found := [row for (key, name), row in rows.items() if key == workflow and schedule in (None, name)]:
+        return found
     if names := [name for key, name in rows if key == workflow]:
         raise NotFound(f"workflow {workflow!r} has no schedule {schedule!r}{did_you_mean(str(schedule), names)}")
     hint = hint_at_workflow(client, workflow) or did_you_mean(workflow, {key for key, _ in rows})

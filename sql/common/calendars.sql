@@ -61,8 +61,8 @@ SELECT d.workflow, s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.se
 FROM qflow.schedule s JOIN qflow.workflow_definition d ON d.id = s.definition_id
 WHERE d.tenant = :tenant AND s.calendar <> '' ORDER BY s.definition_id, s.name
 
--- name: find_tenant_of_definition
-SELECT tenant FROM qflow.workflow_definition WHERE id = :id
+-- name: find_name_of_definition
+SELECT tenant, workflow FROM qflow.workflow_definition WHERE id = :id
 
 -- name: list_documents_with_calendar
 -- Of workflows that may run: what names a calendar for its expressions.

@@ -3,7 +3,8 @@
 -- name: list_schedules_of
 SELECT definition_id, name, cron, timezone, catchup, catchup_limit, enabled, enabled_override,
     COALESCE(enabled_override, enabled) AS is_on, next_fire_at, held_at, calendar, session_time, session_days, day_window, params,
-    file_schedule, file_says, set_by, set_at, set_reason, fact_kind, fact_name, facts_since_at
+    file_schedule, file_says, set_by, set_at, set_reason, fact_kind, fact_name, facts_since_at,
+    disabled_by, disabled_at
 FROM qflow.schedule WHERE definition_id = :definition_id ORDER BY name
 
 -- name: list_schedules_by_calendar
@@ -42,7 +43,10 @@ DELETE FROM qflow.schedule WHERE definition_id = :definition_id AND name = :name
 DELETE FROM qflow.schedule WHERE definition_id = :definition_id
 
 -- name: switch_schedule
-UPDATE qflow.schedule SET enabled_override = :enabled WHERE definition_id = :definition_id AND name = :name
+-- Who has disabled one, when and why; NULL of one that is enabled.
+UPDATE qflow.schedule SET enabled_override = :enabled, disabled_by = :disabled_by, disabled_at = :disabled_at,
+    disable_reason = :disable_reason
+WHERE definition_id = :definition_id AND name = :name
 
 -- name: lock_schedule
 -- Until its transaction ends, the clock does not fire it.

@@ -250,6 +250,25 @@ def test_the_next_fires_are_listed_with_their_days_or_why_there_are_none(run, fi
     assert (ran.code, ran.out, ran.err) == (0, "", "the schedule of off_daily does not fire: it is disabled\n")
 
 
+def test_of_several_schedules_each_that_has_no_time_is_told(run, filled, engine):
+    engine.sql(
+        *(
+            f"INSERT INTO qflow.schedule (definition_id, name, cron, timezone, catchup, catchup_limit, enabled, fact_kind, "
+            f"fact_name) SELECT d.id, '{name}', '', 'UTC', 'none', 0, 1, {fact} FROM qflow.workflow_definition d "
+            "WHERE d.workflow = 'daily'"
+            for name, fact in (("ready", "0, 'vendor_ready'"), ("held", "3, 'nobody'"))
+        )
+    )
+    ran = run("schedules", "next", "daily", "-n", 1)
+    assert (ran.code, len(ran.out.splitlines())) == (0, 2)
+    assert ran.err.splitlines() == [
+        "schedule held of daily does not fire: workflow nobody is archived or not there",
+        "schedule ready of daily starts on signal vendor_ready, whenever that comes",
+    ]
+    assert len(run("schedules", "next", "daily", "--schedule", "cron", "-n", 1).err) == 0
+    assert len(run("schedules", "next", "daily", "-n", 1, "--json").json) == 1
+
+
 def test_lists_are_json_too(run, filled):
     assert run("workflows", "--json").json[0]["tags"] == ["a"]
     assert run("schedules", "--json").json[0]["enabled"] is True

@@ -162,6 +162,32 @@ def test_what_was_set_is_reset_and_a_switch_stays(desk):
     assert rows(desk, "set_by") == [(None,)], "it is what the file says"
 
 
+def test_who_has_disabled_it_is_said_until_it_is_enabled_and_when_its_file_undoes_it(desk, caplog):
+    define(desk, '{a: "0 9 * * *", b: "0 10 * * *"}')
+    desk.clock.time = at(8)
+    done(desk, "disable", {"schedule": "a"}, requested_by="anna", reason="exchange closed")
+    done(desk, "disable", {"schedule": "b"})
+    assert rows(desk, "name, wait_reason") == [
+        ("a", "it is disabled by anna since 2026-01-05T08:00:00Z: exchange closed"),
+        ("b", "it is disabled since 2026-01-05T08:00:00Z"),
+    ]
+    done(desk, "enable", {"schedule": "b"})
+    assert rows(desk, "wait_reason") == [
+        ("it is disabled by anna since 2026-01-05T08:00:00Z: exchange closed",),
+        (None,),
+    ]
+    done(desk, "set_schedule", {"schedule": "a", "cron": "0 11 * * *"}, requested_by="ben")
+    caplog.clear()
+    define(desk, '{a: {cron: "0 8 * * *", enabled: false}, b: "0 10 * * *"}')
+    assert [record.message for record in caplog.records] == [
+        (
+            "workflow daily: schedule a fires as its file says, which has changed: anna had disabled it on 2026-01-05 08:00:00 UTC, "
+            "ben had set it to 0 11 * * * UTC on 2026-01-05 08:00:00 UTC"
+        )
+    ]
+    assert rows(desk, "wait_reason") == [("it is disabled",), (None,)]
+
+
 def test_sessions_take_the_place_of_a_clock_and_back(desk):
     define(desk, "{a: {cron: '0 17 * * *', timezone: America/New_York, window: '16:00-18:00'}}", "calendar: XSHG\n")
     done(desk, "set_schedule", {"at": "close+30m"})

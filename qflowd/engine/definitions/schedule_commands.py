@@ -65,8 +65,11 @@ def _switch(tx: Tx, command: Command, workflow: Any, *, is_on: bool) -> Reply:
     rows = _named(tx, command, workflow)
     if is_on:
         calendars_of(tx, workflow.id, *map(times_in, rows))  # locked before schedules
+    about: dict[str, Any] = dict.fromkeys(("disabled_by", "disabled_at", "disable_reason"))
+    if not is_on:
+        about = {"disabled_by": command.requested_by, "disabled_at": tx.now, "disable_reason": command.reason}
     for row in rows:
-        tx.run("switch_schedule", definition_id=workflow.id, name=row.name, enabled=int(is_on))
+        tx.run("switch_schedule", definition_id=workflow.id, name=row.name, enabled=int(is_on), **about)
         if is_on and not row.is_on:  # one that is on continues where it stands
             reset_next_fire(tx, workflow.id, tx.now, row.name)
     return Reply({"workflow": command.workflow, **command.args, "enabled": is_on}, ("schedule",))

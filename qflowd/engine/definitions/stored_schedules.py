@@ -1,5 +1,6 @@
 """The rows of schedules: as the file has them, unless a command has changed when one fires, and planned from some instant on."""
 
+import logging
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from qflowd.model.states import FactKind
 from qflowd.model.workflow import Schedule
 from qflowd.store.tx import Tx
 
+log = logging.getLogger("qflowd")
 NOT_SET: dict[str, Any] = dict.fromkeys(("file_schedule", "file_says", "set_by", "set_at", "set_reason"))
 NEVER: dict[str, Any] = dict.fromkeys(("next_fire_at", "held_at", "facts_since_at"))
 
@@ -37,6 +39,8 @@ def save_schedules(
     for name, schedule in schedules.items():
         row = rows.get(name)
         if row is None or of_file(row) != schedule:
+            if row is not None:
+                _tell_undone(tx, definition_id, row)
             # One that was on continues where it stood if its times are the same; else it begins now.
             continues = was_enabled and row is not None and row.is_on and _times_in(row) == _times_of(schedule)
             put_schedule(tx, definition_id, name, schedule, continues=row if continues else None)
@@ -44,6 +48,23 @@ def save_schedules(
         reset_next_fire(tx, definition_id, tx.now)
     if any("workflow" in (each.start_on or ()) for each in schedules.values()):
         refuse_cycle_of_starts(tx, definition_id)
+
+
+def _tell_undone(tx: Tx, definition_id: int, row: Any) -> None:
+    """Log what commands had changed of a schedule, now that its file changes it."""
+    undone = []
+    if row.disabled_at is not None and row.enabled_override == 0:
+        undone.append(f"{row.disabled_by or 'a command'} had disabled it on {row.disabled_at:%F %T} UTC")
+    if row.set_by is not None:
+        undone.append(f"{row.set_by} had set it to {timetable.in_words(times_in(row))} on {row.set_at:%F %T} UTC")
+    if undone:
+        workflow = tx.one("find_name_of_definition", id=definition_id).workflow
+        log.warning(
+            "workflow %s: schedule %s fires as its file says, which has changed: %s",
+            workflow,
+            row.name,
+            ", ".join(undone),
+        )
 
 
 def put_schedule(
@@ -111,7 +132,7 @@ def calendars_of(tx: Tx, definition_id: int, *schedules: Schedule) -> Calendars:
     """The calendars of a workflow's tenant, kept as they are until the transaction ends, for schedules that go by some."""
     if not any(each.calendar for each in schedules):
         return BUNDLED
-    tenant = tx.one("find_tenant_of_definition", id=definition_id).tenant
+    tenant = tx.one("find_name_of_definition", id=definition_id).tenant
     hold_calendars(tx, tenant)
     return load_book(tx, tenant)
 

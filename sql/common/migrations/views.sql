@@ -523,6 +523,9 @@ SELECT d.workflow, s.name, s.cron, s.timezone,
     CASE WHEN COALESCE(s.enabled_override, s.enabled) = 1 AND d.enabled = 1 AND d.archived_at IS NULL AND d.paused_at IS NULL
         THEN {instant: s.next_fire_at} END AS next_fire_at, d.tenant, {instant: d.archived_at} AS archived_at,
     CASE WHEN d.archived_at IS NOT NULL THEN 'the workflow is archived' WHEN d.enabled = 0 THEN 'the workflow is disabled'
+        WHEN s.enabled_override = 0 AND s.disabled_at IS NOT NULL THEN {concat: 'it is disabled',
+            CASE WHEN s.disabled_by IS NULL THEN '' ELSE {concat: ' by ', s.disabled_by} END, ' since ', {utc_text: s.disabled_at},
+            CASE WHEN s.disable_reason IS NULL THEN '' ELSE {concat: ': ', s.disable_reason} END}
         WHEN COALESCE(s.enabled_override, s.enabled) = 0 THEN 'it is disabled'
         WHEN d.paused_at IS NOT NULL THEN 'the workflow is paused'
         WHEN s.calendar <> '' AND s.next_fire_at IS NULL
