@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 DAY: Final = timedelta(days=1)
+NIGHT_FROM: Final = timedelta(hours=15)  # as early as any exchange begins what ends on the next day
 MOST_PARTS: Final = 5  # of what people write; files of calendars are bounded by what exchanges do
 
 Part = tuple[timedelta, timedelta]  # from and to, since midnight; beyond `DAY` on the next day
@@ -30,6 +31,21 @@ def parse_hours(text: str) -> Parts:
     if parts and parts[-1][1] - DAY > parts[0][0]:
         raise ValueError(f"{text!r}: the last part runs into the first of the next day")
     return tuple(parts)
+
+
+def parse_session_hours(text: str) -> Parts:
+    """As `parse_hours`, of what people write: only a part that begins in the evening may end on the next day.
+
+    Raises: ValueError with what to write instead.
+    """
+    parts = parse_hours(text)
+    for begin, end in parts:
+        if end > DAY and begin < NIGHT_FROM:
+            raise ValueError(
+                f"{format_hours(((begin, end),))!r} does not end after it begins; write a later end, as in 09:00-11:30, or "
+                f"00:00 for midnight; only a night, from {_time(NIGHT_FROM)} on, ends on the next day, such as 21:00-02:30"
+            )
+    return parts
 
 
 def parse_some_hours(text: str, like: str) -> Parts:

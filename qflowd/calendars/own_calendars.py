@@ -11,7 +11,7 @@ from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.calendar_file import CalendarFile
 from qflowd.calendars.combined import combined
 from qflowd.calendars.days import pack, unpack
-from qflowd.calendars.hours import HoursByDay, format_hours, parse_hours
+from qflowd.calendars.hours import HoursByDay, format_hours, parse_hours, parse_session_hours
 from qflowd.calendars.trading_days import TradingDays
 from qflowd.model.cron import check_timezone
 from qflowd.model.errors import InvalidRequest, QflowdError
@@ -79,6 +79,19 @@ def make_calendar(own: OwnCalendar, find: Callable[[str], Calendar]) -> Calendar
         raise InvalidRequest(f"calendar {name}: {error}") from None
 
 
+def check_new(own: OwnCalendar) -> None:
+    """That a document which was not stored yet says hours as they can be meant.
+
+    Raises: InvalidRequest with what to write instead.
+    """
+    if isinstance(own, CalendarFile):
+        for hours in (*own.hours.values(), *own.special, *own.nights.values()):
+            try:
+                parse_session_hours(hours)
+            except ValueError as error:
+                raise InvalidRequest(f"calendar {own.calendar}: {error}") from None
+
+
 def of_csv(text: str, name: str, timezone: str, *, title: str = "", first: str = "", last: str = "") -> CalendarFile:
     """The calendar of a list of sessions: lines of a day, and perhaps its hours; a heading may stand above them.
 
@@ -118,7 +131,7 @@ def _session_in(cells: list[str]) -> tuple[date, str]:
     if len(cells) > 2:
         raise ValueError(f"has {len(cells)} columns; a line is a day, and perhaps its hours")
     day = parse_date(cells[0])
-    hours = format_hours(parse_hours(cells[1])) if len(cells) > 1 else ""
+    hours = format_hours(parse_session_hours(cells[1])) if len(cells) > 1 else ""
     return day, hours
 
 

@@ -193,9 +193,10 @@ def test_who_said_what_is_in_the_audit(lab):
         ({"kind": "half", "close": "noon"}, "close: 'noon' is not a time of day"),
         ({"kind": "half", "hours": "09:30-11:30", "close": "11:00"}, "close: stands beside hours"),
         ({"kind": "half", "hours": "09:30 11:30"}, "args.hours: "),
+        ({"kind": "half", "hours": "13:00-12:00"}, "args.hours: '13:00-12:00' does not end after it begins"),
         (
-            {"kind": "half", "hours": "13:00-12:00"},
-            "13:00-12:00 end on the next day, and XSHG never trades over midnight",
+            {"kind": "half", "hours": "21:00-02:00"},
+            "21:00-02:00 end on the next day, and XSHG never trades over midnight",
         ),
         ({"kind": "half", "hours": "09:30-11:30", "day": "2026-11-28"}, "`open` with these hours gives it one"),
         ({"hours": "09:30-11:30"}, "a day that is closed has no hours"),

@@ -111,6 +111,11 @@ def test_days_that_a_short_list_leaves_out_are_closed_from_monday_to_friday_and_
         ("day\n2026-11-23\n23.11.2026\n", "line 3: "),
         ("2026-11-23,09:00-12:00\n2026-11-24,nine\n", "line 2: 'nine' is not a time of day"),
         ("2026-11-23\n\n2026-11-23\n", "line 3: 2026-11-23 stands there twice"),
+        (
+            "day,hours\n2026-11-23,09:00-08:30\n",
+            "line 2: '09:00-08:30' does not end after it begins; write a later end",
+        ),
+        ("2026-11-23,09:00-11:30 13:00-13:00\n", "line 1: '09:00-11:30 13:00-13:00': the last part runs into"),
         ("2026-11-23,09:00-10:00,x\n", "line 1: has 3 columns"),
         ("2026-11-23,09:00-10:00\n2026-11-24\n", "2026-11-24 has no hours, and other days have"),
         ("day\n", "there is no day in the list"),
@@ -120,6 +125,28 @@ def test_a_bad_line_is_refused_with_its_number_and_nothing_is_imported(lab, clie
     state, answer = of_list(lab, csv)
     assert (state, error in answer, answer.endswith("nothing was imported")) == ("REJECTED", True, True), answer
     assert client.own_calendars() == []
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"hours": {"2026-11-01": "09:00-08:30"}},
+        {"special": {"09:00-09:00": {"2026": "1130"}}},
+        {"nights": {"2026-11-01": "14:59-14:00"}},
+    ],
+)
+def test_only_a_night_ends_on_the_next_day_and_round_the_clock_is_until_midnight(lab, client, part):
+    state, error = imported(lab, DESK | part)
+    assert (state, "only a night, from 15:00 on, ends on the next day, such as 21:00-02:30" in error) == (
+        "REJECTED",
+        True,
+    )
+    assert of_list(lab, "2026-11-23,15:00-05:00\n2026-11-24,00:00-00:00\n2026-11-25,17:00-16:00\n")[0] == "DONE"
+    spans = [client.calendar("LIST").session(f"2026-11-{day}").spans for day in (23, 24, 25)]
+    assert [(end - begin).total_seconds() / 3600 for [(begin, end)] in spans] == [14, 24, 23]
+    args = {"calendar": "LIST", "day": "2026-11-24", "kind": "open", "hours": "09:00-08:30"}
+    state, error = lab.command("override_day", args=json.dumps(args), reason="wrong")
+    assert (state, "hours: '09:00-08:30' does not end after it begins" in error) == ("REJECTED", True), error
 
 
 def test_calendars_are_combined_by_name_and_as_own_ones(lab, desk, client):

@@ -7,6 +7,7 @@ from qflowd.calendars.own_calendars import (
     LONGEST_TEXT,
     CombinedFile,
     OwnCalendar,
+    check_new,
     of_csv,
     read_document,
     write_document,
@@ -61,6 +62,7 @@ def wanted_calendar(_: Tx, command: Command) -> Imported:
     refuse_faults(fields)
     try:
         own = read_document(document) if days is None else of_csv(days, name, **about)
+        check_new(own)
     except InvalidRequest as error:
         raise refused(error) from None
     if name and own.calendar != name:

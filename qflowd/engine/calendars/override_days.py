@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from qflowd.calendars.calendar_book import exchange_of
 from qflowd.calendars.combined import parts_of
 from qflowd.calendars.day_overrides import KINDS, DayOverride, OverrideKind, check_override, closing_at
-from qflowd.calendars.hours import format_hours, parse_some_hours
+from qflowd.calendars.hours import format_hours, parse_session_hours, parse_some_hours
 from qflowd.define.fields import Fields
 from qflowd.define.readers import text
 from qflowd.engine.calendars.calendar_changes import TOPICS, lock_calendars, plan_anew, refused
@@ -152,4 +152,5 @@ def _kind(value: Json) -> OverrideKind:
 
 
 def _hours(value: Json) -> str:
-    return format_hours(parse_some_hours(text(value), "parts, such as 09:30-11:30 13:00-15:00"))
+    parse_some_hours(hours := text(value), "parts, such as 09:30-11:30 13:00-15:00")
+    return format_hours(parse_session_hours(hours))
