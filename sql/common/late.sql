@@ -29,7 +29,7 @@ WHERE d.tenant = :tenant AND e.calendar <> '' ORDER BY e.definition_id, e.kind
 
 -- name: list_schedules_of_expectations
 SELECT s.definition_id, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window,
-    COALESCE(s.enabled_override, s.enabled) AS is_on
+    COALESCE(s.enabled_override, s.enabled) AS is_on, s.last_fire_at
 FROM qflow.schedule s WHERE s.definition_id IN (SELECT e.definition_id FROM qflow.expectation e) ORDER BY s.definition_id, s.name
 
 -- name: set_judged_day

@@ -11,6 +11,7 @@ from qflowd.client import Client
 from qflowd.client.database import DatabaseTransport
 from qflowd.define.known_calendars import TenantToo, knowing
 from qflowd.engine.calendars.calendar_books import load_book
+from qflowd.engine.definitions.schedules import Schedules
 from qflowd.engine.late.late_dates import LateDates
 from qflowd.model.errors import RowsLocked
 from tests.support.lab import FAILED
@@ -119,6 +120,33 @@ def test_what_was_over_when_a_workflow_was_stored_or_switched_on_is_not_late(lab
     at(lab, "2026-11-25T09:01:00")
     look(lab)
     assert late(client) == [("2026-11-25", None, False)]
+
+
+@pytest.mark.parametrize("schedule", [{"at": "close+1h"}, {"cron": "0,30 7 * * *"}])
+def test_a_date_that_a_new_schedule_was_not_to_fire_for_is_not_late(lab, client, schedule):
+    """It is half past five in Shanghai: the schedule would have fired at four, or at half past three."""
+    lab.workflow("bars", ONE, calendar="XSHG", schedule=schedule, expect_by="close+3h")
+    look(lab)
+    at(lab, "2026-11-20T11:00:00")
+    look(lab)
+    assert late(client) == []
+    at(lab, "2026-11-23T11:00:00")
+    look(lab)
+    assert "2026-11-23" in [day for day, _, _ in late(client)]
+    assert FRIDAY not in [day for day, _, _ in late(client)]
+
+
+def test_what_its_schedule_has_fired_for_is_expected_when_its_file_says_so_later(lab, client):
+    at(lab, "2026-11-20T08:00:00")
+    lab.workflow("bars", ONE, calendar="XSHG", schedule={"at": "close+2h"})
+    at(lab, "2026-11-20T09:00:00")
+    Schedules(lab.store, lab.topics).tick()
+    lab.workflow("bars", ONE, calendar="XSHG", schedule={"at": "close+2h"}, expect_by="close+3h")
+    lab.clock.advance(600)
+    look(lab)
+    at(lab, "2026-11-20T11:00:00")
+    look(lab)
+    assert [day for day, _, _ in late(client)] == [FRIDAY]
 
 
 def test_a_schedule_without_a_calendar_says_for_which_dates_runs_are_expected(lab, client):

@@ -14,7 +14,14 @@ from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final, NamedTuple
 
 from qflowd.calendars.calendar_book import CalendarBook
-from qflowd.calendars.expected_dates import Expectation, ExpectedDate, day_judged_by, expected_after, is_expected
+from qflowd.calendars.expected_dates import (
+    Expectation,
+    ExpectedDate,
+    day_judged_by,
+    day_that_was_left_out,
+    expected_after,
+    is_expected,
+)
 from qflowd.engine.calendars.calendar_books import CalendarBooks
 from qflowd.engine.late.expectations import ExpectationKind, expectation_of
 from qflowd.engine.service import Topics
@@ -80,7 +87,10 @@ class LateDates:
                 found.has_more = True
                 break
             try:
-                self._judge(found, row, expected[row.definition_id, row.kind], now - GRACE)
+                fired_at = max(
+                    (each.last_fire_at for each in schedules[row.definition_id] if each.last_fire_at), default=None
+                )
+                self._judge(found, row, expected[row.definition_id, row.kind], now - GRACE, fired_at)
             except Exception as error:  # noqa: BLE001 - whatever a calendar or croniter say of one, the others are judged
                 self._warn_once(row, error)
         for row in open_dates:
@@ -101,15 +111,17 @@ class LateDates:
             schedules[row.definition_id].append(row)
         return rows, schedules, tx.run("list_open_late_dates"), tx.now
 
-    def _judge(self, found: LateFindings, row: Any, what: Expectation | None, now: datetime) -> None:
-        """Find the dates of one workflow whose time is over since the last look."""
+    def _judge(
+        self, found: LateFindings, row: Any, what: Expectation | None, now: datetime, fired_at: datetime | None
+    ) -> None:
+        """Find the dates of one workflow whose time is over since the last look. `fired_at`: when its schedules did last."""
         before = None if row.judged_day is None else _day(row.judged_day)
         if what is None:
             if before is not None:
                 found.judged.append(JudgedDates(row, (), None))
             return
         book = self._books.book(row.tenant)
-        day = day_judged_by(what, now, book) if before is None else before
+        day = self._begin(row, what, now, fired_at) if before is None else before
         due: list[ExpectedDate] = []
         while (coming := self._next(row, what, day, book)) is not None and coming.at <= now and len(due) < BATCH:
             due.append(coming)
@@ -119,6 +131,14 @@ class LateDates:
         found.has_more |= len(due) == BATCH
         if coming is not None and (found.next_at is None or coming.at < found.next_at):
             found.next_at = coming.at
+
+    def _begin(self, row: Any, what: Expectation, now: datetime, fired_at: datetime | None) -> date:
+        """The day from which on the dates of a workflow are judged that is new, or on again."""
+        book = self._books.book(row.tenant)
+        day = day_judged_by(what, now, book)
+        if row.kind == ExpectationKind.LATE:
+            day = day_that_was_left_out(what, day, now, fired_at, book)
+        return day
 
     def _next(self, row: Any, what: Expectation, day: date, book: CalendarBook) -> ExpectedDate | None:
         """The date after a day; it is asked for in every round, and worked out when something has changed."""
