@@ -91,6 +91,14 @@ def test_a_list_of_days_has_its_own_first_and_last_day(lab, client):
     assert of_list(lab, "2026-11-23\n2026-11-24\n")[1]["kind"] == "workday"
 
 
+def test_a_list_may_have_columns_of_when_it_opens_and_closes(lab, client):
+    assert of_list(lab, "Date,Open,Close\n2026-11-23,09:00,12:00\n2026-11-24,21:00,02:30\n")[0] == "DONE"
+    calendar = client.calendar("LIST")
+    assert beijing(calendar.session("2026-11-23").close_at) == "11-23 12:00"
+    assert beijing(calendar.session("2026-11-24").close_at) == "11-25 02:30"
+    assert of_list(lab, "date,open,close\n2026-11-23,,\n2026-11-24\n")[1]["kind"] == "workday"
+
+
 def test_days_that_a_short_list_leaves_out_are_closed_from_monday_to_friday_and_a_weekend_may_lie_elsewhere(
     lab, client
 ):
@@ -116,7 +124,17 @@ def test_days_that_a_short_list_leaves_out_are_closed_from_monday_to_friday_and_
             "line 2: '09:00-08:30' does not end after it begins; write a later end",
         ),
         ("2026-11-23,09:00-11:30 13:00-13:00\n", "line 1: '09:00-11:30 13:00-13:00': the last part runs into"),
-        ("2026-11-23,09:00-10:00,x\n", "line 1: has 3 columns"),
+        (
+            "2026-11-23,09:00-10:00,x\n",
+            "line 1: has 3 columns; a line is day,hours, such as 2026-01-05,09:00-11:30 13:00-17:00",
+        ),
+        (
+            "trade_date,is_open\n2026-11-23,1\n",
+            "line 1: the columns trade_date,is_open are not known; a line is day,hours, such as",
+        ),
+        ("date,open,close,note\n", "line 1: the columns date,open,close,note are not known"),
+        ("date,open,close\n2026-11-23,09:00,\n", "line 2: 2026-11-23 has one time; "),
+        ("date,open,close\n2026-11-23,09:00,17:00,x\n", "line 2: has 4 columns; "),
         ("2026-11-23,09:00-10:00\n2026-11-24\n", "2026-11-24 has no hours, and other days have"),
         ("day\n", "there is no day in the list"),
     ],

@@ -8,10 +8,10 @@ from qflowd.calendars.own_calendars import (
     CombinedFile,
     OwnCalendar,
     check_new,
-    of_csv,
     read_document,
     write_document,
 )
+from qflowd.calendars.session_list import of_csv
 from qflowd.define.readers import mapping, short_text, text
 from qflowd.engine.calendars.calendar_books import load_book
 from qflowd.engine.calendars.calendar_changes import TOPICS, lock_calendars, plan_anew, refused
