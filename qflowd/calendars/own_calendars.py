@@ -1,11 +1,12 @@
 """Own calendars: documents as the files of calendars are, or combinations of other calendars; lists are in `session_list`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
 import msgspec
 
+from qflowd.calendars import bundled
 from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.calendar_file import CalendarFile
 from qflowd.calendars.combined import combined
@@ -19,6 +20,7 @@ from qflowd.model.names import fault_in_key
 LONGEST_NAME: Final = 64  # as the columns are
 LONGEST_TEXT: Final = 1 << 20  # of a document or a CSV
 IMPORT_ANEW: Final = "import it anew with more days"
+SHIPS: Final = "calendar {} ships with qflowd; choose another name, or override its days"
 MOST_DAYS: Final = 200 * 366
 _OF_NAMES: Final = frozenset("./&|")  # of products and of combinations
 
@@ -76,7 +78,7 @@ def make_calendar(own: OwnCalendar, find: Callable[[str], Calendar]) -> Calendar
 
 
 def check_new(own: OwnCalendar) -> None:
-    """That a document which was not stored yet says hours as they can be meant.
+    """That a calendar which was not stored yet can be one, as far as that does not depend on others.
 
     Raises: InvalidRequest with what to write instead.
     """
@@ -86,6 +88,8 @@ def check_new(own: OwnCalendar) -> None:
                 parse_session_hours(hours)
             except ValueError as error:
                 raise InvalidRequest(f"calendar {own.calendar}: {error}") from None
+    if not names_in(own):
+        make_calendar(own, bundled.calendar)
 
 
 def _make(file: CalendarFile, find: Callable[[str], Calendar]) -> Calendar:
@@ -144,7 +148,7 @@ def check_name(name: str) -> None:
         raise InvalidRequest(fault)
 
 
-def names_in(own: OwnCalendar) -> Iterable[str]:
+def names_in(own: OwnCalendar) -> Sequence[str]:
     """The calendars that it is made of."""
     if isinstance(own, CombinedFile):
         return own.all_of or own.any_of

@@ -5,7 +5,10 @@ from typing import Any, Final, TextIO
 
 import click
 
+from qflowd.calendars import bundled
 from qflowd.calendars.day_overrides import KINDS
+from qflowd.calendars.own_calendars import SHIPS, check_new, read_document
+from qflowd.calendars.session_list import of_csv
 from qflowd.cli.control import REFUSED, carry_out, command_options
 from qflowd.cli.printing import print_list
 from qflowd.cli.session import json_option, open_client
@@ -69,21 +72,35 @@ def import_(*, file: TextIO, name: str | None, zone: str | None, **options: Any)
     """Store the calendar in FILE (- reads stdin) beside those that ship, new or changed.
 
     FILE is JSON as the calendars that ship are, or names calendars that it is made of (all_of or any_of); or a list of
-    sessions in CSV: lines of a day, and perhaps its hours. Exit code 1 if it is refused, or no daemon answers.
+    sessions in CSV: lines of a day, and perhaps its hours. Exit code 2 if the file cannot be read as one, whether or not
+    a daemon runs; 1 if it is refused, or no daemon answers.
     """
-    about = {"title": options.pop("title"), "first": options.pop("first"), "last": options.pop("last")}
-    written = file.read()
-    if written.lstrip().startswith("{"):
-        try:
-            args: dict[str, Any] = {"document": jsontext.parse(written, file.name)}
-        except ValueError as error:
-            raise InvalidRequest(str(error)) from None
-    else:
-        if zone is None:
-            raise InvalidRequest(f"{file.name} is a list of days, which needs --timezone, such as Asia/Shanghai")
-        args = {"csv": written, "calendar": name or Path(file.name).stem, "timezone": zone} | about
-    args = {key: value for key, value in args.items() if value is not None}
+    about = {key: options.pop(key) for key in ("title", "first", "last")}
+    args = _args_of(file.read(), file.name, name or Path(file.name).stem, zone, about)
     return carry_out("import_calendar", [(f"import {file.name}", {"args": args})], _imported, is_one=True, **options)
+
+
+def _args_of(written: str, file: str, name: str, zone: str | None, about: dict[str, str | None]) -> dict[str, Any]:
+    """What is sent of a file, once it was read as the daemon will. `name`, `zone`, `about`: of a list of days.
+
+    Raises: InvalidRequest with the file, and the line of a list.
+    """
+    given = {key: value for key, value in about.items() if value is not None}
+    try:
+        if written.lstrip().startswith("{"):
+            args: dict[str, Any] = {"document": jsontext.parse(written, "the document")}
+            own = read_document(args["document"])
+        elif zone is None:
+            raise InvalidRequest("this is a list of days, which needs --timezone, such as Asia/Shanghai")
+        else:
+            args = {"csv": written, "calendar": name, "timezone": zone} | given
+            own = of_csv(written, name, zone, **given)
+        check_new(own)
+    except (InvalidRequest, ValueError) as error:
+        raise InvalidRequest(f"{file}: {error}") from None
+    if own.calendar in bundled.names():
+        raise InvalidRequest(f"{file}: {SHIPS.format(own.calendar)}")
+    return args
 
 
 @click.command(help=f"Forget the own calendar NAME, and what was overridden of it.\n\n{REFUSED}")

@@ -135,3 +135,28 @@ def test_a_year_of_a_short_list_shows_what_is_closed_and_what_is_not_known(run: 
     year = (date(today.year + 1, 1, 1) - date(today.year, 1, 1)).days
     assert counts == {"o": "5", "-": "1", ".": "2", "?": str(year - 8)}
     assert "  not known: before the first day of the calendar, or past its horizon\n" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "options", "error"),
+    [
+        ("desk.csv", "day,hours\n2026-12-01,09:00-08:30\n", (), "desk.csv: line 2: '09:00-08:30' does not end after"),
+        (
+            "desk.csv",
+            "2026-12-01\n",
+            ("--last", "2026-11-01"),
+            "desk.csv: the list has days before 2026-12-01 or after",
+        ),
+        ("XHKG.csv", "2026-12-01\n", (), "XHKG.csv: calendar XHKG ships with qflowd; choose another name"),
+        ("desk.json", '{"calendar": "DESK",\n]', (), "desk.json: the document is not valid JSON: "),
+        ("desk.json", '{"calendar": "DESK", "kind": "workday"}', (), "desk.json: a calendar's document: "),
+    ],
+)
+def test_a_bad_file_is_refused_before_anything_is_sent(
+    run: Run, lab: Lab, tmp_path: Path, name: str, written: str, options: tuple[str, ...], error: str
+) -> None:
+    file = tmp_path / name
+    file.write_text(written, "utf-8")
+    ran = run("calendars", "import", file, "--timezone", "Asia/Shanghai", *options)
+    assert (ran.code, f"{tmp_path}/{error}" in ran.err) == (2, True), ran.err
+    assert lab.sql("SELECT COUNT(*) FROM qflow.commands") == [(0,)]

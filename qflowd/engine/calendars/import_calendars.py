@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from qflowd.calendars import bundled
 from qflowd.calendars.own_calendars import (
     LONGEST_TEXT,
+    SHIPS,
     CombinedFile,
     OwnCalendar,
     check_new,
@@ -68,9 +69,7 @@ def wanted_calendar(_: Tx, command: Command) -> Imported:
     if name and own.calendar != name:
         raise Refused(f"the document is of calendar {own.calendar}, not of {name}", Refusal.FAULTY)
     if own.calendar in bundled.names():
-        raise Refused(
-            f"calendar {own.calendar} ships with qflowd; choose another name, or override its days", Refusal.NAME_TAKEN
-        )
+        raise Refused(SHIPS.format(own.calendar), Refusal.NAME_TAKEN)
     return Imported(own)
 
 
