@@ -47,7 +47,7 @@ def override(*, name: str, day: str, kind: str, hours: str | None, close: str | 
     """See `help` above."""
     asked = {"calendar": name, "day": day, "kind": kind, "hours": hours, "close": close}
     args = {key: value for key, value in asked.items() if value is not None}
-    return carry_out("override_day", [(f"override {name} {day}", {"args": args})], _outcome, is_one=True, **options)
+    return carry_out("override_day", [(f"override {name} {day}", {"args": args})], outcome, is_one=True, **options)
 
 
 @click.command(help=f"Let DAY of NAME be what its file says.\n\n{REFUSED}")
@@ -57,7 +57,7 @@ def override(*, name: str, day: str, kind: str, hours: str | None, close: str | 
 def restore(*, name: str, day: str, **options: Any) -> int:
     """See `help` above."""
     args = {"calendar": name, "day": day}
-    return carry_out("restore_day", [(f"restore {name} {day}", {"args": args})], _outcome, is_one=True, **options)
+    return carry_out("restore_day", [(f"restore {name} {day}", {"args": args})], outcome, is_one=True, **options)
 
 
 @click.command("import")
@@ -118,14 +118,15 @@ def _imported(result: dict[str, Any]) -> str:
     return f"{result['calendar']} is {'new' if result['is_new'] else 'replaced'}: {known}; {_of_schedules(result)}"
 
 
-def _outcome(result: dict[str, Any]) -> str:
-    """What is so now."""
+def outcome(result: dict[str, Any]) -> str:
+    """What is so now of a day that was overridden or restored: the `result` of its command."""
     kind = result.get("kind")
     what = "as its file says" if kind is None else f"{kind}, {result['hours']}" if result["hours"] else kind
     return f"{what}; {_of_schedules(result)}"
 
 
 def _of_schedules(result: dict[str, Any]) -> str:
+    """`moved` counts next fires alone: a later one may be gone while each next one stays."""
     moved = result["moved"]
-    schedules = f"{moved} schedule{'s' * (moved != 1)} fire{'s' * (moved == 1)} next at another time"
-    return schedules if moved else "the next fires of schedules stay as they are"
+    whose = f"the next fire of {moved} schedule{'s' * (moved != 1)}" if moved else "no schedule's next fire"
+    return f"{whose} is planned anew; later ones go by the calendar as it is now"

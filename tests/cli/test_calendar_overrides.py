@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from qflowd.cli.calendar_changes import outcome
 from qflowd.cli.database_checks import CHECKS
 from qflowd.define.known_calendars import TenantToo, knowing
 from qflowd.engine.calendars.calendar_books import CalendarBooks, load_book
@@ -160,3 +161,19 @@ def test_a_bad_file_is_refused_before_anything_is_sent(
     ran = run("calendars", "import", file, "--timezone", "Asia/Shanghai", *options)
     assert (ran.code, f"{tmp_path}/{error}" in ran.err) == (2, True), ran.err
     assert lab.sql("SELECT COUNT(*) FROM qflow.commands") == [(0,)]
+
+
+def test_the_answer_is_true_of_next_fires_and_of_those_that_come_later(run: Run, lab: Lab) -> None:
+    lab.clock.time = datetime.now(UTC)
+    lab.define("daily", {"a": {"job": "work"}}, schedule={"at": "close+30m", "calendar": "XHKG"})
+    first, later = (fire["business_date"] for fire in run("plan", "daily", "--json").json["next_fires"][:2])
+    said = []
+    for day in (later, first):
+        state, result = lab.command(
+            "override_day", args=json.dumps({"calendar": "XHKG", "day": day, "kind": "closed"}), reason="typhoon"
+        )
+        assert state == "DONE"
+        said.append(outcome(result))
+    after = "is planned anew; later ones go by the calendar as it is now"
+    assert said == [f"closed; no schedule's next fire {after}", f"closed; the next fire of 1 schedule {after}"]
+    assert not {first, later} & {fire["business_date"] for fire in run("plan", "daily", "--json").json["next_fires"]}
