@@ -5,10 +5,23 @@ from typing import Any, Final, Unpack
 import click
 
 from qflowd.cli.commands import COMMANDS
-from qflowd.cli.control import CommandOptions, carry_out, command_options
+from qflowd.cli.control import CommandOptions, F, carry_out, command_options
 from qflowd.cli.session import merged, params_options
 
 SHOWN: Final = 10  # dates of a dry run; --json has all
+
+
+def how_options(command: F) -> F:
+    """Add the options that say how a backfill runs, whatever its dates are."""
+    at_once = "Runs that are open at once; 4 if not given."
+    sooner = "-1000 to 1000, greater is sooner; -100 if not given: behind other runs."
+    times = "Times of day at which runs begin, in the calendar's zone: 22:00-06:00."
+    first = "Which date comes first; oldest if not given."
+    command = params_options(command)
+    command = click.option("--window", metavar="TIMES", help=times)(command)
+    command = click.option("--priority", type=int, help=sooner)(command)
+    command = click.option("--max-active", type=int, metavar="N", help=at_once)(command)
+    return click.option("--order", type=click.Choice(["oldest", "newest"]), help=first)(command)
 
 
 @click.command(
@@ -21,13 +34,7 @@ SHOWN: Final = 10  # dates of a dry run; --json has all
     "--calendar", metavar="NAME", help="Its sessions are the dates; if not given, those of the workflow's, or all days."
 )
 @click.option("--only-missing", is_flag=True, help="Leave out dates with a good run, or an open one.")
-@click.option("--order", type=click.Choice(["oldest", "newest"]), help="Which date comes first; oldest if not given.")
-@click.option("--max-active", type=int, metavar="N", help="Runs that are open at once; 4 if not given.")
-@click.option("--priority", type=int, help="-1000 to 1000, greater is sooner; -100 if not given: behind other runs.")
-@click.option(
-    "--window", metavar="TIMES", help="Times of day at which runs begin, in the calendar's zone: 22:00-06:00."
-)
-@params_options
+@how_options
 @click.option("--dry-run", is_flag=True, help="Only tell the dates.")
 @command_options
 def backfill(

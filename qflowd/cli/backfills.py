@@ -52,9 +52,11 @@ def show(*, number: int, dates: bool, as_json: bool) -> None:
         f"backfill {row['id']} of {row['workflow']}: {coloured(row['state'])}, {row['total']:,} {of}, {row['first_date']} to "
         f"{row['last_date']}, {row['date_order']} first"
     )
-    words = ("done", "failed", "skipped", "active", "waiting")
+    words = {word: word for word in ("done", "failed", "skipped", "active", "waiting")}
+    if row["state"] == "STOPPED":
+        words["waiting"] = "not run"
     left = f"; about {duration(row['remaining_s'])} left" if row["remaining_s"] is not None else ""
-    echo(f"{row['progress']:.0%}: {', '.join(f'{row[word]:,} {word}' for word in words)}{left}")
+    echo(f"{row['progress']:.0%}: {', '.join(f'{row[name]:,} {word}' for name, word in words.items())}{left}")
     window = f", in {row['day_window']} {row['timezone']}" if row["day_window"] else ""
     echo(
         f"at most {row['max_active']} at once, priority {row['priority']}{window}; asked for at {instant(row['created_at'])}"

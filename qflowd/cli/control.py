@@ -1,6 +1,7 @@
 """What commands share that a daemon answers: sending a row for each target, and telling what came of it."""
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypedDict, TypeVar, Unpack
@@ -132,10 +133,29 @@ def carry_out(
         print_json(answers[0] if is_one else answers)
     for (what, _), answer in zip(rows, answers, strict=True):
         if error := answer.get("error"):
-            exits.say(f"{what}: {error}")
+            exits.say(f"{what}: {in_options(error)}")
         elif not options["as_json"]:
             echo(f"{what}: {'asked' if answer['state'] == 'NEW' else outcome(answer['result'])}")
     return exits.ERROR if any(answer.get("error") for answer in answers) else exits.OK
+
+
+def in_options(error: str) -> str:
+    """An error of a command as this one's options say it: `--from` for `args.from`, and `--set bars` for `args.set.bars`."""
+    params = click.get_current_context().command.params
+    written = {
+        name.strip("-").replace("-", "_"): name for each in params for name in each.opts if name.startswith("--")
+    }
+    written |= {str(each.name): str(each.name).upper() for each in params if isinstance(each, click.Argument)}
+
+    def option(found: re.Match[str]) -> str:
+        name, key = written.get(found[1]), found[2] or ""
+        return (
+            found[0]
+            if name is None
+            else name.replace("--params", "-p" if key else "--params") + key.replace(".", " ", 1)
+        )
+
+    return re.sub(r"\bargs\.(\w+)((?:\.\w+)?)", option, error)
 
 
 def send(

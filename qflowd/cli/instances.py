@@ -17,6 +17,7 @@ from qflowd.cli.control import (
     command_options,
     filter_of,
     filter_options,
+    in_options,
     in_words,
     outcome_of,
     send,
@@ -132,7 +133,7 @@ def _show_progress(result: dict[str, Any]) -> None:
 
 def _show(what: str, answer: dict[str, Any], *, as_json: bool) -> None:
     if error := answer.get("error"):
-        exits.say(f"{what}: {error}")
+        exits.say(f"{what}: {in_options(error)}")
         return
     result = _result(answer)
     for number, why in result.get("refusals", {}).items():

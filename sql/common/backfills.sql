@@ -55,7 +55,7 @@ WHERE b.state < {backfill.DONE} AND b.id > :after ORDER BY b.id LIMIT {literal: 
 
 -- name: lock_backfill
 SELECT b.id, b.tenant, b.definition_id, b.only_missing, b.max_active, b.priority, b.params, b.day_window, b.timezone, b.state,
-    b.resumes_at, b.hold, b.paused_by, b.run_s
+    b.resumes_at, b.hold, b.paused_by, b.paused_at, b.pause_reason, b.run_s
 FROM qflow.backfill b WHERE b.id = :id AND b.tenant = :tenant {only: postgres,mysql FOR UPDATE}
 
 -- name: find_workflow_of_backfill
@@ -79,6 +79,7 @@ WHERE x.backfill_id = :id AND x.state = {of_date.OPEN} ORDER BY x.place LIMIT {l
 state = d.state, submission_id = d.submission_id
 
 -- name: update_backfill
-UPDATE qflow.backfill SET state = :state, resumes_at = :resumes_at, hold = :hold, paused_by = :paused_by, run_s = :run_s,
+UPDATE qflow.backfill SET state = :state, resumes_at = :resumes_at, hold = :hold, paused_by = :paused_by,
+    paused_at = :paused_at, pause_reason = :pause_reason, run_s = :run_s,
     updated_at = :now, finished_at = CASE WHEN :state >= {backfill.DONE} THEN :now ELSE finished_at END
 WHERE id = :id

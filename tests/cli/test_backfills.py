@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,8 @@ def test_a_backfill_survives_its_daemon_and_is_paused_and_stopped(
             "backfill daily: would run for 7 sessions of XSHG: 2026-10-08, 2026-10-09, 2026-10-12, 2026-10-13, "
             "2026-10-14, 2026-10-15, 2026-10-16\n"
         ), ran.err
+        ran = run("backfill", "daily", "--from", "2026-10-17", "--to", "2026-10-16", "-p", "gate=1", "--dry-run")
+        assert ran.err == "qflowd: backfill daily: --from: 2026-10-17 is after --to, 2026-10-16\n"
         number = run(*asked, "--json").json["result"]["backfill"]
         until(lambda: not daemon.is_running, PATIENCE_S, what="the second step is killed")
         daemon.env.clear()
@@ -60,13 +63,13 @@ def test_a_backfill_survives_its_daemon_and_is_paused_and_stopped(
         until(
             lambda: backfill.info()["failed"] == 1 and backfill.info()["active"] == 2, PATIENCE_S, what="two are open"
         )
-        assert run("backfills", "pause", number).out == f"pause {number}: done\n"
+        assert run("backfills", "pause", number, "--reason", "vendor is down").out == f"pause {number}: done\n"
         gate.touch()
         until(lambda: backfill.info()["active"] == 0, PATIENCE_S, what="what was submitted has ended")
         told = run("backfills", "show", number, "--dates").out
         assert f"backfill {number} of daily: PAUSED, 7 sessions of XSHG, 2026-10-01 to 2026-10-16, oldest first" in told
         assert "43%: 2 done, 1 failed, 0 skipped, 0 active, 4 waiting; about " in told
-        assert "paused by " in told
+        assert re.search(r"paused by \S.* since \S.*: vendor is down\n", told)
         assert (told.count("no bars"), told.count("OPEN")) == (1, 4)
         with ApiServer(database_url) as api:
             assert api.as_(Role.SUBMIT).post(f"/backfills/{number}/resume").code == 40301

@@ -59,10 +59,13 @@ def test_gaps_are_filled_by_a_backfill_of_what_is_missing(run: Run, lab: Lab) ->
     for day in (18, 20):
         lab.start("bars", business_date=f"2024-11-{day}")
     lab.run()
-    assert run("gaps", "bars", "--to", "2024-11-21", "--fill", "--no-wait").code == 0
+    how = ("--max-active", 2, "--order", "newest", "--priority", 5)
+    assert "is said with --fill alone" in run("gaps", "bars", *how).err
+    assert run("gaps", "bars", "--to", "2024-11-21", "--fill", *how, "--no-wait").code == 0
     lab.commands.tick()
     dates = lab.sql("SELECT business_date FROM qflow.backfill_dates ORDER BY place")
-    assert [str(day) for (day,) in dates] == ["2024-11-19", "2024-11-21"]
+    assert [str(day) for (day,) in dates] == ["2024-11-21", "2024-11-19"]
+    assert lab.sql("SELECT max_active, priority, date_order FROM qflow.backfills") == [(2, 5, "newest")]
     assert (
         run("gaps", "bars", "--from", "2024-11-18", "--to", "2024-11-18", "--fill").err == "workflow bars has no gaps\n"
     )

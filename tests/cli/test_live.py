@@ -57,7 +57,7 @@ def test_a_terminated_instance_is_exit_code_4_of_who_waits(run, project):
 def test_a_task_is_run_again_or_skipped_by_name(run, project):
     number = run("submit", "pair", "-p", "a=3", "--wait").out.strip()
     for value, code, said in (
-        ("c=1", 1, "args.set: "),
+        ("c=1", 1, "--set: "),
         ("a=5", 0, "would be done: first is rerun; tasks that start anew: 2"),
     ):
         ran = run("rerun", number, "--task", "first", "--set", value, "--dry-run")

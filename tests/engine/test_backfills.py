@@ -161,7 +161,7 @@ def test_a_pause_submits_nothing_more_and_a_stop_waits_for_what_runs(daily):
     assert daily.sql(COUNTS) == [("PAUSED", 1, 0, 0, 1, 2, 4)]
     [(progress, remaining_s)] = daily.sql("SELECT progress, remaining_s FROM qflow.backfills")
     assert (float(progress), float(remaining_s)) == (0.25, 90.0)  # three of a minute, two at a time
-    assert daily.sql("SELECT wait_reason FROM qflow.backfills") == [("paused by ann",)]
+    assert daily.sql("SELECT wait_reason FROM qflow.backfills") == [("paused by ann since 2026-11-20T09:30:00Z",)]
     assert tell(daily, "pause", number) == ("REJECTED", f"backfill {number} is PAUSED")
     tell(daily, "resume", number), drive(daily)
     assert len(runs(daily)) == 3
@@ -173,6 +173,8 @@ def test_a_pause_submits_nothing_more_and_a_stop_waits_for_what_runs(daily):
     assert tell(daily, "stop", number, terminate=True) == ("DONE", {"backfill": number, "active": 1})
     daily.commands.tick(), daily.sweep_all(), drive(daily)
     assert daily.sql(COUNTS) == [("STOPPED", 2, 1, 0, 0, 1, 4)]
+    [(progress, why)] = daily.sql("SELECT progress, wait_reason FROM qflow.backfills")
+    assert (float(progress), why[:28]) == (0.75, "stopped by a command since 20")
     assert tell(daily, "stop", number) == ("REJECTED", f"backfill {number} is STOPPED")
 
 

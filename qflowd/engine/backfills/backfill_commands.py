@@ -168,8 +168,7 @@ def pause_backfill(tx: Tx, command: Command, row: Any, _: Caches) -> Reply:
     """
     if row.state != BackfillState.RUNNING:
         raise _not_possible(row)
-    by = command.requested_by or "a command"
-    write_backfill(tx, row._replace(state=int(BackfillState.PAUSED), paused_by=by))
+    write_backfill(tx, row._replace(state=int(BackfillState.PAUSED), **_held(tx, command)))
     return Reply({"backfill": row.id}, TOPICS)
 
 
@@ -181,7 +180,8 @@ def resume_backfill(tx: Tx, _: Command, row: Any, __: Caches) -> Reply:
     """
     if row.state != BackfillState.PAUSED:
         raise _not_possible(row)
-    write_backfill(tx, row._replace(state=int(BackfillState.RUNNING), paused_by=None))
+    nobody = dict.fromkeys(("paused_by", "paused_at", "pause_reason"))
+    write_backfill(tx, row._replace(state=int(BackfillState.RUNNING), **nobody))
     return Reply({"backfill": row.id}, TOPICS)
 
 
@@ -205,8 +205,13 @@ def stop_backfill(tx: Tx, command: Command, named: tuple[Any, bool], _: Caches) 
         }
         tx.run("insert_command", **(COMMAND | columns))
     state = BackfillState.STOPPING if active else BackfillState.STOPPED
-    write_backfill(tx, row._replace(state=int(state), resumes_at=None, hold=None))
+    write_backfill(tx, row._replace(state=int(state), resumes_at=None, hold=None, **_held(tx, command)))
     return Reply({"backfill": row.id, "active": len(active)}, (*TOPICS, "command") if terminate else TOPICS)
+
+
+def _held(tx: Tx, command: Command) -> dict[str, Any]:
+    """The columns that say who has paused or stopped it, since when and why."""
+    return {"paused_by": command.requested_by or "a command", "paused_at": tx.now, "pause_reason": command.reason}
 
 
 def _not_possible(row: Any) -> NotPossible:

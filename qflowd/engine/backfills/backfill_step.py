@@ -42,7 +42,7 @@ def step_backfill(tx: Tx, tenant: str, number: int) -> int:
 
 def write_backfill(tx: Tx, row: Any) -> None:
     """Store what may change of a backfill, a row of `lock_backfill`."""
-    columns = ("id", "state", "resumes_at", "hold", "paused_by", "run_s")
+    columns = ("id", "state", "resumes_at", "hold", "paused_by", "paused_at", "pause_reason", "run_s")
     tx.run("update_backfill", **{name: getattr(row, name) for name in columns}, now=tx.now)
 
 

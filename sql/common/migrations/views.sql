@@ -694,10 +694,14 @@ FROM qflow.calendar_override o
 SELECT y.id, y.tenant, y.workflow, y.state, y.first_date, y.last_date, y.calendar, y.only_missing, y.date_order, y.max_active,
     y.priority, y.params, y.day_window, y.timezone, y.total, y.done, y.failed, y.skipped, y.active,
     y.total - y.done - y.failed - y.skipped - y.active AS waiting,
-    CASE WHEN y.is_over = 1 THEN 1.0 ELSE ROUND(1.0 * (y.done + y.failed + y.skipped) / y.total, 4) END AS progress,
+    CASE WHEN y.state = 'DONE' THEN 1.0 ELSE ROUND(1.0 * (y.done + y.failed + y.skipped) / y.total, 4) END AS progress,
     CASE WHEN y.is_over = 0 AND y.done + y.failed > 0
         THEN y.run_s / (y.done + y.failed) * (y.total - y.done - y.failed - y.skipped) / y.max_active END AS remaining_s,
-    CASE WHEN y.state = 'PAUSED' THEN {concat: 'paused', CASE WHEN y.paused_by IS NULL THEN '' ELSE {concat: ' by ', y.paused_by} END}
+    CASE WHEN y.state IN ('PAUSED', 'STOPPING', 'STOPPED') AND y.paused_by IS NOT NULL THEN {concat:
+            CASE y.state WHEN 'PAUSED' THEN 'paused' WHEN 'STOPPED' THEN 'stopped' ELSE 'is being stopped' END, ' by ', y.paused_by,
+            CASE WHEN y.paused_at IS NULL THEN '' ELSE {concat: ' since ', {utc_text: y.paused_at}} END,
+            CASE WHEN y.pause_reason IS NULL THEN '' ELSE {concat: ': ', y.pause_reason} END,
+            CASE WHEN y.state = 'STOPPING' THEN {concat: '; runs that have not ended: ', y.active} ELSE '' END}
         WHEN y.state = 'STOPPING' THEN {concat: 'is being stopped; runs that have not ended: ', y.active}
         WHEN y.state <> 'RUNNING' THEN NULL
         WHEN NOT EXISTS (SELECT 1 FROM qflow.daemon x WHERE x.state = {daemon.READY} AND x.lease_ends_at > {clock})
@@ -712,7 +716,7 @@ FROM (SELECT b.id, b.tenant, d.workflow, {words: backfill b.state} AS state, b.f
         CASE WHEN b.calendar <> '' THEN b.calendar END AS calendar, b.only_missing,
         CASE WHEN b.newest_first = 1 THEN 'newest' ELSE 'oldest' END AS date_order, b.max_active, b.priority, b.params,
         CASE WHEN b.day_window <> '' THEN b.day_window END AS day_window, b.timezone, b.run_s, b.resumes_at, b.hold, b.paused_by,
-        b.reason, b.requested_by, b.created_at, b.updated_at, b.finished_at, d.archived_at, d.enabled,
+        b.paused_at, b.pause_reason, b.reason, b.requested_by, b.created_at, b.updated_at, b.finished_at, d.archived_at, d.enabled,
         d.paused_at AS workflow_paused_at, CASE WHEN b.state >= {backfill.DONE} THEN 1 ELSE 0 END AS is_over,
         (SELECT COUNT(*) FROM qflow.backfill_date x WHERE x.backfill_id = b.id) AS total,
         (SELECT COUNT(*) FROM qflow.backfill_date x WHERE x.backfill_id = b.id AND x.state = {of_date.DONE})
