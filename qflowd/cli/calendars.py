@@ -26,6 +26,10 @@ from qflowd.model.zones import zone
 COLUMNS: Final = (
     "name | kind | title | timezone | KNOWN FROM:first | TO:last | DAYS LEFT>:left | hours | night | PRODUCTS>:products"
 )
+NO_OWN: Final = (
+    "all of these ship with qflowd: `qflowd calendars show NAME` draws a year and names products, `qflowd calendars import FILE` "
+    "adds one of your own"
+)
 NAME: Final = click.argument("name")
 
 
@@ -43,6 +47,8 @@ def calendars(context: click.Context, *, as_json: bool) -> None:
                 f"! known for at most {SOON} more days: update qflowd, or import own calendars anew, before then",
                 err=True,
             )
+        if not as_json and not book.own:
+            echo(NO_OWN, err=True)
 
 
 def _row(book: CalendarBook, calendar: Calendar, now: datetime) -> dict[str, Any]:

@@ -110,6 +110,7 @@ def test_a_list_of_days_is_imported_and_named_in_workflows(run: Run, lab: Lab, t
     assert "which needs --timezone, such as Asia/Shanghai" in run("calendars", "import", file).err
     run("calendars", "import", file, "--timezone", "Asia/Shanghai", "--last", "2026-12-31", "--no-wait")
     lab.commands.tick()
+    assert "all of these ship" not in run("calendars").err
     [row] = [row for row in run("calendars", "--json").json if row["name"] == "desk"]
     assert (row["first"], row["last"], row["hours"]) == ("2026-12-01", "2026-12-31", "09:00-12:00")
     found = run("calendars", "next", "desk & XSHG", "--after", "2026-12-01", "-n", 1, "--json").json

@@ -33,6 +33,13 @@ def test_the_list_says_what_each_calendar_is_and_how_long_it_is_known(run: Run) 
     assert line.endswith(f"  {len(futures['products'])}")
 
 
+def test_where_there_are_no_own_calendars_the_list_says_how_to_see_one_and_to_import(run: Run) -> None:
+    [hint] = [line for line in run("calendars").err.splitlines() if line.startswith("all of these ship")]
+    assert "`qflowd calendars show NAME`" in hint
+    assert "`qflowd calendars import FILE`" in hint
+    assert run("calendars", "--json").err == ""
+
+
 def test_a_year_is_a_line_a_month_and_a_sign_a_day_with_a_legend(run: Run) -> None:
     lines = run("calendars", "show", "XHKG", "--year", 2024).out.splitlines()
     assert lines[0] == "XHKG  Hong Kong Stock Exchange, 2024: 246 sessions (Asia/Hong_Kong)"
