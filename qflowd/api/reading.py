@@ -16,6 +16,10 @@ from qflowd.model.numbers import whole_number
 
 S = TypeVar("S", bound=msgspec.Struct)
 LARGEST_NUMBER = ABOVE_ALL_IDS  # of an id, and so of all numbers: what statements make of it fits a column
+FORMS = {
+    "Invalid RFC3339 encoded date": "must be a date, like 2026-11-20",
+    "Invalid RFC3339 encoded datetime": "must be an instant, like 2026-11-20T09:30:00Z",
+}
 LARGEST_BODY = 2_000_000  # bytes; documents of workflows may have twice as many
 
 
@@ -192,10 +196,12 @@ def _words(error: msgspec.ValidationError, value: Any, choices: Sequence[str]) -
     _, message = _place(error)
     if choices:
         return f"{str(value)[:60]!r} cannot be read: it must be {' or '.join(choices)}"
+    if message in FORMS.values():
+        return f"{str(value)[:60]!r} {message}"
     return f"{str(value)[:60]!r} cannot be read: {message[:1].lower()}{message[1:]}"
 
 
 def _place(error: msgspec.ValidationError) -> tuple[str, str]:
     """The path of a fault, as `tasks[0].name`, and the fault."""
     message, _, place = str(error).partition(" - at `$")
-    return place.rstrip("`").lstrip("."), message
+    return place.rstrip("`").lstrip("."), FORMS.get(message, message)

@@ -230,6 +230,7 @@ SHOWN: Final[Mapping[str, Callable[[Any], Any]]] = {
     "params_schema": _param_names,
     "params": lambda params: compact(params) if params else "",
     "metadata": compact,
+    "data": compact,
     "payload": compact,
 }
 

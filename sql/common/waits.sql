@@ -134,7 +134,7 @@ WHERE state = {wait.WAITING} AND deadline_at <= :until_at
 SELECT y.*, e.payload AS late_payload, o.id AS kept_id,
     CASE WHEN o.state = {instance.SUCCESS} THEN o.finished_at END AS succeeded_at FROM (
     SELECT t.id, t.node, t.fence AS now_fence, t.kind, t.round, t.attempt, w.fence, w.tenant, l.job, l.limits, w.kind AS fact,
-        w.state AS wait_state, w.subject, w.began_at, w.deadline_at, w.answer, w.answered_by, w.note, w.answered_at, w.signal_id, p.payload, f.found,
+        w.state AS wait_state, w.subject, w.began_at, w.deadline_at, w.answer, w.answered_by, w.note, w.answered_at, w.signal_id, p.payload, f.found, f.remark,
         CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN
             ({first_signal} AND s.is_open = 0 AND s.state = 'ACCEPTED' AND (s.lapses_at IS NULL OR s.lapses_at > :now)) END AS late_signal_id,
         CASE WHEN w.state = {wait.OVER} AND w.kind = {fact.SIGNAL} THEN ({first_signal} AND s.is_open = 1)

@@ -189,6 +189,8 @@ def test_so_are_they_over_http(api: ApiServer) -> None:
         ("/audit?sort=name", "sort: 'name' cannot be read: it must be newest or oldest"),
         ("/jobs?sort=name", "sort: GET /api/v1/jobs takes no such parameter"),
         ("/search", "q: is missing"),
+        ("/workflows/bars/gaps?from=soon", "from: 'soon' must be a date, like 2026-11-20"),
+        ("/audit?from=soon", "from: 'soon' must be an instant, like 2026-11-20T09:30:00Z"),
         ("/instances?state=", "state: there is no state ''; there are READY, RUNNING"),
     ):
         reply = api.get(path)
@@ -199,6 +201,7 @@ def test_so_are_they_over_http(api: ApiServer) -> None:
 def test_a_body_is_refused_with_what_is_missing_and_with_the_words_that_may_be(api: ApiServer) -> None:
     for method, path, body, said in (
         ("POST", "/tenants", {}, "name: is missing"),
+        ("POST", "/backfills", {"workflow": "w", "from": "soon", "to": "x"}, "from: must be a date, like 2026-11-20"),
         ("PUT", "/me", {"lang": "xx"}, "lang: must be en or zh, not 'xx'"),
     ):
         reply = api.request(method, path, body)

@@ -61,6 +61,7 @@ def test_events_are_listed_and_followed_without_losing_one_that_is_committed_lat
     assert (monday["event"], monday["business_date"], friday["business_date"]) == (
         "workflow.late", "2026-11-23", "2026-11-20",
     )  # fmt: skip
+    assert '{"expected_at": "2026-' in run("events").out
     assert run("events", "--since", "2026-11-23T12:00:00Z").err == "no events\n"
     assert "a duration" in run("events", "--since", "soon").err
     assert "-f" in run("events", "-f", "--json").err

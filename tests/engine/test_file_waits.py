@@ -143,7 +143,7 @@ def test_a_wait_for_a_file_ends_at_its_timeout_and_is_looked_for_no_more(lab: La
     lab.clock.advance(7200)
     drive(lab)
     path = f"{box}/positions_20261120_*.csv"
-    assert error(lab, number, "come") == f"file {path} had not come by 2026-11-20T11:30:00Z"
+    assert error(lab, number, "come") == f"file {path} had not come by 2026-11-20T11:30:00Z; daemon a1: no file matches"
     files.tick()
     assert lab.sql("SELECT is_open FROM qflow.file_wait") == [(0,)]
     lab.check(drained=True)

@@ -142,7 +142,9 @@ def test_a_wait_ends_at_its_timeout_and_is_asked_for_no_more(lab: Lab) -> None:
     service.tick()
     lab.clock.advance(7200)
     drive(lab)
-    assert error(lab, number, "come") == "connection vendor: SELECT 0 had not held by 2026-11-20T11:30:00Z"
+    assert error(lab, number, "come") == (
+        "connection vendor: SELECT 0 had not held by 2026-11-20T11:30:00Z; daemon a1: the query gives 0"
+    )
     service.tick()
     assert lab.sql("SELECT is_open FROM qflow.file_wait") == [(0,)]
 

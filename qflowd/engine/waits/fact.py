@@ -66,9 +66,10 @@ def deadline(document: Mapping[str, Json], key: str, now: datetime) -> datetime 
 
 
 def timed_out(wait: WaitFor, row: Any, what: str = "come") -> WaitEnd:
-    """What `on_timeout` has a wait end with; `what`: the fact had not done it."""
+    """What `on_timeout` has a wait end with; `what`: the fact had not done it. What was seen of it last is said."""
     if wait.on_timeout == "continue":
         return WaitEnd(TaskState.SUCCESS)
     state = TaskState.SKIPPED if wait.on_timeout == "skip" else TaskState.FAILED
-    by = format_instant(row.deadline_at)
-    return WaitEnd(state, Reason.TIMEOUT, error=f"{row.subject} had not {what} by {by}")
+    seen = f"; {row.remark}" if row.remark else ""
+    error = f"{row.subject} had not {what} by {format_instant(row.deadline_at)}{seen}"
+    return WaitEnd(state, Reason.TIMEOUT, error=error)
