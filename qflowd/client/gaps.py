@@ -29,17 +29,22 @@ def find_gaps(
     return [row._asdict() for row in rows]
 
 
+def seen_calendar_of(read: Callable[..., Sequence[Any]], workflow: str) -> str | None:
+    """The name of a workflow's calendar, "" if it has none; None if no daemon has looked yet, or there is no such workflow."""
+    rows = read("find_session_workflow", workflow=workflow)
+    return str(rows[0].calendar or "") if rows else None
+
+
 def check_calendar_of(read: Callable[..., Sequence[Any]], workflow: str) -> str:
     """The name of a workflow's calendar.
 
     Raises: NotFound if there is no such workflow; InvalidRequest if it has none, or no daemon has looked yet.
     """
-    rows = read("find_session_workflow", workflow=workflow)
-    if rows and rows[0].calendar:
-        return str(rows[0].calendar)
-    if not rows and workflow not in (names := [row.workflow for row in read("list_workflows")]):
+    if name := seen_calendar_of(read, workflow):
+        return name
+    if name is None and workflow not in (names := [row.workflow for row in read("list_workflows")]):
         raise NotFound(there_is_no("workflow", workflow, names, "workflows"))
-    raise InvalidRequest((NO_CALENDAR if rows else NOT_SEEN).format(workflow=workflow))
+    raise InvalidRequest((NOT_SEEN if name is None else NO_CALENDAR).format(workflow=workflow))
 
 
 def _day(given: date | str | None, otherwise: date) -> date:

@@ -59,7 +59,7 @@ class Instance(Decisions):
     @cached_property
     def warnings(self) -> Sequence[str]:
         """Of what this client has submitted: that its date, which is taken, is not a session of the workflow's calendar."""
-        return warnings_of(self._client, [self._asked])[0]
+        return warnings_of(self._client.read_all, self._client.calendars, [self._asked])[0]
 
     def __repr__(self) -> str:
         return f"<qflowd.Instance {self.id}>"

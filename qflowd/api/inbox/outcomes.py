@@ -8,9 +8,10 @@ from msgspec.structs import replace
 
 from qflowd.api.answers import ApiAnswer, ApiFault, Awaited, AwaitedRow, Item, Problem, Wait
 from qflowd.api.call import Call
+from qflowd.api.current_books import known_calendars
 from qflowd.api.inbox.inboxes import AskedCommand, ask
 from qflowd.api.inbox.waiting import POLL_AFTER
-from qflowd.client.remarks import Asked, warnings_of
+from qflowd.client.remarks import warnings_of
 from qflowd.model.refusals import Refusal
 
 NEW: Final = "NEW"
@@ -123,7 +124,7 @@ def submitted(
     shape: Callable[[SubmissionAnswer], Item] = lambda found: found,
 ) -> Wait:
     """Wait until a submission, which was written as `row`, is answered; as `answered`."""
-    [warnings] = warnings_of(call.client, [_asked(row)])
+    [warnings] = _warnings(call, [row])
 
     def admitted(found: SubmissionAnswer) -> ApiAnswer:
         return ApiAnswer(found, status=201, headers=location(call, f"instances/{found.instance_id}"))
@@ -145,7 +146,7 @@ def asked(call: Call, action: str, *, path: str = "commands", **columns: Any) ->
 
 def all_submitted(call: Call, numbers: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> Wait:
     """Wait until all are answered, which were written as `rows`. One that was rejected says so in its item."""
-    warnings = warnings_of(call.client, list(map(_asked, rows)))
+    warnings = _warnings(call, rows)
 
     def read() -> SubmissionList:
         found = read_submissions(call, numbers)
@@ -166,8 +167,10 @@ def all_asked(call: Call, commands: Sequence[AskedCommand]) -> Wait:
     return _all_answered(call, AwaitedRow(Awaited.COMMAND, numbers[-1], call.tenant), read, new, "commands", 200)
 
 
-def _asked(row: Mapping[str, Any]) -> Asked:
-    return row["workflow"], row["business_date"]
+def _warnings(call: Call, rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Of submissions that were written as `rows`."""
+    asked = [(row["workflow"], row["business_date"]) for row in rows]
+    return warnings_of(call.read, lambda: known_calendars(call), asked)
 
 
 def _new_submission(number: int, warnings: Sequence[str]) -> SubmissionAnswer:

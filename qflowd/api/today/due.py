@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from qflowd.api.answers import Item
 from qflowd.api.cache import LruCache
 from qflowd.api.call import Call
-from qflowd.api.finding.calendars import known_calendars
+from qflowd.api.current_books import known_calendars
 from qflowd.api.finding.instance_items import instance_items
 from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.calendars.expected_dates import Expectation, ExpectedDate, expected_after

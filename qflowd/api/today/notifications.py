@@ -10,7 +10,7 @@ from urllib.parse import quote
 from qflowd.api.access.owner import owner_of
 from qflowd.api.answers import Item
 from qflowd.api.call import Call
-from qflowd.api.finding.calendars import known_calendars
+from qflowd.api.current_books import known_calendars
 from qflowd.api.today.overview import Overview, seen_overview
 from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.client.records import from_json
