@@ -1,14 +1,14 @@
 """What doctor finds about databases of others: whether each lets this host in and answers. All are tried at once."""
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from queue import Empty, SimpleQueue
+from functools import partial
 from time import monotonic
 from typing import Final
 
 from qflowd.cli.finding import Finding, ok, warning
 from qflowd.config import connection_variable
 from qflowd.config.records import Config
+from qflowd.engine.waits.aside import Piece
 from qflowd.store.guests.guest import GuestFailed, visit
 
 PATIENCE_S: Final = 5.0
@@ -30,20 +30,12 @@ def _check_connections(config: Config) -> Iterator[Finding]:
 
 def _try(urls: dict[str, str]) -> dict[str, str | None]:
     """What is wrong with each; None where nothing is."""
-    answers = SimpleQueue[tuple[str, str | None]]()
-    for name, url in urls.items():
-        threading.Thread(
-            target=lambda name=name, url=url: answers.put((name, _fault(url))), name=f"qflowd-try-{name}", daemon=True
-        ).start()
-    found: dict[str, str | None] = dict.fromkeys(urls, f"does not answer within {PATIENCE_S:g} s")
-    ends_s = monotonic() + PATIENCE_S
-    for _ in urls:
-        try:
-            name, fault = answers.get(timeout=max(0.0, ends_s - monotonic()))
-        except Empty:
-            break
-        found[name] = fault
-    return found
+    pieces = {name: Piece(partial(_fault, url), f"qflowd-try-{name}") for name, url in urls.items()}
+    ends_s, late = monotonic() + PATIENCE_S, f"does not answer within {PATIENCE_S:g} s"
+    return {
+        name: piece.answer() if piece.has_ended(max(0.0, ends_s - monotonic())) else late
+        for name, piece in pieces.items()
+    }
 
 
 def _fault(url: str) -> str | None:

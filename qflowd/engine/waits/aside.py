@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class _Piece(Generic[T]):
-    """One piece of work, which has begun."""
+class Piece(Generic[T]):
+    """One piece of work, which has begun. `name`: of its thread."""
 
     def __init__(self, work: Callable[[], T], name: str) -> None:
         self._work, self._answers = work, list[T]()
@@ -25,10 +25,12 @@ class _Piece(Generic[T]):
             self._error = error
 
     def has_ended(self, within_s: float) -> bool:
+        """Whether it has, or does within so many seconds."""
         self._thread.join(within_s)
         return not self._thread.is_alive()
 
     def answer(self) -> T:
+        """What the work returned, once it has ended. Raises: what it has raised."""
         if self._error is not None:
             raise self._error
         return self._answers[0]
@@ -39,7 +41,7 @@ class Aside(Generic[T]):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._piece: _Piece[T] | None = None
+        self._piece: Piece[T] | None = None
 
     def ask(self, work: Callable[[], T], within_s: float) -> T | None:
         """What `work` returns; None if that takes longer.
@@ -49,7 +51,7 @@ class Aside(Generic[T]):
         """
         piece = self._piece
         if piece is None:
-            piece = self._piece = _Piece(work, self._name)
+            piece = self._piece = Piece(work, self._name)
         else:
             within_s = 0
         if not piece.has_ended(within_s):
