@@ -1,6 +1,6 @@
 """Have the files come that a task waits for? Decided of what a look at their folder has seen; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from qflowd.define.file_patterns import CHECKSUMS, MOST_FILES
@@ -14,52 +14,64 @@ from qflowd.model.instants import format_instant
 
 def judge(
     wanted: WantedFiles, listing: Listing, sightings: Sightings, verdicts: Mapping[Comparison, Compared]
-) -> Sight:
-    """`listing`: of a look for these patterns among others. `sightings`: of this folder; the listing has been added.
+) -> tuple[Sight, tuple[Comparison, ...]]:
+    """Also the files that are to be compared with their checksums before it can be said.
 
-    `verdicts`: of files that have been compared with their checksums.
+    Args:
+        listing: of a look for these patterns among others.
+        sightings: of this folder; the listing has been added.
+        verdicts: of files that have been compared with their checksums.
     """
-    if listing.fault:
-        return Sight(None, listing.fault)
+    beside = tuple(filter(None, (wanted.ok, wanted.checksum)))
     names = names_of(wanted.pattern, listing.in_order)
-    if beside := tuple(filter(None, (wanted.ok, wanted.checksum))):
+    if beside:
         names = [name for name in names if not name.endswith(beside)]
-    if len(names) > MOST_FILES:
-        return Sight(None, f"more than {MOST_FILES:,} files match; a narrower pattern is needed")
-    if len(names) < wanted.at_least:
-        return Sight(None, "no file matches" if not names else f"{len(names)} of {wanted.at_least} files are there")
-    for name in names:
-        if missing := next((suffix for suffix in beside if name + suffix not in listing.names), None):
-            return Sight(None, f"{name}{missing} is missing")
-        if sightings.stood_s(name, listing) < wanted.stable_s:
-            return Sight(None, f"{name} has not stood still for {wanted.stable_s:g} s")
-    if wanted.checksum and (sight := _compared(wanted, names, listing, verdicts)):
-        return sight
+    if remark := listing.fault or _missing(wanted, names, beside, listing, sightings):
+        return Sight(None, remark), ()
+    if wanted.checksum:
+        remark, compare = _differing(wanted, names, listing, verdicts)
+        if remark:
+            return Sight(None, remark), compare
     found = jsontext.dump([_shown(wanted.folder, name, listing.files[name]) for name in names])
     if len(found) > jsontext.LARGEST_TEXT:
-        return Sight(
-            None, f"the list of {len(names):,} files is too long to be an output; a narrower pattern is needed"
-        )
-    return Sight(found, "")
+        remark = f"the list of {len(names):,} files is too long to be an output; a narrower pattern is needed"
+        return Sight(None, remark), ()
+    return Sight(found, ""), ()
 
 
-def _compared(
+def _missing(
+    wanted: WantedFiles, names: Sequence[str], beside: Iterable[str], listing: Listing, sightings: Sightings
+) -> str:
+    """What is not there yet, or has not stood still; "" where all is."""
+    if len(names) > MOST_FILES:
+        return f"more than {MOST_FILES:,} files match; a narrower pattern is needed"
+    if len(names) < wanted.at_least:
+        return "no file matches" if not names else f"{len(names)} of {wanted.at_least} files are there"
+    for name in names:
+        if missing := next((suffix for suffix in beside if name + suffix not in listing.names), None):
+            return f"{name}{missing} is missing"
+        if sightings.stood_s(name, listing) < wanted.stable_s:
+            return f"{name} has not stood still for {wanted.stable_s:g} s"
+    return ""
+
+
+def _differing(
     wanted: WantedFiles, names: Iterable[str], listing: Listing, verdicts: Mapping[Comparison, Compared]
-) -> Sight | None:
-    """What is to be compared, or has been found to differ; None where all files have their digests."""
+) -> tuple[str, tuple[Comparison, ...]]:
+    """What has been found to differ, or is to be compared; "" where all files have their digests."""
     compare = []
     for name in names:
         if (said := listing.files.get(name + wanted.checksum)) is None:
-            return Sight(None, f"{name}{wanted.checksum} is not a file that can be read here")
+            return f"{name}{wanted.checksum} is not a file that can be read here", ()
         each = Comparison(wanted.folder, name, wanted.checksum, listing.files[name], said)
         verdict = verdicts.get(each)
         if verdict is None:
             compare.append(each)
         elif verdict.fault:
-            return Sight(None, verdict.fault, () if verdict.is_final else (each,))
+            return verdict.fault, () if verdict.is_final else (each,)
     if not compare:
-        return None
-    return Sight(None, f"{compare[0].name} is being compared with its {CHECKSUMS[wanted.checksum]}", tuple(compare))
+        return "", ()
+    return f"{compare[0].name} is being compared with its {CHECKSUMS[wanted.checksum]}", tuple(compare)
 
 
 def _shown(folder: str, name: str, mark: FileMark) -> dict[str, str | int | None]:

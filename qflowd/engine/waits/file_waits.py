@@ -69,12 +69,14 @@ class FileWaits:
         sights: dict[WantedFiles, Sight] = {}
         for root, under in by_root.items():
             listings, comparing = self._listings(root, under), self._comparing[root]
+            compare: set[Comparison] = set()
             for files in under:
                 if (listing := listings.get(files.folder)) and listing.patterns.issuperset(files.patterns):
-                    sights[files] = judge(files, listing, self._sightings[files.folder], comparing.verdicts)
+                    sights[files], open_ones = judge(files, listing, self._sightings[files.folder], comparing.verdicts)
+                    compare.update(open_ones)
                 elif self._asides[root].late_s > HANGS_S:
                     sights[files] = Sight(None, f"folder {files.folder} does not answer")
-            comparing.ask({each for files in under & sights.keys() for each in sights[files].compare}, self._patience_s)
+            comparing.ask(compare, self._patience_s)
         folders = {files.folder for files in wanted}
         self._sightings = {folder: seen for folder, seen in self._sightings.items() if folder in folders}
         for root, comparing in self._comparing.items():

@@ -1,7 +1,7 @@
-"""Looks: what all have in common who look outside of the database for what tasks wait for, as files or other databases.
+"""Looks: what all share who look outside of the database for what tasks wait for, as files or other databases.
 
-A round reads what is waited for, in batches, and has it looked for; then the waits for what has come are ended, and of the
-others `wait_reason` says what is missing. Whoever sees it first ends the wait; the others change nothing.
+A round reads what is waited for, in batches, and has it looked for; then the waits for what has come are ended, and
+of the others `wait_reason` says what is missing. Whoever sees it first ends the wait; the others change nothing.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
@@ -11,7 +11,6 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from qflowd.engine.refusal import LONGEST_ERROR
 from qflowd.engine.service import Place, Topics
-from qflowd.engine.waits.checksums import Comparison
 from qflowd.model import jsontext
 from qflowd.model.states import FactKind
 from qflowd.store.tx import Store, Tx
@@ -25,27 +24,29 @@ W = TypeVar("W", bound=Hashable)
 
 
 class Sight(NamedTuple):
-    """`found`: what has come as JSON, where all has; else `remark` says what is still missing.
-
-    `compare`: files that are to be compared with their checksums before that can be said.
-    """
+    """`found`: what has come as JSON, where all has; else `remark` says what is still missing."""
 
     found: str | None
     remark: str
-    compare: tuple[Comparison, ...] = ()
 
 
 class Seen(NamedTuple, Generic[W]):
-    """Of a look, by what is wanted. `unable`: what a daemon says of that for which it cannot look, if none has said anything."""
+    """Of a look, by what is wanted.
+
+    `unable`: what a daemon says of that for which it cannot look, if none has said anything.
+    """
 
     sights: Mapping[W, Sight]
     unable: Mapping[W, str]
 
 
 class OpenLooks(Generic[W]):
-    """The open waits of one kind. `read`: of what a row of `list_open_looks` wants. `pools`: of whose tasks, beside those that are for all daemons.
+    """The open waits of one kind.
 
-    `seconds`: a clock that nobody sets.
+    Args:
+        read: of what a row of `list_open_looks` wants.
+        seconds: a clock that nobody sets.
+        pools: of whose tasks, beside those that are for all daemons.
     """
 
     def __init__(
@@ -67,7 +68,10 @@ class OpenLooks(Generic[W]):
         self._unheard: set[Key] = set()  # of which no daemon has said anything yet
 
     def tick(self, look: Callable[[set[W]], Seen[W]]) -> float:
-        """A part of a round; at its end `look` is called, with all that is wanted. Returns: seconds until the next one."""
+        """A part of a round; at its end `look` is called, with all that is wanted.
+
+        Returns: seconds until the next one.
+        """
         now_s = self._seconds()
         if now_s < self._rests_until_s:
             return self._rests_until_s - now_s
