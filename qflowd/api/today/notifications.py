@@ -1,4 +1,7 @@
-"""What waits for a person: failures, late dates, approvals, faulty files, horizons of calendars, tokens that end soon, no daemon; each while it is so."""
+"""What waits for a person, each for as long as it does.
+
+Failures, late dates, approvals, faulty files, horizons of calendars, tokens that end soon, no daemon.
+"""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -28,10 +31,10 @@ Kind = Literal["failure", "late", "approval", "file", "horizon", "token", "no_da
 class Notification(Item):
     """One thing that waits. `id` changes when it happens again; `link`: the dashboard's page for it.
 
-    `failure`: `count` failures of `subject`, `workflow › task`, the newest at `at`. `late`: no good run of `subject` for
-    the business date `detail` by `at`. `approval`: of `subject`, asked at `at`; `detail` is the question. `horizon`: the
-    calendar `subject`, which schedules or workflows go by, is known to `detail` and no further; told at `at`. `token`: it ends
-    at `at`. `no_daemon`: none has been seen since `at`.
+    `failure`: `count` failures of `subject`, `workflow › task`, the newest at `at`. `late`: no good run of `subject`
+    for the business date `detail` by `at`. `approval`: of `subject`, asked at `at`; `detail` is the question.
+    `horizon`: the calendar `subject`, which schedules or workflows go by, is known to `detail` and no further; told
+    at `at`. `token`: it ends at `at`. `no_daemon`: none has been seen since `at`.
     """
 
     id: str
