@@ -1,5 +1,5 @@
 -- Lines of tasks for the HTTP API: ids by an index, lines of a page by their ids. Of an instance all ids are looked at, of a
--- task those of the page alone.
+-- task those of the page alone; the ends of an instance by its tasks, unless these are many.
 
 -- name: show_task_place
 SELECT t.id, t.state, t.attempt FROM qflow.workflow_instance i JOIN qflow.task_instance t ON t.id = :id
@@ -55,6 +55,23 @@ SELECT MIN(g.id {only: postgres + 0}) AS first_id, MAX(g.id {only: postgres + 0}
 JOIN qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task}
     ON g.task_id BETWEEN :first AND :last
 WHERE i.id = :instance_id AND i.tenant = :tenant
+
+-- name: count_ordinals
+-- As many tasks as an instance may have.
+SELECT i.next_ordinal AS ordinals FROM qflow.workflow_instance i WHERE i.id = :instance_id AND i.tenant = :tenant
+
+-- name: find_ends_by_task
+-- The ends of each task stand in the index. PostgreSQL would read all lines there are in the order of their ids, were it not
+-- asked for that of the index.
+SELECT MIN(x.first_id) AS first_id, MAX(x.last_id) AS last_id FROM (SELECT
+    (SELECT g.id FROM qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task}
+        WHERE g.task_id {only: postgres BETWEEN t.id AND}{only: mysql,sqlite =} t.id
+        ORDER BY {only: postgres g.task_id,} g.id LIMIT 1) AS first_id,
+    (SELECT g.id FROM qflow.log_line g {only: mysql FORCE INDEX (log_line_task)} {only: sqlite INDEXED BY log_line_task}
+        WHERE g.task_id {only: postgres BETWEEN t.id AND}{only: mysql,sqlite =} t.id
+        ORDER BY {only: postgres g.task_id DESC,} g.id DESC LIMIT 1) AS last_id
+    FROM qflow.workflow_instance i JOIN qflow.task_instance t ON t.id BETWEEN :first AND :last
+    WHERE i.id = :instance_id AND i.tenant = :tenant) x
 
 -- name: find_last_lines
 -- `after` is not far below `before`: to sort all lines of an instance takes longer than to look at them.

@@ -107,7 +107,12 @@ def test_few_lines_are_looked_for_a_part_of_the_log_at_a_time(
     assert found == wanted
 
 
-def test_the_log_of_an_instance_is_that_of_all_its_tasks(api: ApiServer, rows: Rows) -> None:
+@pytest.mark.parametrize("few", [lines.FEW_TASKS, 0])
+def test_the_log_of_an_instance_is_that_of_all_its_tasks(
+    api: ApiServer, rows: Rows, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its ends are found by its tasks, or among all of its lines where there are many of them."""
+    monkeypatch.setattr(lines, "FEW_TASKS", few)
     data = api.get("/instances/1/log?tail=3").data
     far = api.get(f"/instances/1/log?before={1 << 40}&limit=3").data  # as if others had written much since then
     assert messages(far) == messages(data)

@@ -88,6 +88,26 @@ def test_no_read_of_the_api_reads_a_large_table_whole(filled: Store, name: str, 
     assert EXPLAINED[filled.dialect.name](filled, name, params, rows) == []
 
 
+def test_the_ends_of_a_log_are_those_of_its_tasks_in_the_index(filled: Store) -> None:
+    name, params = "find_ends_by_task", GIVEN
+    text = filled.catalog[name].text(params)
+    for key in ("first", "last", "instance_id", "tenant"):
+        text = re.sub(rf"(?<!:):{key}\b|%\({key}\)s", repr(params[key]), text)
+    script, kind = filled.connection().script, filled.dialect.name
+    if kind == "sqlite":
+        steps = [row[3] for row in script("EXPLAIN QUERY PLAN " + text)]
+        assert steps.count("SEARCH g USING COVERING INDEX log_line_task (task_id=?)") == 2, steps
+        assert not any("B-TREE" in step for step in steps), steps
+    elif kind == "postgres":
+        lines = [line for (line,) in script("EXPLAIN " + text)]
+        assert sum("using log_line_task on log_line g" in line for line in lines) == 2, lines
+        assert not any("Sort" in line for line in lines), lines
+    else:
+        of_lines = [row for row in script("EXPLAIN " + text) if row[2] == "g"]
+        assert [row[3:6:2] for row in of_lines] == [("ref", "log_line_task")] * 2, of_lines
+        assert not any("filesort" in row[-1] for row in of_lines), of_lines
+
+
 def _of_sqlite(store: Store, name: str, params: dict[str, Any], rows: list[Any]) -> list[str]:
     text = re.sub(r"(?<![:\w]):([a-z_]+)\b|\?\d+", "1", store.catalog[name].text(params))
     steps = [row[3] for row in store.connection().script("EXPLAIN QUERY PLAN " + text)]

@@ -19,6 +19,7 @@ GLANCED_AT: Final = 20_000  # where their messages need not be read
 AT_ONCE: Final = 20_000  # ids of a log that is sent whole
 PIECE: Final = 500  # lines of it that are in memory
 PATIENCE_S: Final = 0.15  # for a page of lines that are looked for
+FEW_TASKS: Final = 20_000  # whose ends are found in less time than all of a long log is read
 MOST_COUNTED: Final = 200_000
 LARGEST_PART: Final = 8 << 20  # bytes of lines that are read at once; the last of them may exceed it
 NEAR: Final = 16  # the last lines of an instance are looked for among so many times as many ids
@@ -127,7 +128,9 @@ def earlier(call: Call, wanted: LinesWanted, before: int, limit: int) -> LogPage
 def ends(call: Call, wanted: LinesWanted) -> tuple[int, int]:
     """The ids of the first and the last line; 0 where there is none."""
     if wanted.task_id is None:
-        row = call.one("find_ends_of_lines", instance_id=wanted.instance_id, **wanted.range)
+        size = call.one("count_ordinals", instance_id=wanted.instance_id)
+        name = "find_ends_by_task" if size is not None and size.ordinals <= FEW_TASKS else "find_ends_of_lines"
+        row = call.one(name, instance_id=wanted.instance_id, **wanted.range)
         return row.first_id or 0, row.last_id or 0
     found = _ids(call, wanted, 0, None, 1) + _ids(call, wanted, None, ABOVE_ALL_IDS, 1)
     return (found[0], found[-1]) if found else (0, 0)
