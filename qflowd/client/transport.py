@@ -20,6 +20,8 @@ READS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "find_datasets_of": ("series", "name", "is_all", "before", "batch"),
         "find_events": ("workflow", "before", "batch"),
         "find_events_after": ("workflow", "after", "batch"),
+        "find_events_after_since": ("workflow", "after", "since", "older_at", "batch"),
+        "find_events_since": ("workflow", "after", "since", "older_at", "batch"),
         "find_failures": ("before", "before_fence", "batch"),
         "find_handled_failures": ("before", "before_fence", "batch"),
         "find_instances": ("first", "last", "before", "batch"),

@@ -20,6 +20,11 @@ FROM {rows: tenant text, calendar text, data text, once_key text} r WHERE 1 = 1
 SELECT e.calendar, e.at, e.data FROM qflow.event e WHERE e.tenant = :tenant AND e.event = 'calendar.horizon'
 ORDER BY e.once_key LIMIT {literal: batch}
 
+-- shared: no_older
+e.tenant = :tenant AND (:workflow = '' OR e.workflow = :workflow) AND e.at >= {instant: :since}
+    AND e.id > COALESCE((SELECT o.id FROM qflow.events o WHERE o.tenant = :tenant AND o.id > :after AND o.at < {instant: :older_at}
+        ORDER BY o.id DESC LIMIT 1), :after)
+
 -- name: find_events
 -- Newest first; '' as a workflow: of all, and of none.
 SELECT e.* FROM qflow.events e
@@ -30,3 +35,12 @@ ORDER BY e.id DESC LIMIT {literal: batch}
 SELECT e.* FROM qflow.events e
 WHERE e.tenant = :tenant AND (:workflow = '' OR e.workflow = :workflow) AND e.id > :after
 ORDER BY e.id LIMIT {literal: batch}
+
+-- name: find_events_since
+-- Newest first; of those at or after an instant. Ids follow instants but for as long as a transaction lasts: below the newest
+-- event that is older than `:older_at`, so long before `:since`, none is read.
+SELECT e.* FROM qflow.events e WHERE {no_older} ORDER BY e.id DESC LIMIT {literal: batch}
+
+-- name: find_events_after_since
+-- The same, in the order of their ids.
+SELECT e.* FROM qflow.events e WHERE {no_older} ORDER BY e.id LIMIT {literal: batch}

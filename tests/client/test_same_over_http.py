@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ WORKFLOW = {
 DRAFT = '{"workflow": "daily", "tasks": {"other": {"job": "work"}}}'
 HALF = {"calendar": "XHKG", "day": "2026-11-24", "kind": "half", "close": "12:00"}
 BOTH = {"calendar": "BOTH", "all_of": ["XSHG", "XHKG"], "title": "沪港"}
+DAYS_AGO = datetime(2026, 11, 1, 8, tzinfo=timezone(timedelta(hours=8)))
 UNSTORABLE = ("a\0", "\udcff")  # as the name of a file that is not UTF-8
 # Not asked of both, and why.
 LEFT_OUT: Mapping[str, str] = {
@@ -161,7 +162,7 @@ LOOKS: Mapping[str, Look] = {
     "Client.schedules": lambda c, t: c.schedules(),
     "Client.gaps": lambda c, t: [c.gaps("daily", None, "2026-11-24"), c.gaps("daily", "2026-11-16", date(2026, 11, 20))],
     "Client.late": lambda c, t: [c.late(), c.late(1, with_ended=True)],
-    "Client.events": lambda c, t: [c.events(), c.events(1, workflow="daily"), c.events(after=0)],
+    "Client.events": lambda c, t: [c.events(), c.events(1, workflow="daily"), c.events(after=0), c.events(since=DAYS_AGO), c.events(since=DAYS_AGO, after=0)],
     "Client.fires": lambda c, t: [c.fires("daily"), c.fires("daily", schedule="cron"), c.fires("daily", schedule="no")],
     "Client.next_fires": lambda c, t: [c.next_fires("daily", 3), c.next_fires("hello"), c.next_fires("daily", 2, "no")],
     "Client.schedule": lambda c, t: repr(c.schedule("daily", "cron")),
@@ -300,6 +301,7 @@ FAULTS: Mapping[str, Look] = {
     **{f"{k} with {v!r}": lambda c, t, k=k, v=v: c.submit("daily", **{k: v}) for k in ("name", "idempotency_key") for v in UNSTORABLE},
     **{f"a reason with {v!r}": lambda c, t, v=v: c.instance(t.held).pause(reason=v, timeout=0) for v in UNSTORABLE},
     **{f"a filter with {v!r}": lambda c, t, v=v: c.command("retry", filter={"workflow": v}, timeout=0) for v in UNSTORABLE},
+    "events since an instant without a zone": lambda c, t: c.events(since=datetime(2026, 11, 20)),  # noqa: DTZ001 - it is the fault
     "a signal without a name": lambda c, t: c.signal("two words"),
     "a payload that is not JSON": lambda c, t: c.signal("x", object()),
     "an expiry that is no instant": lambda c, t: c.signal("x", expires_at="soon"),

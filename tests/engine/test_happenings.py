@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from qflowd.calendars.calendar_book import BUNDLED
 from qflowd.client import Client
 from qflowd.client.database import DatabaseTransport
 from qflowd.engine.calendars.horizons import Horizons
+from qflowd.store.clock import to_microseconds
 from tests.engine.test_late import at, look
 
 ONE = {"a": []}
@@ -37,6 +40,38 @@ def test_a_date_that_becomes_late_is_told_with_the_instance_there_is(lab, client
     assert [e["workflow"] for e in client.events(since=lab.clock.time)] == ["never"]
     assert [e["workflow"] for e in client.events(after=0)] == ["bars", "never"]
     assert client.events(workflow="nobody") == []
+    assert client.events(workflow="nobody", since=lab.clock.time) == []
+
+
+def test_events_since_an_instant_are_as_many_as_are_asked_for_and_none_is_left_out(lab, client):
+    """The later has the lower id, as the transaction of the earlier took long."""
+    days = [("20T00:00", "a"), ("21T00:00", "b"), ("22T00:09", "c"), ("22T00:00", "d"), ("24T00:00", "e")]
+    lab.sql(
+        *(
+            "INSERT INTO qflow.event (tenant, event, workflow, at, data) VALUES "
+            f"('{tenant}', 'workflow.late', '{name}', {instant(lab, f'2026-11-{day}')}, '{{}}')"
+            for day, name in days
+            for tenant in ("default", "desk")
+        )
+    )
+    since = datetime(2026, 11, 22, tzinfo=UTC)
+
+    def names(**asked):
+        return "".join(row["workflow"] for row in client.events(**asked))
+
+    assert names(since=since) == "edc"
+    assert (names(since=since, limit=1), names(since=since, limit=1, after=0)) == ("e", "c")
+    [first] = client.events(limit=1, after=0, since=since)
+    assert names(since=since, after=first["id"]) == "de"
+    assert names(since=since + timedelta(minutes=5), after=0) == "ce"
+    assert names(since=datetime(1, 1, 1, tzinfo=UTC)) == "edcba"
+
+
+def instant(lab, minute):
+    """An instant as its table keeps it."""
+    at = datetime.fromisoformat(f"{minute}:00+00:00")
+    as_text = f"'{at:%Y-%m-%d %H:%M:%S}{'+00' if lab.store.dialect.name == 'postgres' else ''}'"
+    return to_microseconds(at) if lab.store.dialect.name == "sqlite" else as_text
 
 
 def test_the_horizon_of_a_calendar_is_told_once_by_two_daemons_that_look_at_once(lab, client):

@@ -1,7 +1,7 @@
 """What the Python client asks, over HTTP: rows as it reads them from a database, whole and of one tenant."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Final
 
@@ -47,6 +47,8 @@ class ClientRowsQuery(Query):
     batch: Annotated[int, msgspec.Meta(ge=1, le=ROWS)] | None = None
     date_from: date | None = None
     date_to: date | None = None
+    since: datetime | None = None
+    older_at: datetime | None = None
     is_all: Annotated[int, msgspec.Meta(ge=0, le=1)] | None = None
 
 
@@ -107,7 +109,7 @@ def _params(name: str, query: ClientRowsQuery) -> dict[str, Any]:
     if name not in READS:
         raise ApiFault(40401, f"there is no read {name[:60]!r}{did_you_mean(name, READS)}")
     asked = msgspec.structs.asdict(query)
-    given = {key: str(value) if isinstance(value, date) else value for key, value in asked.items() if value is not None}
+    given = {key: str(value) if type(value) is date else value for key, value in asked.items() if value is not None}
     if given.keys() != set(READS[name]):
         raise ApiFault(
             40002, f"{name} takes {', '.join(READS[name]) or 'no parameters'}, not {', '.join(given) or 'none'}"

@@ -85,8 +85,9 @@ class HttpTransport:
         )
 
     def read(self, name: str, params: Mapping[str, Any], wait_s: float = 0.0) -> list[Any]:
+        asked = {key: value.isoformat() if isinstance(value, datetime) else value for key, value in params.items()}
         try:
-            reply = self._api.get(f"rows/{name}", {**params, **self._query}, min(wait_s, LONGEST_WAIT_S))
+            reply = self._api.get(f"rows/{name}", {**asked, **self._query}, min(wait_s, LONGEST_WAIT_S))
         except NotFound as error:  # not of a row: a list that is empty is no error
             raise InvalidRequest(f"{self._api.url} does not know {name}; is its qflowd older? {error}") from None
         found = msgspec.json.decode(reply.data, type=ApiRows)
