@@ -110,11 +110,12 @@ FROM qflow.logs WHERE instance_id = :instance_id AND task = :task AND id > :afte
 ORDER BY id LIMIT {literal: batch}
 
 -- name: list_lines
+-- PostgreSQL would read all lines of all tasks, were it told that it can find those of a task.
 SELECT g.id, g.task_id, COALESCE(n.task, i.job) AS task, t.map_index, t.label, g.attempt, g.logged_at AS at, g.stream, g.level,
     g.logger, g.message, g.attributes
 FROM {rows: id bigint} r
 {only: mysql STRAIGHT_JOIN} {only: postgres,sqlite JOIN} qflow.log_line g {only: mysql FORCE INDEX (PRIMARY)} ON g.id = r.id
-JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id = g.task_id
+JOIN qflow.task_instance t {only: mysql FORCE INDEX (PRIMARY)} ON t.id = g.task_id {only: postgres + 0}
 JOIN qflow.workflow_instance i ON i.id = t.id >> 20
 LEFT JOIN qflow.workflow_node n ON n.version_id = i.version_id AND n.node = t.node
 WHERE i.tenant = :tenant AND :attempt IN (0, g.attempt) AND :fence IN (0, g.fence)
