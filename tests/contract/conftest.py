@@ -6,6 +6,7 @@ No test here may have a store of its own on MariaDB: a server has room for one, 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -253,8 +254,14 @@ def make_desk(get_server: GetServer, tmp_path_factory: pytest.TempPathFactory) -
     return make
 
 
+@pytest.fixture(scope="package")
+def desk_of(make_desk: MakeDesk) -> Iterator[Callable[[str], Desk]]:
+    """The one desk of a kind of database; all live until the folder is done, in whatever order its files ask for them."""
+    with contextlib.ExitStack() as desks:
+        yield functools.cache(lambda kind: desks.enter_context(make_desk(kind)))
+
+
 @pytest.fixture(scope="package", params=KINDS)
-def desk(request: pytest.FixtureRequest, make_desk: MakeDesk) -> Iterator[Desk]:
+def desk(request: pytest.FixtureRequest, desk_of: Callable[[str], Desk]) -> Desk:
     """A store with a daemon, on each database in turn, shared by this folder's tests."""
-    with make_desk(request.param) as found:
-        yield found
+    return desk_of(request.param)
