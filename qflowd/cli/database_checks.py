@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from qflowd.calendars.horizon import SOON, ends_soon
 from qflowd.cli.finding import Finding, fault, judge, note, ok, warning
+from qflowd.cli.printing import in_zone
 from qflowd.engine.calendars.horizons import calendars_in_use
 from qflowd.model import zones
 from qflowd.model.durations import MB
@@ -172,7 +173,7 @@ def _check_workflows(store: Store) -> Iterator[Finding]:
         )
     for row in _all(store, "list_paused_workflows"):
         remedy = f"qflowd resume --workflow {row.workflow}; of a task, with --task"
-        yield note("workflows", f"workflow {row.workflow}: {row.wait_reason}", remedy)
+        yield note("workflows", f"workflow {row.workflow}: {in_zone(row.wait_reason)}", remedy)
 
 
 def _check_files(store: Store) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ def test_doctor_and_lists_name_what_is_paused(run, own_engine):
     for zone in ("UTC", "Asia/Shanghai"):
         shown = f"paused by ada since {since.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S} {zone}: restated"
         assert shown in run("--timezone", zone, "workflows").out
+        assert f"workflow daily: {shown}" in run("--timezone", zone, "doctor").out
     for change, reason in {
         "": "the workflow is paused",
         "UPDATE qflow.schedule SET enabled_override = 0": "it is disabled",

@@ -4,7 +4,8 @@ import { useState } from 'react'
 import { useQueryState } from '../../api/address'
 import { useMay } from '../../api/me'
 import { useList } from '../../api/queries'
-import { count, duration } from '../../format'
+import { count, duration, inZone } from '../../format'
+import { useSettings } from '../../settings'
 import { CountsBar } from '../../ui/Bar'
 import { Button } from '../../ui/Button'
 import { Chip } from '../../ui/Chip'
@@ -67,13 +68,14 @@ export default function Backfills() {
 
 function Listed({ backfills, chosen, open }: { backfills: BackfillItem[]; chosen: string; open: (id: number) => void }) {
   const w = useWords(words)
+  const { zone } = useSettings()
   const common = useCommon()
   return (
     <Table
       label={w.title} rows={backfills} keyOf={(one) => one.id} open={(one) => open(one.id)} selected={(one) => String(one.id) === chosen}
       columns={[
         { head: w.workflow, cell: (one) => <><strong>{one.workflow}</strong> <span className="muted">#{one.id}</span></> },
-        { head: w.state, width: '9rem', cell: (one) => <Chip state={one.state} title={one.wait_reason ?? undefined} /> },
+        { head: w.state, width: '9rem', cell: (one) => <Chip state={one.state} title={one.wait_reason ? inZone(one.wait_reason, zone) : undefined} /> },
         { head: w.range, width: '15rem', cell: (one) => <>{one.first_date} – {one.last_date} <span className="muted">{one.calendar}</span></> },
         { head: w.progress, width: '16rem', cell: (one) => <Dates of={one} /> },
         { head: w.left, width: '8rem', right: true, cell: (one) => (one.remaining_s === null ? <span className="muted">–</span> : duration(one.remaining_s, common)) },

@@ -3,7 +3,8 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import { useMay } from '../../api/me'
 import { useList, useOne } from '../../api/queries'
-import { count, duration } from '../../format'
+import { count, duration, inZone } from '../../format'
+import { useSettings } from '../../settings'
 import { Act } from '../../ui/Act'
 import { Button } from '../../ui/Button'
 import { Chip } from '../../ui/Chip'
@@ -52,12 +53,13 @@ function verbsOf(one: BackfillItem): Doing[] {
 
 function Facts({ of: one }: { of: BackfillItem }) {
   const w = useWords(words)
+  const { zone } = useSettings()
   const common = useCommon()
   const numbers = [[w.done, one.done], [w.failed, one.failed], [w.skipped, one.skipped], [w.active, one.active], [w.waiting, one.waiting]] as const
   return (
     <dl className="backfill-facts">
       <dt>{w.workflow}</dt><dd><Link href={`/workflows/${encodeURIComponent(one.workflow)}`}>{one.workflow}</Link></dd>
-      <dt>{w.state}</dt><dd className="row"><Chip state={one.state} />{one.wait_reason && <span>{one.wait_reason}</span>}</dd>
+      <dt>{w.state}</dt><dd className="row"><Chip state={one.state} />{one.wait_reason && <span>{inZone(one.wait_reason, zone)}</span>}</dd>
       <dt>{w.range}</dt><dd>{one.first_date} – {one.last_date}, {one.calendar ? w.sessions(one.calendar) : w.days}{one.only_missing && `, ${w.onlyMissing}`}</dd>
       <dt>{w.order}</dt><dd>{w.orders[one.date_order] ?? one.date_order}</dd>
       <dt>{w.atOnce}</dt><dd>{w.most(one.max_active, one.priority)}</dd>

@@ -3,7 +3,7 @@ import { useState } from 'react'
 import { Link } from 'wouter'
 import { useMay } from '../../api/me'
 import { useOne } from '../../api/queries'
-import { absolute, zoneName } from '../../format'
+import { absolute, inZone, zoneName } from '../../format'
 import { useSettings } from '../../settings'
 import { Button } from '../../ui/Button'
 import { Chip, Tag } from '../../ui/Chip'
@@ -39,7 +39,7 @@ export function Detail({ of: one, onClose }: { of: ScheduleItem; onClose: () => 
       <Dialog title={titleOf(one)} onClose={onClose} place="side" foot={possible.length > 0 && <div className="row wrap">{possible.map((each) => <Button key={each} onClick={() => setDoing(each)}>{w[each]}</Button>)}</div>}>
         <dl className="schedule-facts">
           <dt>{w.workflow}</dt><dd><Link href={`/workflows/${encodeURIComponent(one.workflow)}`}>{one.workflow}</Link></dd>
-          <dt>{w.state}</dt><dd className="row">{isOff(one) ? <Tag tone="held">{w.off}</Tag> : <Chip state="ACTIVE" title={w.active} />}{one.wait_reason && <span>{one.wait_reason}</span>}</dd>
+          <dt>{w.state}</dt><dd className="row">{isOff(one) ? <Tag tone="held">{w.off}</Tag> : <Chip state="ACTIVE" title={w.active} />}{one.wait_reason && <span>{inZone(one.wait_reason, mine)}</span>}</dd>
           <dt>{w.cron}</dt><dd><code>{one.times}</code></dd>
           {one.calendar && <><dt>{w.calendar}</dt><dd><Link href={`/calendars?name=${encodeURIComponent(one.calendar)}`}>{one.calendar}</Link></dd></>}
           {!one.start_on && <><dt>{w.zone}</dt><dd>{one.timezone}</dd><dt>{w.catchup}</dt><dd>{catchupWord(one.catchup, w)}</dd></>}

@@ -1,7 +1,7 @@
 // The line of time with a row a schedule: what has fired, what should have, and what comes.
 import { useMemo } from 'react'
 import { Link } from 'wouter'
-import { absolute, clock, zoneName } from '../../format'
+import { absolute, clock, inZone, zoneName } from '../../format'
 import { useSettings } from '../../settings'
 import { Tag } from '../../ui/Chip'
 import { Time } from '../../ui/Time'
@@ -76,7 +76,7 @@ function Next({ of: one, now }: { of: ScheduleItem; now: number }) {
   const w = useWords(words)
   const { zone } = useSettings()
   if (one.start_on && !isOff(one)) return <span className="muted">{w.onFact}</span>
-  if (one.next_fire_at === null) return <Tag tone="held" title={one.wait_reason ?? undefined}>{w.off}</Tag>
+  if (one.next_fire_at === null) return <Tag tone="held" title={one.wait_reason ? inZone(one.wait_reason, zone) : undefined}>{w.off}</Tag>
   const elsewhere = zoneName(zone) !== one.timezone
   return (
     <>

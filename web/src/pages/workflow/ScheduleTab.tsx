@@ -1,5 +1,7 @@
 // When it runs by itself.
 import { Link } from 'wouter'
+import { inZone } from '../../format'
+import { useSettings } from '../../settings'
 import { Chip, Tag } from '../../ui/Chip'
 import { Empty } from '../../ui/Empty'
 import { Table } from '../../ui/Table'
@@ -10,6 +12,7 @@ import { words } from './words'
 
 export default function ScheduleTab({ of: x }: { of: WorkflowDetail }) {
   const w = useWords(words)
+  const { zone } = useSettings()
   if (x.schedules.length === 0) return <Empty title={w.noSchedule} code={'schedule:\n  cron: "30 16 * * 1-5"\n  timezone: Asia/Shanghai'}>{w.noScheduleMore}</Empty>
   return (
     <Table
@@ -20,7 +23,7 @@ export default function ScheduleTab({ of: x }: { of: WorkflowDetail }) {
         { head: w.zone, cell: (s) => s.timezone, wide: true },
         { head: w.nextFire, cell: (s) => (s.next_fire_at ? <><Time at={s.next_fire_at} as="full" /> <span className="muted">(<Time at={s.next_fire_at} />)</span></> : <span className="muted">–</span>) },
         { head: w.lastFire, cell: (s) => <Time at={s.last_fire_at} />, wide: true },
-        { head: w.waits, cell: (s) => (s.wait_reason ? <span>{s.wait_reason}</span> : <Chip state="ACTIVE" />), wide: true },
+        { head: w.waits, cell: (s) => (s.wait_reason ? <span>{inZone(s.wait_reason, zone)}</span> : <Chip state="ACTIVE" />), wide: true },
       ]}
     />
   )
