@@ -56,25 +56,8 @@ def day_judged_by(what: Expectation, now: datetime, calendars: Calendars = BUNDL
     return day
 
 
-def day_that_was_left_out(
-    what: Expectation, day: date, now: datetime, fired_at: datetime | None, calendars: Calendars = BUNDLED
-) -> date:
-    """From a day on, the last date for which the schedules would have fired before they were there, else the day.
-
-    `fired_at`: when one of them fired last, if ever. Without schedules by time, runs come at any time. Raises: as `expected_after`.
-    """
-    timed = [each for each in what.schedules if each.cron or each.at]
-    while timed and (found := expected_after(what, day, calendars)) is not None:
-        fires = [_last_fire_for(each, found.day, calendars) for each in timed]
-        last = max(at for at in fires if at is not None)
-        if last > now or (fired_at is not None and fired_at >= last):
-            break
-        day = found.day
-    return day
-
-
-def _last_fire_for(schedule: Schedule, day: date, calendars: Calendars) -> datetime | None:
-    """The last instant at which a schedule fires for a date; None if it does not."""
+def last_fire_for(schedule: Schedule, day: date, calendars: Calendars) -> datetime | None:
+    """The last instant at which a schedule fires for a date; None if it does not. Raises: as `expected_after`."""
     last = None
     for fire in timetable.fires(
         schedule, _begin_after(schedule, day - DAY, calendars) - timedelta(microseconds=1), calendars

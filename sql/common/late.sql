@@ -28,9 +28,14 @@ SELECT d.workflow, e.calendar FROM qflow.expectation e JOIN qflow.workflow_defin
 WHERE d.tenant = :tenant AND e.calendar <> '' ORDER BY e.definition_id, e.kind
 
 -- name: list_schedules_of_expectations
-SELECT s.definition_id, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window,
-    COALESCE(s.enabled_override, s.enabled) AS is_on, s.last_fire_at
+SELECT s.definition_id, s.name, s.cron, s.timezone, s.calendar, s.session_time, s.session_days, s.day_window,
+    COALESCE(s.enabled_override, s.enabled) AS is_on, s.next_fire_at
 FROM qflow.schedule s WHERE s.definition_id IN (SELECT e.definition_id FROM qflow.expectation e) ORDER BY s.definition_id, s.name
+
+-- name: list_days_with_fires
+SELECT f.definition_id, f.name FROM {rows: definition_id bigint, name text, business_date date} r
+{only: mysql STRAIGHT_JOIN}{only: postgres,sqlite JOIN} qflow.schedule_fire f
+    ON f.definition_id = r.definition_id AND f.name = r.name AND f.business_date = r.business_date
 
 -- name: set_judged_day
 -- Only forward, and only of what is still said. NULL: it is off, and begins when it is on again. The row count says who has done it.

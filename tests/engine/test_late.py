@@ -149,6 +149,28 @@ def test_what_its_schedule_has_fired_for_is_expected_when_its_file_says_so_later
     assert [day for day, _, _ in late(client)] == [FRIDAY]
 
 
+def test_what_is_due_and_not_fired_yet_is_expected(lab, client):
+    """It is paused at the time, or no daemon has come to it."""
+    at(lab, "2026-11-20T08:00:00")
+    lab.workflow("bars", ONE, calendar="XSHG", schedule={"at": "close+2h"})
+    at(lab, "2026-11-20T09:30:00")
+    lab.workflow("bars", ONE, calendar="XSHG", schedule={"at": "close+2h"}, expect_by="close+3h")
+    look(lab)
+    at(lab, "2026-11-20T11:00:00")
+    look(lab)
+    assert [day for day, _, _ in late(client)] == [FRIDAY]
+
+
+def test_what_was_fired_by_hand_or_at_another_time_is_expected(lab, client):
+    lab.workflow("bars", ONE, calendar="XSHG", schedule={"at": "close+30m"})
+    assert lab.command("fire", workflow="bars")[0] == "DONE"
+    lab.workflow("bars", ONE, calendar="XSHG", schedule={"at": "close+1h"}, expect_by="close+3h")
+    look(lab)
+    at(lab, "2026-11-20T11:00:00")
+    look(lab)
+    assert [day for day, _, _ in late(client)] == [FRIDAY]
+
+
 def test_a_schedule_without_a_calendar_says_for_which_dates_runs_are_expected(lab, client):
     schedule = {"cron": "0 6 * * 1-5", "timezone": "Asia/Shanghai"}
     lab.workflow("nav", ONE, schedule=schedule, expect_by="08:15")

@@ -13,14 +13,15 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Final, NamedTuple
 
+from qflowd.calendars import timetable
 from qflowd.calendars.calendar_book import CalendarBook
 from qflowd.calendars.expected_dates import (
     Expectation,
     ExpectedDate,
     day_judged_by,
-    day_that_was_left_out,
     expected_after,
     is_expected,
+    last_fire_for,
 )
 from qflowd.engine.calendars.calendar_books import CalendarBooks
 from qflowd.engine.late.expectations import ExpectationKind, expectation_of
@@ -87,10 +88,7 @@ class LateDates:
                 found.has_more = True
                 break
             try:
-                fired_at = max(
-                    (each.last_fire_at for each in schedules[row.definition_id] if each.last_fire_at), default=None
-                )
-                self._judge(found, row, expected[row.definition_id, row.kind], now - GRACE, fired_at)
+                self._judge(found, row, expected[row.definition_id, row.kind], now - GRACE, schedules)
             except Exception as error:  # noqa: BLE001 - whatever a calendar or croniter say of one, the others are judged
                 self._warn_once(row, error)
         for row in open_dates:
@@ -112,16 +110,21 @@ class LateDates:
         return rows, schedules, tx.run("list_open_late_dates"), tx.now
 
     def _judge(
-        self, found: LateFindings, row: Any, what: Expectation | None, now: datetime, fired_at: datetime | None
+        self,
+        found: LateFindings,
+        row: Any,
+        what: Expectation | None,
+        now: datetime,
+        schedules: Mapping[int, Sequence[Any]],
     ) -> None:
-        """Find the dates of one workflow whose time is over since the last look. `fired_at`: when its schedules did last."""
+        """Find the dates of one workflow whose time is over since the last look."""
         before = None if row.judged_day is None else _day(row.judged_day)
         if what is None:
             if before is not None:
                 found.judged.append(JudgedDates(row, (), None))
             return
         book = self._books.book(row.tenant)
-        day = self._begin(row, what, now, fired_at) if before is None else before
+        day = self._begin(row, what, now, schedules[row.definition_id]) if before is None else before
         due: list[ExpectedDate] = []
         while (coming := self._next(row, what, day, book)) is not None and coming.at <= now and len(due) < BATCH:
             due.append(coming)
@@ -132,13 +135,26 @@ class LateDates:
         if coming is not None and (found.next_at is None or coming.at < found.next_at):
             found.next_at = coming.at
 
-    def _begin(self, row: Any, what: Expectation, now: datetime, fired_at: datetime | None) -> date:
-        """The day from which on the dates of a workflow are judged that is new, or on again."""
+    def _begin(self, row: Any, what: Expectation, now: datetime, schedules: Sequence[Any]) -> date:
+        """The day after which the dates of a workflow are judged that is new, or on again."""
         book = self._books.book(row.tenant)
         day = day_judged_by(what, now, book)
-        if row.kind == ExpectationKind.LATE:
-            day = day_that_was_left_out(what, day, now, fired_at, book)
+        while row.kind == ExpectationKind.LATE and (coming := expected_after(what, day, book)) is not None:
+            if self._is_meant(row, schedules, coming.day, now, book):
+                break
+            day = coming.day
         return day
+
+    def _is_meant(self, row: Any, schedules: Sequence[Any], day: date, now: datetime, book: CalendarBook) -> bool:
+        """Whether a schedule has fired for a date, or is still to; without any by time, whoever runs it may come at any time."""
+        timed = [each for each in schedules if each.is_on and (each.cron or each.session_time)]
+        for each in timed:
+            at = last_fire_for(timetable.times_in(each), day, book)
+            is_due = at is not None and each.next_fire_at is not None and each.next_fire_at <= at
+            if is_due or (at is not None and at > now):
+                return True
+        rows = [(row.definition_id, each.name, day.isoformat()) for each in schedules]
+        return not timed or bool(self._store.read(lambda tx: tx.run("list_days_with_fires", rows=rows)))
 
     def _next(self, row: Any, what: Expectation, day: date, book: CalendarBook) -> ExpectedDate | None:
         """The date after a day; it is asked for in every round, and worked out when something has changed."""
