@@ -210,7 +210,7 @@ class _Check:
         documents = self._documents.values()
         if any(map(start_check.started_on, documents)):
             names = self._all
-            self.faults += start_check.cycles(documents, names.workflow if names else lambda _: None)
+            self.faults += start_check.cycles(documents, names.starts if names else {})
 
     def _is_there(
         self, document: Document, path: KeyPath, name: str, here: AbstractSet[str], names: KnownNames

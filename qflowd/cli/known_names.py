@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qflowd.cli.session import open_client
+from qflowd.cli.start_check import started_on
 from qflowd.client import Client
 from qflowd.config.records import Config
 from qflowd.define import documents, stored
@@ -29,6 +30,7 @@ class KnownNames:
     error: QflowdError | None = None
     archived: Mapping[str, str] = field(default_factory=dict)  # definitions -> SHA-256 of the file that stays archived
     files: Mapping[str, Document] = field(default_factory=dict)  # of workflows, by key
+    starts: Mapping[str, list[str]] = field(default_factory=dict)  # workflow -> those on whose success it starts
 
     @property
     def knows_definitions(self) -> bool:
@@ -71,9 +73,16 @@ def known_names(config: Config | None, paths: Collection[Path]) -> KnownNames:
     try:
         with open_client() as client:
             rows, definitions = client.workflows(with_archived=True), _stored(client)
+            schedules = client.schedules()
         workflows = {row["workflow"]: row["archived_at"] is not None for row in rows if row["version"] is not None}
         archived = {row["name"]: row["file_hash"] for row in definitions if row["archived_at"] and row["file_hash"]}
-        names = replace(names, definitions=_by_name(definitions), workflows=workflows, archived=archived)
+        starts: dict[str, list[str]] = {}
+        for row in schedules:
+            kind, _, name = (row["start_on"] or "").partition(" ")
+            if kind == "workflow":
+                starts.setdefault(row["workflow"], []).append(name)
+        about = {"workflows": workflows, "archived": archived, "starts": starts}
+        names = replace(names, definitions=_by_name(definitions), **about)
     except QflowdError as error:
         names = replace(names, error=error)
     files: dict[str, Document] = {}
@@ -88,7 +97,9 @@ def known_names(config: Config | None, paths: Collection[Path]) -> KnownNames:
         except InvalidWorkflow:
             continue
     known = {**dict.fromkeys(files, False), **names.workflows}
-    return replace(names, workflows=known, files=files).with_definitions(beside)
+    beside_starts = {key: list(started_on(document).values()) for key, document in files.items()}
+    starts = {**names.starts, **beside_starts}
+    return replace(names, workflows=known, files=files, starts=starts).with_definitions(beside)
 
 
 def stored_definitions(client: Client) -> Definitions:

@@ -1,13 +1,12 @@
 """Workflows on whose success the files of others start: what is named, and cycles of them, which a daemon refuses."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from qflowd.define.documents import Document
 from qflowd.define.key_paths import KeyPath
 from qflowd.engine.definitions.start_cycles import cycle_of_starts, why_cycle
 from qflowd.model.errors import Fault
-from qflowd.model.workflow import Workflow
 
 
 def started_on(document: Document) -> dict[KeyPath, str]:
@@ -20,24 +19,13 @@ def started_on(document: Document) -> dict[KeyPath, str]:
     return {(*path, "start_on", "workflow"): name for path, name in names.items() if isinstance(name, str)}
 
 
-def cycles(files: Collection[Document], stored: Callable[[str], Workflow | None]) -> Iterator[Fault]:
-    """Workflows that would start each other for ever. `stored`: one that these files do not describe, where there is one."""
+def cycles(files: Collection[Document], elsewhere: Mapping[str, Sequence[str]]) -> Iterator[Fault]:
+    """Workflows that would start each other for ever. `elsewhere`: what others start on than those of these files."""
     here = {str(document.data.get("workflow")): started_on(document) for document in files}
     starts = {("", key): list(names.values()) for key, names in here.items()}
-    _add_stored(starts, stored)
+    starts = {("", key): list(names) for key, names in elsewhere.items()} | starts
     for document in files:
         key = str(document.data.get("workflow"))
         if cycle := cycle_of_starts(starts, "", key):
-            [path, *_] = [path for path, name in here[key].items() if name == cycle[1]]
-            yield from document.faults([(path, why_cycle(cycle))])
-
-
-def _add_stored(starts: dict[tuple[str, str], list[str]], stored: Callable[[str], Workflow | None]) -> None:
-    """Add what the workflows start on that are named, and those that these name."""
-    ahead = [name for names in starts.values() for name in names]
-    while ahead:
-        if ("", name := ahead.pop()) not in starts:
-            workflow = stored(name)
-            facts = [each.start_on or {} for each in workflow.named_schedules.values()] if workflow else []
-            starts["", name] = [fact["workflow"] for fact in facts if "workflow" in fact]
-            ahead += starts["", name]
+            paths = [path for path, name in started_on(document).items() if name == cycle[1]]
+            yield from document.faults([(path, why_cycle(cycle)) for path in paths[:1]])
