@@ -34,7 +34,7 @@ def parse_hours(text: str) -> Parts:
 
 
 def parse_session_hours(text: str) -> Parts:
-    """As `parse_hours`, of what people write: only a part that begins in the evening may end on the next day.
+    """As `parse_hours`, of what people write by hand: only a part that begins in the evening may end on the next day.
 
     Raises: ValueError with what to write instead.
     """
@@ -43,7 +43,8 @@ def parse_session_hours(text: str) -> Parts:
         if end > DAY and begin < NIGHT_FROM:
             raise ValueError(
                 f"{format_hours(((begin, end),))!r} does not end after it begins; write a later end, as in 09:00-11:30, or "
-                f"00:00 for midnight; only a night, from {_time(NIGHT_FROM)} on, ends on the next day, such as 21:00-02:30"
+                f"00:00 for midnight; only a night, from {_time(NIGHT_FROM)} on, ends on the next day, such as 21:00-02:30; other hours that do are written in a "
+                "document"
             )
     return parts
 

@@ -6,12 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from qflowd.calendars import bundled
 from qflowd.calendars.calendar import Calendar
 from qflowd.calendars.calendar_file import CalendarFile
 from qflowd.calendars.combined import combined
 from qflowd.calendars.days import unpack
-from qflowd.calendars.hours import HoursByDay, parse_hours, parse_session_hours
+from qflowd.calendars.hours import HoursByDay, parse_hours
 from qflowd.calendars.trading_days import TradingDays
 from qflowd.model.cron import check_timezone
 from qflowd.model.errors import InvalidRequest, QflowdError
@@ -75,21 +74,6 @@ def make_calendar(own: OwnCalendar, find: Callable[[str], Calendar]) -> Calendar
         raise
     except ValueError as error:
         raise InvalidRequest(f"calendar {name}: {error}") from None
-
-
-def check_new(own: OwnCalendar) -> None:
-    """That a calendar which was not stored yet can be one, as far as that does not depend on others.
-
-    Raises: InvalidRequest with what to write instead.
-    """
-    if isinstance(own, CalendarFile):
-        for hours in (*own.hours.values(), *own.special, *own.nights.values()):
-            try:
-                parse_session_hours(hours)
-            except ValueError as error:
-                raise InvalidRequest(f"calendar {own.calendar}: {error}") from None
-    if not names_in(own):
-        make_calendar(own, bundled.calendar)
 
 
 def _make(file: CalendarFile, find: Callable[[str], Calendar]) -> Calendar:

@@ -30,12 +30,10 @@ def of_csv(text: str, name: str, timezone: str, *, title: str = "", first: str =
 
     Raises: InvalidRequest with the number of the first line that is wrong.
     """
-    import csv  # seldom needed
-
     check_name(name)
     sessions: dict[date, str] = {}
     columns: tuple[str, ...] = ()
-    for number, row in enumerate(csv.reader(text.lstrip("\ufeff").splitlines()), 1):
+    for number, row in enumerate(_rows(text), 1):
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue
@@ -59,6 +57,15 @@ def of_csv(text: str, name: str, timezone: str, *, title: str = "", first: str =
     if begin > min(sessions) or end < max(sessions):
         raise InvalidRequest(f"the list has days before {begin} or after {end}; nothing was imported")
     return _file_of(sessions, name, timezone, title, begin, end)
+
+
+def _rows(text: str) -> list[list[str]]:
+    import csv  # seldom needed
+
+    try:
+        return list(csv.reader(text.lstrip("\ufeff").splitlines()))
+    except csv.Error as error:
+        raise InvalidRequest(f"this is no list in CSV: {error}; nothing was imported") from None
 
 
 def _is_heading(cells: Sequence[str]) -> bool:

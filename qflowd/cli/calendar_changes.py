@@ -7,7 +7,7 @@ import click
 
 from qflowd.calendars import bundled
 from qflowd.calendars.day_overrides import KINDS
-from qflowd.calendars.own_calendars import SHIPS, check_new, read_document
+from qflowd.calendars.own_calendars import SHIPS, read_document
 from qflowd.calendars.session_list import of_csv
 from qflowd.cli.control import REFUSED, carry_out, command_options
 from qflowd.cli.printing import print_list
@@ -95,7 +95,6 @@ def _args_of(written: str, file: str, name: str, zone: str | None, about: dict[s
         else:
             args = {"csv": written, "calendar": name, "timezone": zone} | given
             own = of_csv(written, name, zone, **given)
-        check_new(own)
     except (InvalidRequest, ValueError) as error:
         raise InvalidRequest(f"{file}: {error}") from None
     if own.calendar in bundled.names():

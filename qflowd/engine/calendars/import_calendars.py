@@ -8,7 +8,6 @@ from qflowd.calendars.own_calendars import (
     SHIPS,
     CombinedFile,
     OwnCalendar,
-    check_new,
     read_document,
     write_document,
 )
@@ -63,7 +62,6 @@ def wanted_calendar(_: Tx, command: Command) -> Imported:
     refuse_faults(fields)
     try:
         own = read_document(document) if days is None else of_csv(days, name, **about)
-        check_new(own)
     except InvalidRequest as error:
         raise refused(error) from None
     if name and own.calendar != name:
