@@ -44,6 +44,8 @@ def _fault(url: str) -> str | None:
             guest.probe()
     except GuestFailed as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 - whatever a driver says of one, the others are tried
+        return repr(error)
     return None
 
 

@@ -22,8 +22,8 @@ ORDER BY e.once_key LIMIT {literal: batch}
 
 -- shared: no_older
 e.tenant = :tenant AND (:workflow = '' OR e.workflow = :workflow) AND e.at >= {instant: :since}
-    AND e.id > COALESCE((SELECT o.id FROM qflow.events o WHERE o.tenant = :tenant AND o.id > :after AND o.at < {instant: :older_at}
-        ORDER BY o.id DESC LIMIT 1), :after)
+    AND e.id > CASE WHEN :after > 0 THEN :after ELSE COALESCE((SELECT o.id FROM qflow.events o WHERE o.tenant = :tenant
+        AND o.at < {instant: :older_at} ORDER BY o.id DESC LIMIT 1), 0) END
 
 -- name: find_events
 -- Newest first; '' as a workflow: of all, and of none.

@@ -105,7 +105,8 @@ JOIN qflow.schedule_fire f ON f.definition_id = r.definition_id AND f.name = r.n
 -- name: list_fired_days
 -- Days that a schedule has fired for, by the clock or a command, with a run that is still to begin, under way, or ended well.
 SELECT f.definition_id, f.name, f.business_date FROM {rows: definition_id bigint, name text, business_date date} r
-JOIN qflow.schedule_fire f ON f.definition_id = r.definition_id AND f.name = r.name AND f.business_date = r.business_date
+{only: mysql STRAIGHT_JOIN}{only: postgres,sqlite JOIN} qflow.schedule_fire f
+    ON f.definition_id = r.definition_id AND f.name = r.name AND f.business_date = r.business_date
 LEFT JOIN qflow.workflow_instance i ON i.id = f.instance_id
 WHERE i.state NOT IN ({instance.FAILED}, {instance.TERMINATED})
     OR i.id IS NULL AND EXISTS (SELECT 1 FROM qflow.submissions s WHERE s.id = f.instance_id AND s.is_open = 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import pytest
@@ -82,6 +83,7 @@ def test_with_the_grants_for_python_it_can_read_all_that_the_client_asks(limited
     params |= {"workflow": "w", "task": "t", "name": "n", "series": "s", "batch": 10} | dict.fromkeys(
         ("date_from", "date_to"), "2026-11-20"
     )
+    params |= dict.fromkeys(("since", "older_at"), datetime(2026, 11, 20, tzinfo=UTC))
     with qflowd.connect(url) as client:
         match = "account desk lacks a grant: .*denied.*_python.sql for clients"
         with pytest.raises(qflowd.GrantsMissing, match=match) as missing:

@@ -275,6 +275,7 @@ def test_hosts_and_files_are_for_the_system(engine: StandIn, api: ApiServer, cli
 def test_a_request_holds_few_rows(api: ApiServer, name: str):
     others = key_range(1) | {"after": ORDINALS, "instance_id": 1, "before": 9, "before_fence": 9, "after_fence": 0}
     others |= {"task": "hello", "workflow": "hello", "name": "cron", "series": "bars", "is_all": 0, "id": 1}
+    others |= dict.fromkeys(("since", "older_at"), "2026-11-20T00:00:00Z")
     query = "".join(f"&{key}={others[key]}" for key in READS[name] if key != "batch")
     most = rows_at_once(name)
     assert api.get(f"/rows/{name}?batch={most}{query}").status == 200

@@ -181,7 +181,7 @@ def test_who_has_disabled_it_is_said_until_it_is_enabled_and_when_its_file_undoe
     define(desk, '{a: {cron: "0 8 * * *", enabled: false}, b: "0 10 * * *"}')
     assert [record.message for record in caplog.records] == [
         (
-            "workflow daily: schedule a fires as its file says, which has changed: anna had disabled it on 2026-01-05 08:00:00 UTC, "
+            "workflow daily: schedule a is as its file says, which has changed: anna had disabled it on 2026-01-05 08:00:00 UTC, "
             "ben had set it to 0 11 * * * UTC on 2026-01-05 08:00:00 UTC"
         )
     ]

@@ -47,8 +47,8 @@ class ClientRowsQuery(Query):
     batch: Annotated[int, msgspec.Meta(ge=1, le=ROWS)] | None = None
     date_from: date | None = None
     date_to: date | None = None
-    since: datetime | None = None
-    older_at: datetime | None = None
+    since: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    older_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     is_all: Annotated[int, msgspec.Meta(ge=0, le=1)] | None = None
 
 

@@ -34,13 +34,13 @@ def save_schedules(
     """
     rows = {row.name: row for row in tx.run("list_schedules_of", definition_id=definition_id)}
     calendars_of(tx, definition_id, *schedules.values(), *map(times_in, rows.values()))  # locked before schedules
+    changed: list[Any] = []
     for name in rows.keys() - schedules.keys():
         tx.run("delete_schedule", definition_id=definition_id, name=name)
     for name, schedule in schedules.items():
         row = rows.get(name)
         if row is None or of_file(row) != schedule:
-            if row is not None:
-                _tell_undone(tx, definition_id, row)
+            changed += [] if row is None else [row]
             # One that was on continues where it stood if its times are the same; else it begins now.
             continues = was_enabled and row is not None and row.is_on and _times_in(row) == _times_of(schedule)
             put_schedule(tx, definition_id, name, schedule, continues=row if continues else None)
@@ -48,19 +48,23 @@ def save_schedules(
         reset_next_fire(tx, definition_id, tx.now)
     if any("workflow" in (each.start_on or ()) for each in schedules.values()):
         refuse_cycle_of_starts(tx, definition_id)
+    for row in changed:
+        _tell_undone(tx, definition_id, row)
 
 
 def _tell_undone(tx: Tx, definition_id: int, row: Any) -> None:
-    """Log what commands had changed of a schedule, now that its file changes it."""
+    """Log what commands had changed of a schedule, now that its file has changed it."""
     undone = []
-    if row.disabled_at is not None and row.enabled_override == 0:
-        undone.append(f"{row.disabled_by or 'a command'} had disabled it on {row.disabled_at:%F %T} UTC")
+    if row.enabled_override is not None:
+        when = f" on {row.disabled_at:%F %T} UTC" if row.disabled_at and not row.enabled_override else ""
+        done = "enabled" if row.enabled_override else "disabled"
+        undone.append(f"{row.disabled_by or 'a command'} had {done} it{when}")
     if row.set_by is not None:
         undone.append(f"{row.set_by} had set it to {timetable.in_words(times_in(row))} on {row.set_at:%F %T} UTC")
     if undone:
         workflow = tx.one("find_name_of_definition", id=definition_id).workflow
         log.warning(
-            "workflow %s: schedule %s fires as its file says, which has changed: %s",
+            "workflow %s: schedule %s is as its file says, which has changed: %s",
             workflow,
             row.name,
             ", ".join(undone),

@@ -697,7 +697,7 @@ SELECT y.id, y.tenant, y.workflow, y.state, y.first_date, y.last_date, y.calenda
     CASE WHEN y.state = 'DONE' THEN 1.0 ELSE ROUND(1.0 * (y.done + y.failed + y.skipped) / y.total, 4) END AS progress,
     CASE WHEN y.is_over = 0 AND y.done + y.failed > 0
         THEN y.run_s / (y.done + y.failed) * (y.total - y.done - y.failed - y.skipped) / y.max_active END AS remaining_s,
-    CASE WHEN y.state IN ('PAUSED', 'STOPPING', 'STOPPED') AND y.paused_by IS NOT NULL THEN {concat:
+    CASE WHEN y.state = 'PAUSED' AND y.paused_by IS NOT NULL OR y.state IN ('STOPPING', 'STOPPED') AND y.paused_at IS NOT NULL THEN {concat:
             CASE y.state WHEN 'PAUSED' THEN 'paused' WHEN 'STOPPED' THEN 'stopped' ELSE 'is being stopped' END, ' by ', y.paused_by,
             CASE WHEN y.paused_at IS NULL THEN '' ELSE {concat: ' since ', {utc_text: y.paused_at}} END,
             CASE WHEN y.pause_reason IS NULL THEN '' ELSE {concat: ': ', y.pause_reason} END,
