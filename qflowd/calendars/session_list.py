@@ -65,7 +65,7 @@ def _rows(text: str) -> list[list[str]]:
     try:
         return list(csv.reader(text.lstrip("\ufeff").splitlines()))
     except csv.Error as error:
-        raise InvalidRequest(f"this is no list in CSV: {error}; nothing was imported") from None
+        raise InvalidRequest(f"it cannot be read as CSV: {error}; nothing was imported") from None
 
 
 def _is_heading(cells: Sequence[str]) -> bool:

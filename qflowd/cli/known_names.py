@@ -81,8 +81,8 @@ def known_names(config: Config | None, paths: Collection[Path]) -> KnownNames:
             kind, _, name = (row["start_on"] or "").partition(" ")
             if kind == "workflow":
                 starts.setdefault(row["workflow"], []).append(name)
-        known = _by_name(definitions)
-        names = replace(names, definitions=known, workflows=workflows, archived=archived, starts=starts)
+        types = _by_name(definitions)
+        names = replace(names, definitions=types, workflows=workflows, archived=archived, starts=starts)
     except QflowdError as error:
         names = replace(names, error=error)
     files: dict[str, Document] = {}
