@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from qflowd.engine.finishing.batch import Batch
 from qflowd.model.states import Intent
+from qflowd.store.tx import Tx
 from tests.support.dags import Dag, dags, is_below
 from tests.support.drive import Drive
 from tests.support.invariants import violations
@@ -179,6 +180,21 @@ def test_a_termination_at_any_moment_ends_and_can_be_retried(kind, open_lab):
         drive.end()
 
     prove()
+
+
+def test_what_runs_after_a_termination_is_written_in_the_order_of_ids_however_it_was_found(open_lab, monkeypatch):
+    """Of several daemons that lock rows in another order, none gets them; PostgreSQL promises no order that is not asked for."""
+    run = Tx.run
+    turned = ("find_finally_rows", "find_behind_finally_rows")
+    monkeypatch.setattr(Tx, "run", lambda tx, name, **more: run(tx, name, **more)[:: -1 if name in turned else 1])
+    for seed in (2450, 2451):
+        drive = Drive(open_lab("sqlite"), TWICE, seed)
+        number = drive.lab.start("dag")
+        drive.steps(6)
+        assert drive.lab.command("terminate", number)[0] == "DONE"
+        end_terminated(drive, number)
+        assert drive.lab.state(number) == "TERMINATED"
+        drive.close()
 
 
 @KINDS

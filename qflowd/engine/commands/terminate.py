@@ -65,7 +65,7 @@ def start_finally_rows(tx: Tx, first: int, _: int) -> None:
     behind = {row.id: row.arrivals for row in tx.run("find_behind_finally_rows", id=instance_id)}
     states = {number: tx.one("lock_task", id=number).state for number in sorted(waits.keys() | behind.keys())}
     rows = []
-    for number, waiting in waits.items():
+    for number, waiting in sorted(waits.items()):
         if states[number] != TaskState.CANCELLED:  # another daemon may have started it since
             continue
         state, ready_at = (TaskState.PENDING, None) if waiting else (TaskState.READY, tx.now)
@@ -80,7 +80,7 @@ def start_finally_rows(tx: Tx, first: int, _: int) -> None:
             # One more than comes, for those that did not run: at zero they would be taken to end only now.
             counts = {
                 number: count + (states[number] in (TaskState.SKIPPED, TaskState.UPSTREAM_FAILED))
-                for number, count in behind.items()
+                for number, count in sorted(behind.items())
             }
             tx.run("advance_tasks", rows=[(number, -count, -count, 0) for number, count in counts.items()], now=tx.now)
 
