@@ -45,10 +45,12 @@ def test_a_statement_in_a_transaction_is_not_stopped(request: pytest.FixtureRequ
     store = Store(url)
     migrate(store)
     store.close()
-    store = Store(url, read_s=0.001)
+    store = Store(url, read_s=0.1)  # what opens a session fits in, on a machine under load as well
     connection = store.connection()
     connection.begin()
-    [row] = connection.run(pile(60), {}, ())
+    began = time.monotonic()
+    [row] = connection.run(pile(160), {}, ())
+    assert time.monotonic() - began > 0.1
     connection.commit()
     assert row.found > 0
     store.close()
