@@ -180,7 +180,14 @@ def instant(value: datetime | None) -> str:
 
 def in_zone(reason: str | None) -> str:
     """Why something waits, with its instants as `instant` shows them, and the zone: the views say them in UTC."""
-    return _IN_REASON.sub(lambda at: f"{at[1]} {instant(datetime.fromisoformat(at[2]))} {zone().key}", reason or "")
+    return _IN_REASON.sub(_instant_in_zone, reason or "")
+
+
+def _instant_in_zone(found: re.Match[str]) -> str:
+    try:
+        return f"{found[1]} {instant(datetime.fromisoformat(found[2]))} {zone().key}"
+    except (ValueError, OverflowError):  # what people have written need not be an instant that there is
+        return found[0]
 
 
 def duration(seconds: float | None) -> str:

@@ -11,7 +11,7 @@ import time
 import click
 import pytest
 
-from qflowd.cli.printing import printable
+from qflowd.cli.printing import in_zone, printable
 from tests.cli.test_submit import answer_soon
 
 
@@ -92,3 +92,14 @@ def test_a_plan_of_many_parents_fits_the_terminal(run, tmp_path):
 )
 def test_of_what_a_job_wrote_a_terminal_obeys_colours_alone(written: str, shown: str) -> None:
     assert printable(written) == shown
+
+
+@pytest.mark.parametrize("instant", ["2026-02-30T00:00:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
+def test_what_people_wrote_in_a_reason_need_not_be_an_instant_that_there_is(instant: str, zone: str) -> None:
+    with click.Context(click.Command("qflowd")) as context:
+        context.params["timezone"] = zone
+        assert in_zone("until 2026-11-20T00:00:00Z").endswith(zone)
+        shown = in_zone(f"paused by anna: until {instant}")
+    assert shown.startswith("paused by anna: until ")
+    assert zone in shown or instant in shown

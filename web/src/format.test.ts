@@ -20,6 +20,7 @@ describe('inZone', () => {
     expect(inZone(reason, 'Asia/Shanghai')).toBe(
       'waits for signal bars/2026-12-01T16:30:00Z since 2026-12-02 00:30:05 CST +08:00, at most until 2026-12-02 02:00:00 CST +08:00',
     )
+    expect(inZone('paused by anna: until 2026-13-45T00:00:00Z', 'UTC')).toBe('paused by anna: until 2026-13-45T00:00:00Z')
   })
 })
 

@@ -57,7 +57,7 @@ export function absolute(at: string | null | undefined, zone: string): string {
 
 /** Why something waits, with its instants as `absolute` writes them: the API says them in UTC. */
 export const inZone = (reason: string, zone: string) =>
-  reason.replace(/\b(since|until) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)/g, (_, word: string, at: string) => `${word} ${absolute(at, zone)}`)
+  reason.replace(/\b(since|until) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)/g, (found, word: string, at: string) => (Number.isNaN(Date.parse(at)) ? found : `${word} ${absolute(at, zone)}`))
 
 /** `16:30` today, `11-27 16:30` else: for axes and narrow columns; a tooltip says the rest. */
 export function clock(at: string | null | undefined, zone: string, now = Date.now()): string {
